@@ -1,0 +1,3 @@
+//! The `acctpool` program.
+
+fn main() {}
