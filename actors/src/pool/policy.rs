@@ -1,0 +1,71 @@
+//! How long things may take and how many there may be: everything that the operator can tune in
+//! the pool.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::ids::AccountType;
+
+/// The pool's settings. All durations are positive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// A pending reservation that nobody asks about for so long is abandoned.
+    pub pending_timeout: Duration,
+    /// An active reservation whose credential nobody fetches for so long is abandoned.
+    pub claim_timeout: Duration,
+    /// How long after revocation the first proof is read: until then tokens that were already
+    /// issued may still work (`ibm-cloud.md` 4).
+    pub settle: Duration,
+    /// The pause between the two proofs.
+    pub proof_gap: Duration,
+    /// The pause between two passes of a sweep, and between two probes.
+    pub pass_interval: Duration,
+    /// How long one call to a cleaner may take before its answer no longer counts.
+    pub pass_timeout: Duration,
+    /// How long one cleaning may take.
+    pub cleaning_timeout: Duration,
+    /// After so many cleanings that ran out of time an account is quarantined.
+    pub cleaning_attempts: u32,
+    /// After so many passes in a row that only met refusals an account is quarantined.
+    pub stuck_passes: u32,
+    /// The first pause after a transient fault; it doubles with each further one.
+    pub backoff_min: Duration,
+    /// The longest pause after a transient fault.
+    pub backoff_max: Duration,
+    /// How often an idle account is verified.
+    pub verify_every: Duration,
+    /// How old a lease credential may grow on an idle account.
+    pub remint_every: Duration,
+    /// How old a management key may grow; `None` means for ever.
+    pub rotate_every: Option<Duration>,
+    /// How long a lease credential outlives the latest possible end of its lease.
+    pub credential_grace: Duration,
+    /// How long an ended reservation can still be read.
+    pub retain_ended: Duration,
+    /// How many reservations of one token may be pending at once.
+    pub max_pending_per_token: usize,
+    /// How many reservations may be pending at once.
+    pub max_pending: usize,
+    /// What may be asked for. An account's type is always among them.
+    pub types: BTreeMap<AccountType, TypePolicy>,
+}
+
+/// The settings of one type of account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TypePolicy {
+    /// The duration of a lease that does not ask for one.
+    pub default_duration: Duration,
+    /// The longest duration that may be asked for.
+    pub max_duration: Duration,
+}
+
+impl Policy {
+    /// Returns the pause before the next attempt after `failures` transient faults in a row.
+    #[must_use]
+    pub fn backoff(&self, failures: u32) -> Duration {
+        let doublings = failures.saturating_sub(1).min(20);
+        self.backoff_min
+            .saturating_mul(1 << doublings)
+            .min(self.backoff_max)
+    }
+}

@@ -1,0 +1,97 @@
+//! What the pool tells those who ask.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::credentials::Credential;
+use super::ids::{AccountId, AccountType, ReservationId, Timestamp};
+use super::reservation::EndReason;
+
+/// A reservation as its owner may see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReservationView {
+    /// Its id.
+    pub id: ReservationId,
+    /// The type of account that was asked for.
+    pub account_type: AccountType,
+    /// How long its lease may last.
+    pub duration: Duration,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Where it stands.
+    pub status: ReservationStatus,
+}
+
+/// Where a reservation stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReservationStatus {
+    /// It waits for an account.
+    Pending {
+        /// Its place among those that wait for the same type: 1 is next.
+        queue_position: u64,
+    },
+    /// It holds an account.
+    Active {
+        /// When the lease ends. The credential must not be shown at or after this moment.
+        expiration: Timestamp,
+        /// The account.
+        account: AccountId,
+        /// The lease credential, in answers to `GetReservation` only.
+        credential: Option<Credential>,
+    },
+    /// It is over.
+    Ended {
+        /// Why.
+        reason: EndReason,
+        /// Since when.
+        ended_at: Timestamp,
+    },
+}
+
+/// Counts of everything, per type.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Statistics {
+    /// Every type of account that is configured.
+    pub types: BTreeMap<AccountType, TypeStatistics>,
+}
+
+impl Statistics {
+    /// Tells whether the operator should look: an account is quarantined, or somebody waits for a
+    /// type of which nothing can become ready.
+    #[must_use]
+    pub fn is_degraded(&self) -> bool {
+        self.types.values().any(|counts| {
+            let hopeful = counts.ready + counts.leased + counts.dirty + counts.cleaning;
+            counts.quarantined > 0 || (counts.pending > 0 && hopeful == 0)
+        })
+    }
+}
+
+/// The counts of one type.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TypeStatistics {
+    /// Accounts that can be granted at once.
+    pub ready: usize,
+    /// Accounts that are held.
+    pub leased: usize,
+    /// Accounts that wait for their cleaning to start.
+    pub dirty: usize,
+    /// Accounts that a cleaner is at work on.
+    pub cleaning: usize,
+    /// Accounts that need a person.
+    pub quarantined: usize,
+    /// Accounts that the operator took out.
+    pub drained: usize,
+    /// Reservations that wait.
+    pub pending: usize,
+    /// Reservations that hold an account.
+    pub active: usize,
+}
+
+impl TypeStatistics {
+    /// Returns the number of accounts.
+    #[must_use]
+    pub fn total(&self) -> usize {
+        self.ready + self.leased + self.dirty + self.cleaning + self.quarantined + self.drained
+    }
+}
