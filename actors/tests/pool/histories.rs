@@ -6,7 +6,7 @@ use acctpool_actors::cloud::CloudError;
 use acctpool_actors::pool::{
     Account, AccountState, CancelReservation, Change, Done, DrainAccount, EnableAccount,
     GetReservation, GetStatistics, RequestReservation, Reservation, ReservationId,
-    ReservationState, RevokeReservation, Snapshot, StateKind, TokenId,
+    ReservationState, RevokeReservation, Snapshot, StateKind, TokenId, TypeStatistics,
 };
 use proptest::prelude::*;
 
@@ -96,8 +96,8 @@ struct History {
 }
 
 impl History {
-    fn take(&mut self, step: Step) {
-        match step {
+    fn take(&mut self, step: &Step) {
+        match *step {
             Step::Request {
                 token: n,
                 lite,
@@ -140,7 +140,7 @@ impl History {
     fn request(&mut self, n: u8, lite: bool, minutes: Option<u8>) {
         let id = self.world.fresh_id();
         let account_type = if lite { "lite" } else { "free" };
-        let duration = minutes.map(|m| Duration::from_secs(60 * u64::from(m)));
+        let duration = minutes.map(|m| Duration::from_mins(m.into()));
         let reply = self.world.apply(RequestReservation {
             id,
             token: token(n),
@@ -239,7 +239,7 @@ impl History {
             self.check_account(account);
         }
         let statistics = self.world.apply(GetStatistics);
-        let total: usize = statistics.types.values().map(|t| t.total()).sum();
+        let total: usize = statistics.types.values().map(TypeStatistics::total).sum();
         assert_eq!(total, self.world.accounts.len());
     }
 
@@ -306,9 +306,9 @@ proptest! {
             model: Model::default(),
             made: Vec::new(),
         };
-        history.take(Step::Restart);
+        history.take(&Step::Restart);
         for step in steps {
-            history.take(step);
+            history.take(&step);
             history.check();
         }
     }

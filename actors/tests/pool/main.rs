@@ -2,6 +2,8 @@
 //!
 //! A failing history is shrunk and printed, with a seed that proptest keeps and replays.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 mod histories;
 mod model;
 mod stories;

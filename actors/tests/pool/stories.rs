@@ -304,7 +304,7 @@ fn idle_accounts_are_verified_reminted_and_rotated() {
     let mut world = World::new(1, 0);
     world.run_well();
     let mut seen = std::collections::BTreeMap::new();
-    let until = world.now + Duration::from_secs(8 * 24 * 3600);
+    let until = world.now + Duration::from_hours(8 * 24);
     while world.now < until {
         world.now = world.pool.next_deadline().unwrap();
         world.apply(Tick);
@@ -400,7 +400,7 @@ fn quotas_and_limits_say_what_is_allowed() {
             known: vec!["free".into(), "lite".into()]
         })
     );
-    let max = Duration::from_secs(7200);
+    let max = Duration::from_hours(2);
     assert_eq!(
         ask("a", "lite", 0),
         Err(RequestError::DurationOutOfRange { max })

@@ -15,7 +15,7 @@ use uuid::Uuid;
 pub(crate) const START: Timestamp = datetime!(2026-05-01 10:00 UTC);
 
 pub(crate) fn policy() -> Policy {
-    let minutes = |n: u64| Duration::from_secs(60 * n);
+    let minutes = Duration::from_mins;
     let of_type = TypePolicy {
         default_duration: minutes(60),
         max_duration: minutes(120),
