@@ -2,3 +2,6 @@
 //! again.
 //!
 //! This library is the shell around `acctpool_actors`, which decides. See the README's code map.
+
+pub mod config;
+pub mod token;
