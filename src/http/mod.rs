@@ -26,9 +26,6 @@ mod routes;
 mod server;
 mod statistics;
 
-#[cfg(test)]
-mod tests;
-
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
