@@ -16,6 +16,7 @@ use actix_web::web::{Bytes, Data};
 use actix_web::{Error, HttpMessage};
 use uuid::Uuid;
 
+use super::connection::Watch;
 use super::problem::HttpError;
 use super::{Context, access, proxy};
 
@@ -39,6 +40,7 @@ pub(super) async fn exchange(
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let began = Instant::now();
+    let _busy = Watch::begin(&request);
     let request_id = request_id(request.headers());
     let client = request.app_data::<Data<Context>>().and_then(|context| {
         let trusted = &context.settings.trusted_proxies;

@@ -5,6 +5,7 @@
 //! `design.md` 9 and 11; one file each keeps a part of that promise:
 //!
 //! - [`server`](self::serve): listens; bounds connections and slow clients.
+//! - `connection`: closes what rests too long.
 //! - `edge`: what holds for every exchange: limits, headers, problems, the access log.
 //! - `caller`: who asks, proven before anything else is looked at.
 //! - `parameters`: the query, taken literally.
@@ -13,6 +14,7 @@
 
 mod access;
 mod caller;
+mod connection;
 
 mod edge;
 mod negotiation;
@@ -92,9 +94,11 @@ pub struct Settings {
     pub allow_query_tokens: bool,
     /// The peers whose `X-Forwarded-For` is believed, in the access log.
     pub trusted_proxies: Vec<IpAddr>,
-    /// How many connections may be open at once. Further ones wait in the system's queue.
+    /// How many connections may be open at once, each with two descriptors. Further ones wait in
+    /// the system's queue.
     pub max_connections: usize,
-    /// How long a client may take to send the head of a request; then it is answered 408.
+    /// How long a client may take to send the head of a request; then its connection is closed,
+    /// and answered 408 if it was the first.
     pub client_timeout: Duration,
     /// How long a connection may rest between two requests.
     pub keep_alive: Duration,

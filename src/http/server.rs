@@ -10,6 +10,7 @@ use actix_web::middleware::from_fn;
 use actix_web::web::Data;
 use actix_web::{App, HttpServer};
 
+use super::connection::{self, Watch};
 use super::{Context, edge, routes};
 
 /// Serves the contract on `listener` until the returned server's handle stops it; signals are left
@@ -21,12 +22,15 @@ pub fn serve(listener: TcpListener, context: Context) -> io::Result<Server> {
     let settings = Arc::clone(&context.settings);
     let workers = available_parallelism()?.get();
     let context = Data::new(context);
+    let longest_rest = settings.keep_alive + settings.client_timeout;
     let server = HttpServer::new(move || {
         App::new()
             .app_data(context.clone())
+            .app_data(Watch::new(longest_rest))
             .wrap(from_fn(edge::exchange))
             .configure(routes::configure)
     })
+    .on_connect(connection::remember)
     .workers(workers)
     // The limit counts per worker.
     .max_connections(settings.max_connections.div_ceil(workers).max(1))

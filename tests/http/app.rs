@@ -52,8 +52,6 @@ impl Default for Setup {
         Self {
             accounts: vec![("acct-1", "lite")],
             settings: Settings {
-                client_timeout: Duration::from_millis(300),
-                keep_alive: Duration::from_millis(300),
                 shutdown_timeout: SECOND,
                 ..Settings::default()
             },
