@@ -33,10 +33,10 @@ pub(crate) const LEASE_KEY: &str = "lease-key-secret";
 /// When the pool is ready and a test begins.
 pub(crate) const START: Timestamp = datetime!(2026-05-01 10:00:00 UTC);
 
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 const SECOND: Duration = Duration::from_secs(1);
 /// Longer than any test lets time pass.
-const NEVER: Duration = Duration::from_secs(400 * 24 * 3600);
+const NEVER: Duration = Duration::from_hours(400 * 24);
 
 /// What a test wants to be different.
 pub(crate) struct Setup {
@@ -78,9 +78,7 @@ impl App {
 
     /// Starts a server and waits until every account is ready or quarantined.
     pub(crate) fn with(setup: Setup) -> Self {
-        let clock = Arc::new(ManualClock(Mutex::new(
-            START - Duration::from_secs(24 * 3600),
-        )));
+        let clock = Arc::new(ManualClock(Mutex::new(START - Duration::from_hours(24))));
         let disk = Arc::new(Disk::default());
         let (started, running) = channel();
         let accounts = setup.accounts.len();

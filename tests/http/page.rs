@@ -16,7 +16,7 @@ fn a_browser_gets_a_page_and_curl_gets_json() {
     assert_eq!(page.header("vary"), Some("Accept"));
     assert!(page.body.starts_with("<!DOCTYPE html>"), "{}", page.body);
     assert!(
-        page.body.contains("OK: 1 of 1 account is ready"),
+        page.body.contains("OK: 1 of 1 account ready to be lent"),
         "{}",
         page.body
     );

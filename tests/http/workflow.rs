@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::app::{App, CI, LEASE_KEY, NIGHTLY, Setup, bearer, token_query};
 
-const HOUR: Duration = Duration::from_secs(3600);
+const HOUR: Duration = Duration::from_hours(1);
 
 #[test]
 fn a_client_that_only_follows_redirects_gets_its_account_and_gives_it_back() {
@@ -85,9 +85,9 @@ fn a_pending_reservation_has_a_place_in_the_queue_and_no_lease() {
 fn expired_lease_hides_credentials() {
     let app = App::new();
     let path = app.reserve("type=lite&duration=60");
-    app.clock.advance(HOUR - Duration::from_millis(1));
+    app.clock.advance(Duration::from_mins(59));
     assert_eq!(app.as_ci("GET", &path).json()["state"], "active");
-    app.clock.advance(Duration::from_millis(1));
+    app.clock.advance(Duration::from_mins(1));
     let ended = app.as_ci("GET", &path);
     assert!(!ended.body.contains(LEASE_KEY), "{}", ended.body);
     assert_eq!(ended.json()["end_reason"], "expired");

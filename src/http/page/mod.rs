@@ -73,8 +73,8 @@ fn headline(statistics: &Statistics, is_degraded: bool) -> String {
     let word = if is_degraded { "Degraded" } else { "OK" };
     match total {
         0 => format!("{word}: there are no accounts"),
-        1 => format!("{word}: {ready} of 1 account is ready to be lent"),
-        _ => format!("{word}: {ready} of {total} accounts are ready to be lent"),
+        1 => format!("{word}: {ready} of 1 account ready to be lent"),
+        _ => format!("{word}: {ready} of {total} accounts ready to be lent"),
     }
 }
 
@@ -168,14 +168,14 @@ fn nothing_yet() -> Markup {
         section.empty aria-labelledby="empty" {
             h2 #empty { "No accounts yet" }
             p { "Add an account to the configuration and start the service again:" }
-            pre tabindex="0" aria-label="configuration to add" { code {
+            pre role="region" tabindex="0" aria-label="configuration to add" { code {
                 "[[accounts]]\n"
                 "id = \"0123456789abcdef0123456789abcdef\"\n"
                 "type = \"free\"\n"
                 "api_key_file = \"/etc/acctpool/free-1.key\"\n"
             } }
             p { "Then ask for one:" }
-            pre tabindex="0" aria-label="command to try" { code {
+            pre role="region" tabindex="0" aria-label="command to try" { code {
                 "curl -L -d '' -H \"Authorization: Bearer $ACCTPOOL_TOKEN\" \\\n"
                 "  \"$ACCTPOOL_URL/reservations?type=free&duration=60\"\n"
             } }
@@ -196,10 +196,13 @@ fn moment(moment: Timestamp) -> Markup {
     let plain = moment.format(format_description!(
         "[year]-[month]-[day] [hour]:[minute] UTC"
     ));
-    match (exact, plain) {
-        (Ok(exact), Ok(plain)) => html! { time datetime=(exact) { (plain) } },
-        // Only years beyond 9999 cannot be written.
-        _ => html! { "an unknown moment" },
+    html! {
+        @if let (Ok(exact), Ok(plain)) = (exact, plain) {
+            time datetime=(exact) { (plain) }
+        } @else {
+            // Only years beyond 9999 cannot be written.
+            "an unknown moment"
+        }
     }
 }
 
@@ -224,7 +227,7 @@ mod tests {
         };
         let page = page(&[("lite", counts)]);
         assert!(
-            page.contains("Degraded: 1 of 2 accounts are ready to be lent"),
+            page.contains("Degraded: 1 of 2 accounts ready to be lent"),
             "{page}"
         );
         assert!(
