@@ -1,0 +1,95 @@
+//! Whatever a client sends, the service answers for itself: no 5xx, no panic.
+
+use std::sync::LazyLock;
+
+use proptest::prelude::*;
+
+use crate::app::{App, CI, bearer};
+
+static APP: LazyLock<App> = LazyLock::new(App::new);
+
+fn method() -> impl Strategy<Value = String> {
+    prop_oneof![
+        prop::sample::select(vec![
+            "GET", "POST", "DELETE", "HEAD", "PUT", "OPTIONS", "CONNECT"
+        ])
+        .prop_map(str::to_owned),
+        "[A-Z]{1,8}",
+    ]
+}
+
+fn target() -> impl Strategy<Value = String> {
+    let path = prop_oneof![
+        Just("/".to_owned()),
+        Just("/reservations".to_owned()),
+        "/reservations/[0-9a-f-]{36}",
+        "/[!-~]{0,60}",
+        "(/|%[0-9A-Fa-f]{2}|[a-z.]){1,20}".prop_map(|rest| format!("/{rest}")),
+    ];
+    let name = prop_oneof![
+        Just("token".to_owned()),
+        Just("type".to_owned()),
+        Just("duration".to_owned()),
+        "[!-~]{0,8}"
+    ];
+    let pair =
+        (name, "([!-~]|%[0-9A-Fa-f]{2}){0,24}").prop_map(|(name, value)| format!("{name}={value}"));
+    let query = prop::collection::vec(pair, 0..5).prop_map(|pairs| pairs.join("&"));
+    (path, query).prop_map(|(path, query)| format!("{path}?{query}"))
+}
+
+fn header() -> impl Strategy<Value = String> {
+    let name = prop::sample::select(vec![
+        "accept",
+        "authorization",
+        "content-length",
+        "content-type",
+        "expect",
+        "host",
+        "transfer-encoding",
+        "upgrade",
+        "x-forwarded-for",
+        "x-request-id",
+    ]);
+    let value = prop_oneof![
+        Just(CI.to_owned()),
+        Just("chunked".to_owned()),
+        Just("100-continue".to_owned()),
+        "[0-9]{1,20}",
+        "[ -~]{0,40}",
+        "\\PC{0,20}",
+    ];
+    (name, value).prop_map(|(name, value)| format!("{name}: {value}"))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 600, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_request_makes_the_service_fail(
+        method in method(),
+        target in target(),
+        headers in prop::collection::vec(header(), 0..4),
+        is_consumer in any::<bool>(),
+    ) {
+        let mut lines: Vec<&str> = headers.iter().map(String::as_str).collect();
+        let token = bearer(CI);
+        if is_consumer {
+            lines.push(&token);
+        }
+        let mut wire = APP.connect();
+        let head = format!("{method} {target} HTTP/1.1\r\nconnection: close\r\n{}\r\n\r\n", lines.join("\r\n"));
+        wire.send(head.as_bytes());
+        let bytes = wire.read_to_end();
+        // Only a tunnel or an upgrade may be met with silence; a panic would be, too.
+        let answer = String::from_utf8_lossy(&bytes);
+        let status: u16 = answer
+            .trim_start_matches("HTTP/1.1 100 Continue\r\n\r\n")
+            .split(' ')
+            .nth(1)
+            .and_then(|status| status.parse().ok())
+            .unwrap_or_else(|| panic!("no answer to {head:?}: {answer:?}"));
+        // The queue of the pool under test may fill up; that is not a fault.
+        prop_assert!(status < 500 || answer.contains("queue_full"), "{head:?}: {answer}");
+    }
+}
