@@ -2,8 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use time::OffsetDateTime;
+
+use super::report::Fault;
 use super::section::{Schema, Section};
-use super::values::{ACCOUNT_ID, CRN, GROUP, IAM_ID, TAG};
+use super::values::{ACCOUNT_ID, CRN, GROUP, IAM_ID, MOMENT_OR_NEVER, TAG};
 
 pub(super) const SCHEMA: Schema = Schema {
     name: "[keep]",
@@ -11,6 +14,7 @@ pub(super) const SCHEMA: Schema = Schema {
         "crns",
         "tag",
         "resource_groups",
+        "created_before",
         "users",
         "protected_accounts",
     ],
@@ -23,8 +27,12 @@ pub struct Keep {
     pub crns: BTreeSet<String>,
     /// Resources that carry this tag, in lowercase.
     pub tag: String,
-    /// Resource groups, by name.
+    /// Resource groups, by name, with what is in them.
     pub resource_groups: BTreeSet<String>,
+    /// Tag and groups keep only what was created before this moment: a borrower, too, can tag a
+    /// resource and choose its group, but nobody can make one in the past. `None`: they keep
+    /// nothing.
+    pub created_before: Option<OffsetDateTime>,
     /// Users beside the owner, by IAM id.
     pub users: BTreeSet<String>,
     /// Accounts that are never touched, whatever else is configured.
@@ -37,6 +45,7 @@ impl Default for Keep {
             crns: BTreeSet::new(),
             tag: "acctpool:keep".to_owned(),
             resource_groups: BTreeSet::new(),
+            created_before: None,
             users: BTreeSet::new(),
             protected_accounts: BTreeSet::new(),
         }
@@ -50,10 +59,16 @@ impl Keep {
     pub(super) fn read(mut section: Section<'_, '_, '_>) -> (Self, ProtectedLines) {
         let default = Self::default();
         let protected = section.list("protected_accounts", &ACCOUNT_ID);
+        let resource_groups = section.list("resource_groups", &GROUP);
+        let created_before = section.read("created_before", &MOMENT_OR_NEVER).flatten();
+        if let (Some((at, _)), None) = (resource_groups.first(), created_before) {
+            section.refuse_at(*at, Fault::KeptSinceWhen);
+        }
         let keep = Self {
             crns: values(section.list("crns", &CRN)),
             tag: section.read("tag", &TAG).unwrap_or(default.tag),
-            resource_groups: values(section.list("resource_groups", &GROUP)),
+            resource_groups: values(resource_groups),
+            created_before,
             users: values(section.list("users", &IAM_ID)),
             protected_accounts: values(protected.clone()),
         };

@@ -39,6 +39,7 @@ pub use policy::Policy;
 pub use report::{Fault, Problem, Report, Severity};
 pub use server::{PlaintextOffLoopback, Server};
 pub use types::{Rights, TypeSettings};
+pub(crate) use values::is_label as is_type_label;
 
 use crate::token::Tokens;
 use report::Problems;

@@ -133,6 +133,11 @@ pub enum Fault {
         "`bind` must be a loopback address: tokens would travel in clear text; behind a proxy that adds TLS, set `behind_proxy = true`"
     )]
     PlaintextOffLoopback,
+    /// Resource groups are to be kept, but a borrower could put things in them.
+    #[error(
+        "`resource_groups` needs `created_before`: only what is older than that moment is kept by its group, since a borrower can choose the group of a resource, too"
+    )]
+    KeptSinceWhen,
     /// Nothing to lend.
     #[error("no [[accounts]]: nothing can be lent")]
     NoAccounts,

@@ -284,25 +284,10 @@ fn hint(unknown: &str, schema: &'static Schema) -> Hint {
     let nearest = schema
         .keys
         .iter()
-        .map(|key| (edits(unknown, key), *key))
+        .map(|key| (strsim::levenshtein(unknown, key), *key))
         .min();
     match nearest {
         Some((edits, key)) if edits <= 1.max(key.len() / 3) => Hint::Spelling(key),
         _ => Hint::None,
     }
-}
-
-/// Counts the insertions, deletions and replacements that lead from one word to the other.
-fn edits(from: &str, to: &str) -> usize {
-    let mut row: Vec<usize> = (0..=to.len()).collect();
-    for (above, left) in from.bytes().enumerate() {
-        let mut diagonal = above;
-        row[0] = above + 1;
-        for (column, right) in to.bytes().enumerate() {
-            let replaced = diagonal + usize::from(left != right);
-            diagonal = row[column + 1];
-            row[column + 1] = replaced.min(row[column] + 1).min(diagonal + 1);
-        }
-    }
-    row[to.len()]
 }

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use awc::http::Uri;
 use secrecy::SecretString;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use toml::de::DeValue;
 
 use super::Rights;
@@ -100,6 +102,18 @@ pub(super) const GROUP: Kind<String> = Kind {
         let name = value.as_str()?;
         let is_named = !name.trim().is_empty() && !name.chars().any(char::is_control);
         is_named.then(|| name.to_owned())
+    },
+};
+
+/// RFC 3339, bare as TOML has it, or as text.
+pub(super) const MOMENT_OR_NEVER: Kind<Option<OffsetDateTime>> = Kind {
+    allowed: "a moment with its offset, such as 2026-05-01T00:00:00Z, or \"never\"",
+    convert: |value| {
+        let bare = value.as_datetime().map(ToString::to_string);
+        match bare.as_deref().or_else(|| value.as_str())? {
+            "never" => Some(None),
+            moment => OffsetDateTime::parse(moment, &Rfc3339).ok().map(Some),
+        }
     },
 };
 
@@ -214,7 +228,7 @@ fn is_loopback(host: &str) -> bool {
 }
 
 /// Tells whether text can name a type.
-pub(super) fn is_label(text: &str) -> bool {
+pub(crate) fn is_label(text: &str) -> bool {
     let charset = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');
     (1..=32).contains(&text.len()) && !text.starts_with(['-', '_']) && text.bytes().all(charset)
 }

@@ -276,6 +276,20 @@ fn entries_of_the_keep_list_are_checked() {
 }
 
 #[test]
+fn groups_are_kept_only_with_what_is_old() {
+    let refusal = "`resource_groups` needs `created_before`: only what is older than that moment \
+                   is kept by its group, since a borrower can choose the group of a resource, too";
+    let groups = "[keep]\nresource_groups = [\"a\"]";
+    assert_problems(groups, &[&format!("2:20: {refusal}")]);
+    let old = format!("{groups}\ncreated_before = 2026-05-01T00:00:00Z");
+    assert_problems(&old, &[]);
+    assert_problems(
+        "[keep]\ncreated_before = 2026-05-01",
+        &["2:18: `created_before` must be a moment with its offset, such as 2026-05-01T00:00:00Z, or \"never\""],
+    );
+}
+
+#[test]
 fn plain_http_is_refused_but_for_loopback_with_leave() {
     let refusal = |key: &str| {
         format!(
@@ -457,8 +471,8 @@ fn columns_count_characters() {
         "keep = { tag = \"é\", \"ключ\" = 1, users = [1] }",
         &[
             "1:16: `tag` must be a tag of 1 to 128 letters, digits, spaces or any of _ - . :",
-            "1:21: unknown key in [keep]; allowed: `crns`, `tag`, `resource_groups`, `users`, \
-             `protected_accounts`",
+            "1:21: unknown key in [keep]; allowed: `crns`, `tag`, `resource_groups`, \
+             `created_before`, `users`, `protected_accounts`",
             "1:42: each entry of `users` must be an IAM id, such as \"IBMid-270000ABCD\"; found: integer",
         ],
     );

@@ -26,6 +26,7 @@ requests_at_once = 4
 crns = ["crn:v1:a"]
 tag = "acctpool:keep"
 resource_groups = ["a"]
+created_before = 2026-05-01T00:00:00Z
 users = ["IBMid-1"]
 protected_accounts = ["00000000000000000000000000000009"]
 [[tokens]]

@@ -99,6 +99,7 @@ fn settings_of_the_keep_list_are_read() {
         crns = ["crn:v1:x"]
         tag = "Team:Keep"
         resource_groups = ["Default group"]
+        created_before = 2026-05-01T02:00:00+02:00
         users = ["IBMid-1"]
         protected_accounts = ["ffffffffffffffffffffffffffffffff"]"#,
     );
@@ -106,6 +107,7 @@ fn settings_of_the_keep_list_are_read() {
         crns: ["crn:v1:x".to_owned()].into(),
         tag: "team:keep".to_owned(),
         resource_groups: ["Default group".to_owned()].into(),
+        created_before: Some(time::macros::datetime!(2026-05-01 00:00 UTC)),
         users: ["IBMid-1".to_owned()].into(),
         protected_accounts: ["f".repeat(32)].into(),
     };
