@@ -34,7 +34,9 @@ impl FromRequest for Caller {
 }
 
 fn identify(request: &HttpRequest) -> Result<Caller, HttpError> {
-    let context: &Data<Context> = request.app_data().ok_or(HttpError::Internal)?;
+    let context: &Data<Context> = request
+        .app_data()
+        .expect("the server gives every request the context");
     let mut parameters = Parameters::parse(request.query_string())?;
     let query_token = parameters.take_token();
     if query_token.is_some() && !context.settings.allow_query_tokens {

@@ -114,10 +114,15 @@ fn with_problem(answer: ServiceResponse<BoxBody>, request_id: &str) -> ServiceRe
     if !status.is_client_error() && !status.is_server_error() {
         return answer;
     }
-    let error = answer.response().error();
-    let problem = match error.and_then(|error| error.as_error::<HttpError>()) {
+    let cause = answer.response().error();
+    let problem = match cause.and_then(|cause| cause.as_error::<HttpError>()) {
         Some(error) => error.render(request_id),
-        None => HttpError::of_status(status).render(request_id),
+        None => {
+            if let Some(cause) = cause.filter(|_| status.is_server_error()) {
+                log::error!("request {request_id} failed: {cause}");
+            }
+            HttpError::of_status(status).render(request_id)
+        }
     };
     answer.into_response(problem)
 }

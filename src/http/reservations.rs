@@ -1,5 +1,6 @@
 //! `/reservations`: ask, look, give back.
 
+use std::future::{Ready, ready};
 use std::time::Duration;
 
 use acctpool_actors::pool::{
@@ -12,7 +13,6 @@ use actix_web::http::header::{CONTENT_LENGTH, LOCATION, RETRY_AFTER, TRANSFER_EN
 use actix_web::web::{Data, Path};
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
 use secrecy::{ExposeSecret, SecretString};
-use std::future::{Ready, ready};
 use uuid::Uuid;
 
 use super::caller::Caller;

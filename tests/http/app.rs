@@ -2,33 +2,24 @@
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::Arc;
 use std::sync::mpsc::channel;
-use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use acctpool::http::{Authenticate, Context, LeaseKeys, Settings, serve};
+use acctpool::http::{Context, Settings, serve};
 use acctpool_actors::clock::Clock;
-use acctpool_actors::cloud::{Cloud, CloudError, Leftover, Pass, Probe, Verified};
 use acctpool_actors::pool::{
-    AccountId, AccountType, Change, Command, Credential, Epoch, Fence, GetStatistics,
-    ManagementKeys, Policy, Pool, Snapshot, Tick, Timestamp, TokenId, TypePolicy,
+    AccountId, AccountType, Command, GetStatistics, Policy, Pool, Snapshot, Tick, Timestamp,
+    TypePolicy, TypeStatistics,
 };
-use acctpool_actors::store::{Store, StoreError};
 use acctpool_actors::{CleanerActor, Employ, PoolActor, PoolHandle, StoreActor};
 use actix::{Actor, Arbiter, System};
 use actix_web::dev::ServerHandle;
-use secrecy::SecretString;
 use time::macros::datetime;
 
+use crate::ports::{CI, Disk, EasyCloud, Keys, ManualClock, MemoryStore, Tokens};
 use crate::wire::{Answer, Wire};
-
-/// The token of the consumer `ci`. It has characters that a query must escape.
-pub(crate) const CI: &str = "acctpool_ci+secret/=&";
-/// The token of the consumer `nightly`.
-pub(crate) const NIGHTLY: &str = "acctpool_nightly-secret";
-/// What every lease key begins with.
-pub(crate) const LEASE_KEY: &str = "lease-key-secret";
 
 /// When the pool is ready and a test begins.
 pub(crate) const START: Timestamp = datetime!(2026-05-01 10:00:00 UTC);
@@ -78,7 +69,7 @@ impl App {
 
     /// Starts a server and waits until every account is ready or quarantined.
     pub(crate) fn with(setup: Setup) -> Self {
-        let clock = Arc::new(ManualClock(Mutex::new(START - Duration::from_hours(24))));
+        let clock = Arc::new(ManualClock::new(START - Duration::from_hours(24)));
         let disk = Arc::new(Disk::default());
         let (started, running) = channel();
         let accounts = setup.accounts.len();
@@ -121,8 +112,7 @@ impl App {
     fn clean_all(&self, accounts: usize) {
         for _ in 0..10_000 {
             let statistics = self.ask(GetStatistics);
-            let is_settled =
-                |counts: &acctpool_actors::pool::TypeStatistics| counts.ready + counts.quarantined;
+            let is_settled = |counts: &TypeStatistics| counts.ready + counts.quarantined;
             if statistics.types.values().map(is_settled).sum::<usize>() == accounts {
                 return;
             }
@@ -256,169 +246,5 @@ fn policy(setup: &Setup) -> Policy {
             .iter()
             .map(|(_, account_type)| (AccountType::from(*account_type), of_type))
             .collect(),
-    }
-}
-
-/// A clock that a test sets.
-pub(crate) struct ManualClock(Mutex<Timestamp>);
-
-impl ManualClock {
-    pub(crate) fn advance(&self, by: Duration) {
-        *self.0.lock().unwrap() += by;
-    }
-
-    fn set(&self, now: Timestamp) {
-        *self.0.lock().unwrap() = now;
-    }
-}
-
-impl Clock for ManualClock {
-    fn now(&self) -> Timestamp {
-        *self.0.lock().unwrap()
-    }
-}
-
-/// A disk that a test can hold up.
-#[derive(Default)]
-pub(crate) struct Disk {
-    state: Mutex<DiskState>,
-    changed: Condvar,
-}
-
-#[derive(Default)]
-struct DiskState {
-    is_held: bool,
-    is_waited_for: bool,
-    is_broken: bool,
-}
-
-impl Disk {
-    /// Lets no further write end.
-    pub(crate) fn hold(&self) {
-        self.state.lock().unwrap().is_held = true;
-    }
-
-    /// Waits until a write has begun.
-    pub(crate) fn wait_for_write(&self) {
-        let state = self.state.lock().unwrap();
-        drop(
-            self.changed
-                .wait_while(state, |state| !state.is_waited_for)
-                .unwrap(),
-        );
-    }
-
-    /// Lets writes end again.
-    pub(crate) fn release(&self) {
-        self.state.lock().unwrap().is_held = false;
-        self.changed.notify_all();
-    }
-
-    /// Breaks for good.
-    pub(crate) fn fail(&self) {
-        self.state.lock().unwrap().is_broken = true;
-    }
-
-    fn write(&self) -> Result<(), StoreError> {
-        let mut state = self.state.lock().unwrap();
-        state.is_waited_for = state.is_held;
-        self.changed.notify_all();
-        let state = self
-            .changed
-            .wait_while(state, |state| state.is_held)
-            .unwrap();
-        if state.is_broken {
-            return Err(StoreError {
-                action: "write".to_owned(),
-                cause: "the disk is broken".into(),
-            });
-        }
-        Ok(())
-    }
-}
-
-struct MemoryStore(Arc<Disk>);
-
-impl Store for MemoryStore {
-    fn commit(&mut self, _: Vec<Change>) -> Result<(), StoreError> {
-        self.0.write()
-    }
-
-    fn load(&mut self) -> Result<Snapshot, StoreError> {
-        Ok(Snapshot::default())
-    }
-}
-
-struct Tokens;
-
-impl Authenticate for Tokens {
-    fn identify(&self, presented: &str) -> Option<TokenId> {
-        match presented {
-            CI => Some("ci".into()),
-            NIGHTLY => Some("nightly".into()),
-            _ => None,
-        }
-    }
-}
-
-struct Keys;
-
-impl LeaseKeys for Keys {
-    fn reveal(&self, account: &AccountId, fence: Fence) -> SecretString {
-        format!("{LEASE_KEY}-{account}-{fence}").into()
-    }
-}
-
-/// An account in which every verb succeeds at once, unless its id begins with `bad`.
-struct EasyCloud(AccountId);
-
-impl Cloud for EasyCloud {
-    async fn verify(&self, keys: ManagementKeys) -> Result<Verified, CloudError> {
-        if self.0.as_str().starts_with("bad") {
-            return Err(CloudError::WrongAccount("not this one".to_owned()));
-        }
-        Ok(Verified {
-            current: keys.current,
-            newest: keys.newest,
-        })
-    }
-
-    async fn revoke(&self, _: ManagementKeys, _: Option<&Credential>) -> Result<(), CloudError> {
-        Ok(())
-    }
-
-    async fn sweep(&self, _: ManagementKeys) -> Result<Pass, CloudError> {
-        Ok(Pass::default())
-    }
-
-    async fn prove(&self, _: ManagementKeys) -> Result<Vec<Leftover>, CloudError> {
-        Ok(Vec::new())
-    }
-
-    async fn mint(
-        &self,
-        _: ManagementKeys,
-        fence: Fence,
-        expires_at: Timestamp,
-    ) -> Result<Credential, CloudError> {
-        Ok(Credential {
-            fence,
-            service_id: format!("ServiceId-{}", self.0),
-            key_id: "ApiKey-1".to_owned(),
-            policy_ids: Vec::new(),
-            expires_at,
-        })
-    }
-
-    async fn probe(&self, _: ManagementKeys, _: &Credential) -> Result<Probe, CloudError> {
-        Ok(Probe::Works)
-    }
-
-    async fn rotate(&self, _: ManagementKeys, _: Epoch) -> Result<(), CloudError> {
-        Ok(())
-    }
-
-    async fn retire(&self, _: ManagementKeys) -> Result<(), CloudError> {
-        Ok(())
     }
 }

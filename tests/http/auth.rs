@@ -2,7 +2,8 @@
 
 use acctpool::http::Settings;
 
-use crate::app::{App, CI, NIGHTLY, Setup, bearer, token_query};
+use crate::app::{App, Setup, bearer, token_query};
+use crate::ports::{CI, NIGHTLY};
 
 #[test]
 fn without_a_valid_token_nothing_else_is_said() {

@@ -4,7 +4,8 @@ use std::sync::LazyLock;
 
 use proptest::prelude::*;
 
-use crate::app::{App, CI, bearer};
+use crate::app::{App, bearer};
+use crate::ports::CI;
 
 static APP: LazyLock<App> = LazyLock::new(App::new);
 

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use acctpool::http::Settings;
 
-use crate::app::{App, CI, Setup, bearer};
+use crate::app::{App, Setup, bearer};
+use crate::ports::CI;
 
 /// A server that is as impatient as a test.
 fn impatient() -> App {

@@ -5,7 +5,8 @@ use std::sync::Mutex;
 use acctpool::http::Settings;
 use log::{Log, Metadata, Record};
 
-use crate::app::{App, CI, LEASE_KEY, NIGHTLY, Setup, bearer, token_query};
+use crate::app::{App, Setup, bearer, token_query};
+use crate::ports::{CI, LEASE_KEY, NIGHTLY};
 
 static LINES: Mutex<Vec<(String, String)>> = Mutex::new(Vec::new());
 
@@ -31,15 +32,16 @@ fn remember() {
     }
 }
 
-/// Returns the access log's line of a request.
+/// Returns the access log's line of a request; an empty one if there is none.
 fn line_of(request_id: &str) -> String {
     let ending = format!("request_id={request_id}");
-    let lines = LINES.lock().unwrap();
-    let (_, line) = lines
+    LINES
+        .lock()
+        .unwrap()
         .iter()
         .find(|(target, line)| target == "acctpool::http::access" && line.ends_with(&ending))
-        .unwrap_or_else(|| panic!("no line of {request_id}"));
-    line.clone()
+        .map(|(_, line)| line.clone())
+        .unwrap_or_default()
 }
 
 #[test]
@@ -115,11 +117,20 @@ fn no_log_line_holds_a_secret() {
     app.as_ci("GET", path.header("location").unwrap());
 
     let escaped = query.strip_prefix("token=").unwrap();
-    for (target, line) in LINES.lock().unwrap().iter() {
-        // The framework traces raw requests at a level that acctpool never turns on for it.
-        let is_ours = target.starts_with("acctpool");
-        for secret in [CI, escaped, NIGHTLY, unknown, LEASE_KEY, "mistyped-secret"] {
-            assert!(!is_ours || !line.contains(secret), "{target}: {line}");
-        }
+    let secrets = [CI, escaped, NIGHTLY, unknown, LEASE_KEY, "mistyped-secret"];
+    // The framework traces raw requests at a level that acctpool never turns on for it.
+    let ours: Vec<String> = LINES
+        .lock()
+        .unwrap()
+        .iter()
+        .filter(|(target, _)| target.starts_with("acctpool"))
+        .map(|(_, line)| line.clone())
+        .collect();
+    assert!(!ours.is_empty());
+    for line in ours {
+        assert!(
+            !secrets.iter().any(|secret| line.contains(secret)),
+            "{line}"
+        );
     }
 }

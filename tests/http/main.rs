@@ -14,6 +14,7 @@ mod fuzz;
 mod limits;
 mod log;
 mod page;
+mod ports;
 mod problems;
 mod wire;
 mod workflow;

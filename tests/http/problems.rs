@@ -2,7 +2,8 @@
 
 use serde_json::json;
 
-use crate::app::{App, CI, NIGHTLY, Setup, bearer, token_query};
+use crate::app::{App, Setup, bearer, token_query};
+use crate::ports::{CI, NIGHTLY};
 
 #[test]
 fn a_problem_has_the_members_of_rfc_9457_and_ours() {

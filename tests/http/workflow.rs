@@ -1,11 +1,14 @@
 //! Reserve, look, give back: what a consumer sees.
 
+use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
+use acctpool::http::Settings;
 use serde_json::json;
 
-use crate::app::{App, CI, LEASE_KEY, NIGHTLY, Setup, bearer, token_query};
+use crate::app::{App, Setup, bearer, token_query};
+use crate::ports::{CI, LEASE_KEY, NIGHTLY};
 
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -155,6 +158,24 @@ fn in_order(bytes: &[u8]) -> String {
 }
 
 #[test]
+fn an_id_in_another_notation_is_no_id() {
+    let app = App::new();
+    let path = app.reserve("type=lite");
+    let id = path.strip_prefix("/reservations/").unwrap();
+    for other in [
+        id.replace('-', ""),
+        format!("%7B{id}%7D"),
+        format!("urn:uuid:{id}"),
+    ] {
+        assert_eq!(
+            app.as_ci("GET", &format!("/reservations/{other}")).status,
+            404,
+            "{other}"
+        );
+    }
+}
+
+#[test]
 fn statistics_count_accounts_and_reservations_per_type() {
     let app = App::with(Setup {
         accounts: vec![("acct-1", "lite"), ("acct-2", "lite")],
@@ -193,4 +214,30 @@ fn a_request_that_runs_is_answered_while_the_server_stops() {
         request.join().unwrap()
     });
     assert_eq!(answer.status, 302);
+}
+
+#[test]
+fn a_connection_that_rests_does_not_hold_up_a_stop() {
+    let app = App::with(Setup {
+        settings: Settings {
+            keep_alive: Duration::from_mins(5),
+            shutdown_timeout: Duration::from_mins(5),
+            ..Settings::default()
+        },
+        ..Setup::default()
+    });
+    let mut wire = app.connect();
+    wire.send(b"GET / HTTP/1.1\r\nhost: pool\r\n\r\n");
+    assert_eq!(wire.answer().status, 200);
+    let (stopped, is_stopped) = channel();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            app.stop();
+            let _ = stopped.send(());
+        });
+        let outcome = is_stopped.recv_timeout(Duration::from_secs(10));
+        // Lets the stop end in any case.
+        drop(wire);
+        outcome.unwrap();
+    });
 }
