@@ -2,3 +2,4 @@
 //! again.
 //!
 //! This library is the shell around `acctpool_actors`, which decides. See the README's code map.
+pub mod keyring;

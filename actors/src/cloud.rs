@@ -22,10 +22,7 @@ use crate::pool::{Credential, Epoch, Fence, ManagementKeys, Timestamp};
 pub trait Cloud: 'static {
     /// Makes sure that the account is usable and that its management key sees what is known to
     /// exist, so that an empty list means something.
-    fn verify(
-        &self,
-        keys: ManagementKeys,
-    ) -> impl Future<Output = Result<Verified, CloudError>>;
+    fn verify(&self, keys: ManagementKeys) -> impl Future<Output = Result<Verified, CloudError>>;
 
     /// Takes away every lease credential of the account: `credential` first and at once, then all
     /// that can be found by name.
