@@ -307,8 +307,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("master.key");
         let made = MasterKey::load_or_create(&path).unwrap();
-        let mode = fs::metadata(&path).unwrap().permissions().mode() & 0o777;
-        assert_eq!(mode, 0o600);
+        let bits = fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(bits, 0o600);
         let again = MasterKey::load_or_create(&path).unwrap();
         assert_eq!(made.0, again.0);
         assert_eq!(
