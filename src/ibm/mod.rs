@@ -1,0 +1,158 @@
+//! IBM Cloud behind the Cloud port: real HTTP calls, one pass per verb.
+//!
+//! Depends on the port, the keyring and `awc`; knows nothing of the pool's rules, and decides
+//! neither when to come again nor when to give up. One [`Ibm`] serves one account and lives on a
+//! cleaners' arbiter. Facts about IBM's APIs are cited as sections of `ibm-cloud.md`.
+//!
+//! From the wire up: `request` and `fault` are one call and what can go wrong with it; `transport`
+//! sends; `token` and `session` add the management key and the safety interlock; `paging` reads
+//! lists. `identity`, `policies`, `tags` and `search` are IBM's services. The verbs are `verify`,
+//! `sweep`, `prove`, `lease` and `management`; what is swept is the table in `collections`.
+
+mod collections;
+mod fault;
+mod identity;
+mod lease;
+mod management;
+mod paging;
+mod policies;
+mod prove;
+mod request;
+mod scope;
+mod search;
+mod session;
+mod settings;
+mod sweep;
+mod tags;
+#[cfg(test)]
+mod tests;
+mod token;
+mod transport;
+mod verify;
+
+use std::cell::Cell;
+use std::fmt;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use acctpool_actors::clock::Clock;
+use acctpool_actors::cloud::{Cloud, CloudError, Leftover, Pass, Probe, Verified};
+use acctpool_actors::pool::{Credential, Epoch, Fence, ManagementKeys, Timestamp};
+use tokio::sync::Mutex;
+
+pub use settings::{BaseUrl, BaseUrlError, Endpoints, Keep, Limits, Places, Rights, Settings};
+pub use transport::client;
+
+use crate::keyring::Keyring;
+use session::{Access, Session};
+use transport::Transport;
+
+/// One account at IBM Cloud.
+pub struct Ibm {
+    settings: Settings,
+    keyring: Arc<Keyring>,
+    clock: Arc<dyn Clock>,
+    transport: Transport,
+    /// The token in use. The lock is held while a new one is fetched.
+    access: Mutex<Option<Rc<Access>>>,
+    /// Every derived epoch was tried, and none works.
+    search_exhausted: Cell<bool>,
+}
+
+impl Ibm {
+    /// Makes the adapter of one account. `http` is the arbiter's client, made by [`client`].
+    #[must_use]
+    pub fn new(
+        settings: Settings,
+        keyring: Arc<Keyring>,
+        clock: Arc<dyn Clock>,
+        http: awc::Client,
+    ) -> Self {
+        let endpoints = settings.endpoints.clone();
+        let transport = Transport::new(http, endpoints, settings.limits, clock.clone());
+        Self {
+            settings,
+            keyring,
+            clock,
+            transport,
+            access: Mutex::new(None),
+            search_exhausted: Cell::new(false),
+        }
+    }
+
+    /// Opens a session for a verb, once the account is known not to be protected: not even its key
+    /// is used then.
+    async fn session(&self, keys: ManagementKeys) -> Result<Session<'_>, CloudError> {
+        self.not_protected()?;
+        Ok(Session::open(self, keys).await?)
+    }
+
+    async fn fresh_session(&self, keys: ManagementKeys) -> Result<Session<'_>, CloudError> {
+        self.not_protected()?;
+        Ok(Session::open_fresh(self, keys).await?)
+    }
+}
+
+impl fmt::Debug for Ibm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ibm")
+            .field("account", &self.settings.account)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Cloud for Ibm {
+    async fn verify(&self, keys: ManagementKeys) -> Result<Verified, CloudError> {
+        let session = self.fresh_session(keys).await?;
+        Ok(verify::verify(&session).await?)
+    }
+
+    async fn revoke(
+        &self,
+        keys: ManagementKeys,
+        credential: Option<&Credential>,
+    ) -> Result<(), CloudError> {
+        let session = self.session(keys).await?;
+        Ok(lease::revoke(&session, credential).await?)
+    }
+
+    async fn sweep(&self, keys: ManagementKeys) -> Result<Pass, CloudError> {
+        let session = self.session(keys).await?;
+        sweep::sweep(&session).await
+    }
+
+    async fn prove(&self, keys: ManagementKeys) -> Result<Vec<Leftover>, CloudError> {
+        let session = self.fresh_session(keys).await?;
+        prove::prove(&session).await
+    }
+
+    async fn mint(
+        &self,
+        keys: ManagementKeys,
+        fence: Fence,
+        expires_at: Timestamp,
+    ) -> Result<Credential, CloudError> {
+        let session = self.session(keys).await?;
+        Ok(lease::mint(&session, fence, expires_at).await?)
+    }
+
+    async fn probe(
+        &self,
+        keys: ManagementKeys,
+        credential: &Credential,
+    ) -> Result<Probe, CloudError> {
+        let session = self.session(keys).await?;
+        Ok(lease::probe(&session, credential).await?)
+    }
+
+    async fn rotate(&self, keys: ManagementKeys, to: Epoch) -> Result<(), CloudError> {
+        let session = self.session(keys).await?;
+        Ok(management::rotate(&session, to).await?)
+    }
+
+    async fn retire(&self, keys: ManagementKeys) -> Result<(), CloudError> {
+        self.not_protected()?;
+        let session = Session::open_strict(self, keys).await?;
+        Ok(management::retire(&session).await?)
+    }
+}

@@ -1,0 +1,310 @@
+//! What is known of an account before anything in it is judged, and the canary (`ibm-cloud.md` 12).
+//!
+//! IBM Cloud answers lists with an empty one where rights are missing. So each sweep and each proof
+//! begins by looking at three things that are known to exist: the key in use, the default resource
+//! group and the owner. Only where those are seen does an empty list mean something.
+//!
+//! Depends on sessions and the services' files. Promises to read only.
+
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashSet};
+
+use acctpool_actors::cloud::CloudError;
+use acctpool_actors::pool::Epoch;
+use serde_json::Value;
+
+use super::fault::Fault;
+use super::identity::{self, KeyRecord, moment};
+use super::paging::{List, Style};
+use super::request::{encode, field};
+use super::session::Session;
+use super::settings::{Api, Keep};
+use super::tags;
+
+/// So long after its creation a key may be missing in lists that have not caught up.
+const LIST_LAG: time::Duration = time::Duration::minutes(15);
+
+/// What an account's items are judged by.
+pub(super) struct Scope<'a> {
+    keep: &'a Keep,
+    owner: String,
+    /// IAM ids of the users that the operator keeps, without the owner.
+    kept_users: BTreeSet<String>,
+    /// Ids of the management keys that may be in use.
+    management_keys: BTreeSet<String>,
+    /// Ids of the resource groups that the operator keeps by name.
+    kept_groups: BTreeSet<String>,
+    service_id_groups: Vec<String>,
+    found: RefCell<Found>,
+}
+
+/// What came to light while the account was read.
+#[derive(Default)]
+struct Found {
+    /// CRNs of everything that some collection listed.
+    listed: HashSet<String>,
+    /// CRNs of what the operator keeps.
+    kept: BTreeSet<String>,
+    /// Resource groups that hold something kept: IBM would not delete them.
+    holders: BTreeSet<String>,
+    /// Tags that are attached to something kept.
+    kept_tags: BTreeSet<String>,
+}
+
+impl<'a> Scope<'a> {
+    /// Reads what is needed, and makes sure that the session sees what it must.
+    pub(super) async fn read(session: &Session<'a>) -> Result<Self, Fault> {
+        let keep = &session.ibm.settings.keep;
+        let own = session.own_key().await?;
+        see_own_key(session, &own).await?;
+        let kept_users = read_users(session, keep, &own.iam_id).await?;
+        let kept_groups = read_resource_groups(session, keep).await?;
+        Ok(Self {
+            keep,
+            management_keys: management_keys(session, &own).await?,
+            owner: own.iam_id,
+            kept_users,
+            kept_groups,
+            service_id_groups: identity::service_id_groups(session).await?,
+            found: RefCell::default(),
+        })
+    }
+
+    /// Tells whether the operator keeps what this CRN or id names.
+    pub(super) fn keeps(&self, name: &str) -> bool {
+        self.keep.crns.contains(name)
+    }
+
+    /// Tells whether an IAM id is the owner's.
+    pub(super) fn is_owner(&self, iam_id: &str) -> bool {
+        iam_id == self.owner
+    }
+
+    /// Tells whether the operator keeps the identity or access group with this id.
+    pub(super) fn keeps_identity(&self, id: &str) -> bool {
+        self.kept_users.contains(id)
+            || self.keep.crns.iter().any(|crn| {
+                // `…::serviceid:ServiceId-1` is the IAM id `iam-ServiceId-1`.
+                let named = crn.rsplit(':').next().unwrap_or_default();
+                !named.is_empty() && (named == id || Some(named) == id.strip_prefix("iam-"))
+            })
+    }
+
+    /// Tells whether a key is one of the management keys in use.
+    pub(super) fn is_management_key(&self, id: &str) -> bool {
+        self.management_keys.contains(id)
+    }
+
+    /// Tells whether the operator keeps resource groups of this name.
+    pub(super) fn keeps_group_named(&self, name: &str) -> bool {
+        let places = self.keep.places.as_ref();
+        places.is_some_and(|places| places.resource_groups.contains(name))
+    }
+
+    /// Tells whether an instance is kept by its place, or would be by its tag.
+    pub(super) fn place_of(&self, instance: &Value) -> Place {
+        let Some(places) = &self.keep.places else {
+            return Place::Anywhere;
+        };
+        let created_at = instance["created_at"].as_str().and_then(moment);
+        // An instance of unknown age is not kept: the age is what cannot be forged.
+        if created_at.is_none_or(|at| at >= places.created_before) {
+            return Place::Anywhere;
+        }
+        let group = instance["resource_group_id"].as_str().unwrap_or_default();
+        if self.kept_groups.contains(group) {
+            Place::Kept
+        } else if places.tag.is_some() {
+            Place::KeptIfTagged
+        } else {
+            Place::Anywhere
+        }
+    }
+
+    /// Tells whether the operator's tag is on the resource with this CRN.
+    ///
+    /// The tagging service is asked, never the search index, which is stale: what it has not seen
+    /// yet would be deleted.
+    pub(super) async fn is_tagged(&self, session: &Session<'_>, crn: &str) -> Result<bool, Fault> {
+        let places = self.keep.places.as_ref();
+        let Some(tag) = places.and_then(|places| places.tag.as_deref()) else {
+            return Ok(false);
+        };
+        let tags = tags::attached_to(session, crn, "user").await?;
+        Ok(tags.iter().any(|name| name == tag))
+    }
+
+    /// Returns the groups in which service IDs hide.
+    pub(super) fn service_id_groups(&self) -> &[String] {
+        &self.service_id_groups
+    }
+
+    /// Notes that a collection lists this CRN.
+    pub(super) fn note_listed(&self, crn: &str) {
+        self.found.borrow_mut().listed.insert(crn.to_owned());
+    }
+
+    /// Notes that the operator keeps what this CRN names, and where it is.
+    pub(super) fn note_kept(&self, crn: &str, resource_group: Option<&str>) {
+        let mut found = self.found.borrow_mut();
+        found.kept.insert(crn.to_owned());
+        found.holders.extend(resource_group.map(str::to_owned));
+    }
+
+    /// Tells whether something with this CRN was found to be kept.
+    pub(super) fn is_kept(&self, crn: &str) -> bool {
+        self.keeps(crn) || self.found.borrow().kept.contains(crn)
+    }
+
+    /// Tells whether some collection listed this CRN.
+    pub(super) fn is_listed(&self, crn: &str) -> bool {
+        self.found.borrow().listed.contains(crn)
+    }
+
+    /// Tells whether a resource group holds something kept.
+    pub(super) fn holds_kept(&self, group: &str) -> bool {
+        self.found.borrow().holders.contains(group)
+    }
+
+    /// Tells whether a tag is attached to something kept, or is the operator's own.
+    pub(super) fn keeps_tag(&self, name: &str) -> bool {
+        let places = self.keep.places.as_ref();
+        places.is_some_and(|places| places.tag.as_deref() == Some(name))
+            || self.found.borrow().kept_tags.contains(name)
+    }
+
+    /// Reads which tags are attached to what is kept: those cannot be deleted, and need not be.
+    pub(super) async fn learn_kept_tags(&self, session: &Session<'_>) -> Result<(), Fault> {
+        let kept: Vec<String> = self.found.borrow().kept.iter().cloned().collect();
+        for crn in kept {
+            for kind in ["user", "access"] {
+                let tags = tags::attached_to(session, &crn, kind).await?;
+                self.found.borrow_mut().kept_tags.extend(tags);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether an instance is kept without being named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    Anywhere,
+    Kept,
+    KeptIfTagged,
+}
+
+/// Returns the ids of the keys that sessions may be opened with.
+///
+/// Found by value, so that no key can pass for one by its name.
+async fn management_keys(
+    session: &Session<'_>,
+    own: &KeyRecord,
+) -> Result<BTreeSet<String>, Fault> {
+    let keys = session.keys;
+    let in_use = session.access().await?.epoch;
+    // The configured key is the operator's own, also after rotation has left it behind.
+    let known = [keys.pending, Some(keys.current), keys.previous];
+    let epochs: BTreeSet<Epoch> = known.into_iter().flatten().chain([Epoch(0)]).collect();
+    let mut ids = BTreeSet::from([own.id.clone()]);
+    for epoch in epochs {
+        if epoch != in_use {
+            let value = session.ibm.management_key(epoch);
+            let found = identity::key_details(session, &value).await?;
+            ids.extend(found.map(|record| record.id));
+        }
+    }
+    Ok(ids)
+}
+
+async fn see_own_key(session: &Session<'_>, own: &KeyRecord) -> Result<(), Fault> {
+    let keys = identity::keys_of(session, &own.iam_id).await?;
+    if keys.iter().any(|key| key.id == own.id) {
+        return Ok(());
+    }
+    let now = session.ibm.clock.now();
+    if own.created_at.is_some_and(|at| now - at < LIST_LAG) {
+        return Err(CloudError::Transient(format!(
+            "account {}: the new management key is not listed yet",
+            session.account()
+        ))
+        .into());
+    }
+    Err(blind(session, "its own API key"))
+}
+
+/// Returns the IAM ids of the users that the operator keeps, once the owner has been seen.
+async fn read_users(
+    session: &Session<'_>,
+    keep: &Keep,
+    owner: &str,
+) -> Result<BTreeSet<String>, Fault> {
+    let target = format!("/v2/accounts/{}/users", encode(session.account()));
+    let users = List {
+        api: Api::UserManagement,
+        target: &target,
+        items: "resources",
+        style: Style::UnderscoreStart,
+    };
+    let wanted: BTreeSet<String> = keep.users.iter().map(|user| user.to_lowercase()).collect();
+    let mut kept = BTreeSet::new();
+    let mut owner_seen = false;
+    for user in users.read(session).await? {
+        let iam_id = field("GET /v2/accounts/{account}/users", &user, "iam_id")?;
+        if iam_id == owner {
+            owner_seen = true;
+            continue;
+        }
+        let names = ["iam_id", "user_id", "email"];
+        let mut names = names.iter().filter_map(|name| user[*name].as_str());
+        if names.any(|name| wanted.contains(&name.to_lowercase())) {
+            kept.insert(iam_id);
+        }
+    }
+    if owner_seen {
+        Ok(kept)
+    } else {
+        Err(blind(session, "the account's owner"))
+    }
+}
+
+/// Returns the ids of the resource groups that the operator keeps, once the default one was seen.
+async fn read_resource_groups(
+    session: &Session<'_>,
+    keep: &Keep,
+) -> Result<BTreeSet<String>, Fault> {
+    let target = format!(
+        "/v2/resource_groups?account_id={}",
+        encode(session.account())
+    );
+    let groups = List {
+        api: Api::ResourceController,
+        target: &target,
+        items: "resources",
+        style: Style::Whole,
+    };
+    let mut kept = BTreeSet::new();
+    let mut default_seen = false;
+    for group in groups.read(session).await? {
+        default_seen |= group["default"] == true;
+        let name = group["name"].as_str().unwrap_or_default();
+        let places = keep.places.as_ref();
+        if places.is_some_and(|places| places.resource_groups.contains(name)) {
+            kept.insert(field("GET /v2/resource_groups", &group, "id")?);
+        }
+    }
+    if default_seen {
+        Ok(kept)
+    } else {
+        Err(blind(session, "the default resource group"))
+    }
+}
+
+fn blind(session: &Session<'_>, what: &str) -> Fault {
+    CloudError::Unauthorised(format!(
+        "the management key of account {} does not see {what}: its rights are not sufficient, so \
+         an empty list proves nothing",
+        session.account()
+    ))
+    .into()
+}

@@ -1,0 +1,262 @@
+//! Sessions: calls made with the account's management key, whichever of its epochs works.
+//!
+//! Depends on the token service and the transport. Promises the safety interlock: every token is
+//! checked before its first use, and one that is bound to another account than the configured one,
+//! or to a protected account, ends the verb as `WrongAccount` with nothing written.
+
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+use acctpool_actors::cloud::CloudError;
+use acctpool_actors::pool::{Epoch, ManagementKeys};
+use secrecy::SecretString;
+use tokio::sync::OnceCell;
+
+use super::Ibm;
+use super::fault::{Fault, Refusal, scrub};
+use super::identity::{self, KeyRecord};
+use super::request::{Reply, Request};
+use super::settings::{Api, BaseUrl};
+use super::token::{self, NoToken, Token};
+
+/// How many derived epochs are searched for a key that works when the store knows none
+/// (`design.md` 7): a rotation a day for two months.
+const SEARCHED_EPOCHS: u32 = 64;
+
+/// A way into the account that works: the token of one management key.
+pub(super) struct Access {
+    pub(super) epoch: Epoch,
+    pub(super) token: Token,
+    own_key: OnceCell<KeyRecord>,
+}
+
+/// Makes the calls of one verb.
+pub(super) struct Session<'a> {
+    pub(super) ibm: &'a Ibm,
+    pub(super) keys: ManagementKeys,
+    /// Only the current key will do.
+    strict: bool,
+}
+
+impl<'a> Session<'a> {
+    /// Opens a session with whichever management key works, a known token if there is one.
+    pub(super) async fn open(ibm: &'a Ibm, keys: ManagementKeys) -> Result<Self, Fault> {
+        let session = Self {
+            ibm,
+            keys,
+            strict: false,
+        };
+        session.access().await?;
+        Ok(session)
+    }
+
+    /// Opens a session with a token that is new, after trying the keys in order.
+    pub(super) async fn open_fresh(ibm: &'a Ibm, keys: ManagementKeys) -> Result<Self, Fault> {
+        *ibm.access.lock().await = None;
+        Self::open(ibm, keys).await
+    }
+
+    /// Opens a session with a new token of the current key and no other.
+    pub(super) async fn open_strict(ibm: &'a Ibm, keys: ManagementKeys) -> Result<Self, Fault> {
+        *ibm.access.lock().await = None;
+        let session = Self {
+            ibm,
+            keys,
+            strict: true,
+        };
+        session.access().await?;
+        Ok(session)
+    }
+
+    /// Returns the id of the account.
+    pub(super) fn account(&self) -> &'a str {
+        self.ibm.settings.account.as_str()
+    }
+
+    /// Returns where `api` is.
+    pub(super) fn base(&self, api: Api) -> &'a BaseUrl {
+        self.ibm.settings.endpoints.of(api)
+    }
+
+    /// Sends a call with the management key's token. After a 401 it takes one fresh token and
+    /// tries again, once.
+    pub(super) async fn send(&self, request: &Request) -> Result<Reply, Fault> {
+        let access = self.access().await?;
+        let first = self.send_as(&access, request).await;
+        match first {
+            Err(Fault::Refused(refusal))
+                if refusal.status == 401 && !request.takes_as_answer(401) =>
+            {
+                self.discard(&access).await;
+                let access = self.access().await?;
+                self.send_as(&access, request).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// Returns the record of the key in use.
+    pub(super) async fn own_key(&self) -> Result<KeyRecord, Fault> {
+        let access = self.access().await?;
+        let value = self.ibm.management_key(access.epoch);
+        let read = || async {
+            let found = identity::key_details(self, &value).await?;
+            found.ok_or_else(|| Fault::Unreadable {
+                call: "GET /v1/apikeys/details".into(),
+                problem: "the key in use is said not to exist".into(),
+            })
+        };
+        access.own_key.get_or_try_init(read).await.cloned()
+    }
+
+    /// Returns the access in use: the cached one while it is good, else a new one.
+    pub(super) async fn access(&self) -> Result<Rc<Access>, Fault> {
+        // Held while a new token is fetched, so that ten calls fetch one.
+        let mut cached = self.ibm.access.lock().await;
+        let now = self.ibm.clock.now();
+        let held = cached.take().filter(|access| self.accepts(access.epoch));
+        let access = match held {
+            Some(access) if !access.token.is_old(now) => access,
+            Some(old) => match self.enter(old.epoch).await {
+                Ok(fresh) => Rc::new(fresh),
+                // A token that still works is better than none.
+                Err(NoToken::Other(fault)) if fault.is_temporary() && !old.token.is_dead(now) => {
+                    log::debug!("account {}: keeping an old token: {fault}", self.account());
+                    old
+                }
+                Err(_) => Rc::new(self.find().await?),
+            },
+            None => Rc::new(self.find().await?),
+        };
+        *cached = Some(access.clone());
+        Ok(access)
+    }
+
+    /// Tells whether a token of `epoch` may be used: not one of a key that is being retired, whose
+    /// record may be gone while its token lives on.
+    fn accepts(&self, epoch: Epoch) -> bool {
+        if self.strict {
+            epoch == self.keys.current
+        } else {
+            Some(epoch) != self.keys.previous
+        }
+    }
+
+    async fn discard(&self, stale: &Rc<Access>) {
+        let mut cached = self.ibm.access.lock().await;
+        // Another call may have fetched a fresh one already.
+        if cached
+            .as_ref()
+            .is_some_and(|access| Rc::ptr_eq(access, stale))
+        {
+            *cached = None;
+        }
+    }
+
+    async fn send_as(&self, access: &Access, request: &Request) -> Result<Reply, Fault> {
+        let token = &access.token.value;
+        self.ibm.transport.send(request, Some(token)).await
+    }
+
+    /// Finds a management key that works: the pending, the current and the previous one in this
+    /// order, then, where IBM knows none of them, the configured one and the derived epochs.
+    async fn find(&self) -> Result<Access, Fault> {
+        let mut refused = None;
+        for epoch in self.candidates() {
+            match self.enter(epoch).await {
+                Ok(access) => return Ok(access),
+                Err(NoToken::Other(fault)) => return Err(fault),
+                Err(NoToken::UnknownKey(refusal) | NoToken::BlockedKey(refusal)) => {
+                    // The reason to show is that of the key that ought to work.
+                    if refused.is_none() || epoch == self.keys.current {
+                        refused = Some(refusal);
+                    }
+                }
+            }
+        }
+        self.ibm.search_exhausted.set(!self.strict);
+        Err(self.locked_out(refused).into())
+    }
+
+    fn candidates(&self) -> Vec<Epoch> {
+        let keys = self.keys;
+        if self.strict {
+            return vec![keys.current];
+        }
+        let known = [keys.pending, Some(keys.current), keys.previous];
+        let mut epochs: Vec<Epoch> = known.into_iter().flatten().collect();
+        // Sixty exchanges that cannot end differently are made once, not at each verification.
+        let last = if self.ibm.search_exhausted.get() {
+            0
+        } else {
+            SEARCHED_EPOCHS.max(keys.newest.0)
+        };
+        epochs.extend((0..=last).map(Epoch));
+        let mut seen = BTreeSet::new();
+        epochs.retain(|epoch| seen.insert(*epoch));
+        epochs
+    }
+
+    fn locked_out(&self, refused: Option<Refusal>) -> CloudError {
+        let words = refused.map_or_else(String::new, |refusal| format!(": {refusal}"));
+        CloudError::Unauthorised(format!(
+            "no management key of account {} is accepted any more{words}; configure a working API \
+             key of its owner",
+            self.account()
+        ))
+    }
+
+    /// Exchanges the key of `epoch` and makes sure that it opens the right account.
+    async fn enter(&self, epoch: Epoch) -> Result<Access, NoToken> {
+        let key = self.ibm.management_key(epoch);
+        let token = self.ibm.token(&key).await?;
+        Ok(Access {
+            epoch,
+            token,
+            own_key: OnceCell::new(),
+        })
+    }
+}
+
+impl Ibm {
+    /// Returns the value of the management key of `epoch`.
+    pub(super) fn management_key(&self, epoch: Epoch) -> SecretString {
+        self.keyring
+            .management(&self.settings.account, epoch)
+            .unwrap_or_else(|| self.settings.api_key.clone())
+    }
+
+    /// Exchanges a key of this account, management or lease. The safety interlock is here, so that
+    /// no token gets past it.
+    pub(super) async fn token(&self, key: &SecretString) -> Result<Token, NoToken> {
+        let now = self.clock.now();
+        let token = token::exchange(&self.transport, key, now).await?;
+        self.interlock(&token)
+            .map_err(|error| NoToken::Other(error.into()))?;
+        Ok(token)
+    }
+
+    fn interlock(&self, token: &Token) -> Result<(), CloudError> {
+        let account = &self.settings.account;
+        let claimed = token.claims.account();
+        if claimed != account.as_str() {
+            return Err(CloudError::WrongAccount(format!(
+                "the key configured for account {account} belongs to account {}; nothing was \
+                 touched",
+                scrub(claimed, &[])
+            )));
+        }
+        self.not_protected()
+    }
+
+    /// Refuses a protected account.
+    pub(super) fn not_protected(&self) -> Result<(), CloudError> {
+        let account = &self.settings.account;
+        if self.settings.protected.contains(account) {
+            return Err(CloudError::WrongAccount(format!(
+                "account {account} is protected; nothing was touched"
+            )));
+        }
+        Ok(())
+    }
+}

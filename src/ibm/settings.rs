@@ -1,0 +1,293 @@
+//! What the adapter is told about one account: where IBM Cloud's APIs are, what is kept, what a
+//! lease may do, and how patient calls are.
+//!
+//! Plain values, filled in from the configuration. Promises that a [`BaseUrl`] is safe to send
+//! secrets to: https, or plain http to this very machine.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use acctpool_actors::pool::{AccountId, Timestamp};
+use awc::http::Uri;
+use secrecy::SecretString;
+
+/// One account as the operator configured it.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The account that may be touched. The token of the management key must name it.
+    pub account: AccountId,
+    /// The configured management key: epoch 0 (`design.md` 7).
+    pub api_key: SecretString,
+    /// The IAM id that must own the management key, such as `IBMid-…`, where the operator says so.
+    pub owner: Option<String>,
+    /// What a lease of this account may do.
+    pub rights: Rights,
+    /// What is never deleted.
+    pub keep: Keep,
+    /// Accounts that are never touched, whatever else is configured.
+    pub protected: BTreeSet<AccountId>,
+    /// Where the APIs are.
+    pub endpoints: Endpoints,
+    /// How patient calls are.
+    pub limits: Limits,
+}
+
+/// What a lease credential may do in its account.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Rights {
+    /// Editor and Manager on all IAM-enabled services, Editor on resource groups; no account
+    /// management.
+    #[default]
+    Standard,
+    /// Administrator on everything, account management included.
+    Administrator,
+}
+
+/// What the operator keeps in an account.
+///
+/// A CRN keeps whatever it names. Places keep resource instances and resource groups only, never a
+/// way into the account: no resource key, service ID, profile or policy.
+#[derive(Clone, Debug, Default)]
+pub struct Keep {
+    /// The CRNs of things that stay.
+    pub crns: BTreeSet<String>,
+    /// Users that stay besides the owner: IAM id, user id or e-mail address; case does not matter.
+    pub users: BTreeSet<String>,
+    /// Rules that keep instances by where they are or how they are tagged.
+    pub places: Option<Places>,
+}
+
+/// Rules that keep resource instances without naming each.
+///
+/// A borrower can tag what they make and choose its resource group. So these rules hold only for
+/// instances created before `created_before`, a moment that IBM Cloud attests and nobody can forge:
+/// set it to when the account joined the pool.
+#[derive(Clone, Debug)]
+pub struct Places {
+    /// The names of resource groups that stay, together with the instances in them.
+    pub resource_groups: BTreeSet<String>,
+    /// The user tag of instances that stay, such as `acctpool:keep`.
+    pub tag: Option<String>,
+    /// Instances created at or after this moment are not kept by these rules.
+    pub created_before: Timestamp,
+}
+
+/// How patient the adapter is.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// How long one attempt of a request may take, answer included.
+    pub request_timeout: Duration,
+    /// How long making a connection may take.
+    pub connect_timeout: Duration,
+    /// How many requests may be under way at once per host.
+    pub requests_per_host: usize,
+    /// How often a request that may be repeated is tried before the verb gives up.
+    pub attempts: u32,
+    /// The pause before the second attempt; it doubles with each further one.
+    pub backoff_min: Duration,
+    /// The longest pause between two attempts. A `Retry-After` beyond it ends the verb as
+    /// throttled, so that the pool decides when to come again.
+    pub backoff_max: Duration,
+    /// The largest answer that is read, in bytes.
+    pub answer_size: usize,
+}
+
+impl Default for Limits {
+    /// The advice of `ibm-cloud.md` 1.5, with short waits: long ones are the pool's.
+    fn default() -> Self {
+        Self {
+            request_timeout: Duration::from_secs(30),
+            connect_timeout: Duration::from_secs(10),
+            requests_per_host: 4,
+            attempts: 4,
+            backoff_min: Duration::from_secs(1),
+            backoff_max: Duration::from_secs(8),
+            answer_size: 8 * 1024 * 1024,
+        }
+    }
+}
+
+/// Where each API of IBM Cloud is (`ibm-cloud.md` 1.1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoints {
+    /// Tokens, IAM Identity, policies and access groups.
+    pub iam: BaseUrl,
+    /// Resource Controller and Resource Manager.
+    pub resource_controller: BaseUrl,
+    /// Global Search.
+    pub global_search: BaseUrl,
+    /// Global Tagging.
+    pub global_tagging: BaseUrl,
+    /// User Management.
+    pub user_management: BaseUrl,
+    /// Account Management.
+    pub accounts: BaseUrl,
+}
+
+impl Endpoints {
+    /// Returns endpoints that are all at one address, as the simulator's are.
+    #[must_use]
+    pub fn all_at(url: &BaseUrl) -> Self {
+        Self {
+            iam: url.clone(),
+            resource_controller: url.clone(),
+            global_search: url.clone(),
+            global_tagging: url.clone(),
+            user_management: url.clone(),
+            accounts: url.clone(),
+        }
+    }
+
+    pub(super) fn of(&self, api: Api) -> &BaseUrl {
+        match api {
+            Api::Iam => &self.iam,
+            Api::ResourceController => &self.resource_controller,
+            Api::GlobalSearch => &self.global_search,
+            Api::GlobalTagging => &self.global_tagging,
+            Api::UserManagement => &self.user_management,
+            Api::Accounts => &self.accounts,
+        }
+    }
+}
+
+impl Default for Endpoints {
+    /// IBM Cloud's production endpoints.
+    fn default() -> Self {
+        let at = |name: &str| BaseUrl(format!("https://{name}.cloud.ibm.com"));
+        Self {
+            iam: at("iam"),
+            resource_controller: at("resource-controller"),
+            global_search: at("api.global-search-tagging"),
+            global_tagging: at("tags.global-search-tagging"),
+            user_management: at("user-management"),
+            accounts: at("accounts"),
+        }
+    }
+}
+
+/// The APIs that are called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Api {
+    Iam,
+    ResourceController,
+    GlobalSearch,
+    GlobalTagging,
+    UserManagement,
+    Accounts,
+}
+
+/// The address that an API's paths are appended to, without a trailing slash.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct BaseUrl(String);
+
+impl BaseUrl {
+    /// Returns the address as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Tells whether calls to this address are not encrypted. They never leave this machine.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        self.0.starts_with("http://")
+    }
+}
+
+impl FromStr for BaseUrl {
+    type Err = BaseUrlError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let url: Uri = text.parse().map_err(|_| BaseUrlError::NotAbsolute)?;
+        let (Some(scheme), Some(authority)) = (url.scheme_str(), url.authority()) else {
+            return Err(BaseUrlError::NotAbsolute);
+        };
+        if authority.as_str().contains('@') || url.query().is_some() {
+            return Err(BaseUrlError::TooMuch);
+        }
+        let this_machine = matches!(authority.host(), "localhost" | "[::1]")
+            || authority
+                .host()
+                .parse::<std::net::Ipv4Addr>()
+                .is_ok_and(|address| address.is_loopback());
+        match scheme {
+            "https" => {}
+            "http" if this_machine => {}
+            _ => return Err(BaseUrlError::NotEncrypted),
+        }
+        let path = url.path().trim_end_matches('/');
+        Ok(Self(format!("{scheme}://{authority}{path}")))
+    }
+}
+
+impl fmt::Display for BaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Why a text is not an address that may be called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BaseUrlError {
+    /// Scheme or host is missing, or it is no URL at all.
+    #[error("an address like https://iam.cloud.ibm.com is needed")]
+    NotAbsolute,
+    /// It carries more than an address.
+    #[error("an address may hold neither a user name nor a query")]
+    TooMuch,
+    /// Secrets would cross a network in the clear.
+    #[error("the address must begin with https://, or with http:// and name this machine")]
+    NotEncrypted,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_go_over_https_or_stay_on_this_machine() {
+        let refused = |text: &str| text.parse::<BaseUrl>().unwrap_err();
+        for plain in [
+            "http://127.0.0.1:9090",
+            "http://localhost:1",
+            "http://[::1]:9",
+        ] {
+            assert!(plain.parse::<BaseUrl>().unwrap().is_plain(), "{plain}");
+        }
+        for open in [
+            "http://iam.cloud.ibm.com",
+            "http://127.0.0.1.example.com",
+            "http://10.0.0.1",
+            "ftp://localhost",
+        ] {
+            assert_eq!(refused(open), BaseUrlError::NotEncrypted, "{open}");
+        }
+        assert_eq!(refused("/v1"), BaseUrlError::NotAbsolute);
+        assert_eq!(refused("https://me@host"), BaseUrlError::TooMuch);
+        assert_eq!(refused("https://host/?a=b"), BaseUrlError::TooMuch);
+    }
+
+    #[test]
+    fn trailing_slash_does_not_matter() {
+        let bare: BaseUrl = "https://host/base".parse().unwrap();
+        assert_eq!("https://host/base/".parse(), Ok(bare));
+    }
+
+    #[test]
+    fn production_endpoints_are_valid_addresses() {
+        let production = Endpoints::default();
+        for api in [
+            Api::Iam,
+            Api::ResourceController,
+            Api::GlobalSearch,
+            Api::GlobalTagging,
+            Api::UserManagement,
+            Api::Accounts,
+        ] {
+            let url = production.of(api);
+            assert_eq!(url.as_str().parse().as_ref(), Ok(url));
+        }
+    }
+}

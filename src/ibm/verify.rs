@@ -1,0 +1,99 @@
+//! Stage 0 of `ibm-cloud.md` 12: is this the account, is it usable, and does its management key see
+//! what it must?
+//!
+//! Depends on sessions and the scope. Promises to read only, and that its final errors say in a
+//! sentence what a person has to do.
+
+use acctpool_actors::cloud::{CloudError, Verified};
+use acctpool_actors::pool::Epoch;
+
+use super::fault::Fault;
+use super::identity;
+use super::management::epoch_of;
+use super::request::{Request, encode};
+use super::scope::Scope;
+use super::session::Session;
+use super::settings::Api;
+
+/// Verifies the account that a fresh session opened.
+pub(super) async fn verify(session: &Session<'_>) -> Result<Verified, Fault> {
+    let account = session.account();
+    let access = session.access().await?;
+    if access.token.claims.sub_type.as_deref() == Some("ServiceId") {
+        return Err(refused(format!(
+            "the management key of account {account} belongs to a service ID, which cannot remove \
+             users: configure an API key of the account's owner"
+        )));
+    }
+    let own = session.own_key().await?;
+    if own.account_id != account {
+        return Err(CloudError::WrongAccount(format!(
+            "the key configured for account {account} was made in another account; nothing was \
+             touched"
+        ))
+        .into());
+    }
+    let expected = session.ibm.settings.owner.as_deref();
+    if let Some(expected) = expected.filter(|expected| *expected != own.iam_id) {
+        return Err(refused(format!(
+            "the management key of account {account} belongs to {}, and {expected} is expected",
+            own.iam_id
+        )));
+    }
+    check_account(session, &own.iam_id, expected.is_some()).await?;
+    Scope::read(session).await?;
+    let keys = session.keys;
+    let named = identity::keys_of(session, &own.iam_id).await?;
+    let known = [
+        keys.pending,
+        Some(keys.current),
+        keys.previous,
+        Some(access.epoch),
+    ];
+    let newest = named
+        .iter()
+        .filter_map(|key| epoch_of(&key.name))
+        .chain(known.into_iter().flatten())
+        .fold(keys.newest, Epoch::max);
+    Ok(Verified {
+        current: access.epoch,
+        newest,
+    })
+}
+
+/// Checks what Account Management says of the account, if it says anything: whether a management
+/// key may read it is not certain (`ibm-cloud.md` 15).
+async fn check_account(
+    session: &Session<'_>,
+    holder: &str,
+    holder_is_expected: bool,
+) -> Result<(), Fault> {
+    let account = session.account();
+    let request = Request::get(Api::Accounts, format!("/v4/accounts/{}", encode(account)));
+    let details = match session.send(&request).await {
+        Ok(reply) => reply.json()?,
+        Err(fault) if fault.is_status(403) || fault.is_gone() => {
+            log::debug!("account {account}: its details cannot be read, going on: {fault}");
+            return Ok(());
+        }
+        Err(fault) => return Err(fault),
+    };
+    let state = details["status"].as_str().unwrap_or("ACTIVE");
+    if !state.eq_ignore_ascii_case("ACTIVE") {
+        return Err(refused(format!(
+            "account {account} is not active: its status is {state}"
+        )));
+    }
+    let owner = details["owner_iamid"].as_str().unwrap_or(holder);
+    if owner != holder && !holder_is_expected {
+        return Err(refused(format!(
+            "the management key of account {account} belongs to {holder}, but {owner} owns the \
+             account: configure the owner's key, or name {holder} as the expected owner"
+        )));
+    }
+    Ok(())
+}
+
+fn refused(words: String) -> Fault {
+    CloudError::Refused(words).into()
+}
