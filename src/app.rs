@@ -220,7 +220,12 @@ impl http::LeaseKeys for Keyring {
 fn pool_accounts(config: &Config) -> Vec<(AccountId, AccountType)> {
     let accounts = config.accounts.iter();
     accounts
-        .map(|account| (account.id.as_str().into(), account.account_type.as_str().into()))
+        .map(|account| {
+            (
+                account.id.as_str().into(),
+                account.account_type.as_str().into(),
+            )
+        })
         .collect()
 }
 
@@ -271,6 +276,11 @@ pub fn ibm_settings(config: &Config) -> Result<Vec<ibm::Settings>, StartError> {
         request_timeout: config.ibm.request_timeout,
         requests_per_host: config.ibm.requests_at_once as usize,
         backoff_min: config.policy.backoff_min,
+        // Longer pauses are the pool's.
+        backoff_max: config
+            .policy
+            .backoff_max
+            .min(ibm::Limits::default().backoff_max),
         ..ibm::Limits::default()
     };
     let accounts = config.accounts.iter();

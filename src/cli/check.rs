@@ -84,7 +84,10 @@ async fn verify(config: &Config, master_key: MasterKey) -> Result<(), Failure> {
                 print(&format!("account {account}: good"))?;
             }
             Ok(found) => {
-                print(&format!("account {account}: good, with the rotated key of epoch {}", found.current))?;
+                print(&format!(
+                    "account {account}: good, with the rotated key of epoch {}",
+                    found.current
+                ))?;
             }
             Err(error) => {
                 refused += 1;

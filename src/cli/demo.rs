@@ -40,7 +40,11 @@ impl Demo {
         actix_rt::System::new().block_on(async {
             let end = interrupted().map_err(Failure::of("cannot listen for signals"))?;
             let app = start(config, master_key, listener).await?;
-            let lesson = lesson(app.address(), simulated.token.reveal(), simulated.simulator.url());
+            let lesson = lesson(
+                app.address(),
+                simulated.token.reveal(),
+                simulated.simulator.url(),
+            );
             std::io::stdout()
                 .write_all(lesson.as_bytes())
                 .map_err(Failure::of("cannot print"))?;

@@ -37,9 +37,10 @@ impl Serve {
             warn!("{problem}");
         }
         if let Some(bind) = self.bind {
-            config.server.bind_to(bind).map_err(|refused| {
-                Failure::Found(format!("error: --bind {bind}: {refused}"))
-            })?;
+            config
+                .server
+                .bind_to(bind)
+                .map_err(|refused| Failure::Found(format!("error: --bind {bind}: {refused}")))?;
         }
         let master_key = self.state.master_key()?;
         let listener = listen(config.server.bind)?;

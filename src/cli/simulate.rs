@@ -77,14 +77,19 @@ impl FromStr for Crowd {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let of_type = |part: &str| {
             let (label, count) = part.split_once('=')?;
-            let count = count.parse().ok().filter(|count| (1..=1000).contains(count))?;
+            let count = count
+                .parse()
+                .ok()
+                .filter(|count| (1..=1000).contains(count))?;
             crate::config::is_type_label(label).then(|| (label.to_owned(), count))
         };
         text.split(',')
             .map(of_type)
             .collect::<Option<_>>()
             .map(Self)
-            .ok_or_else(|| "must be like free=3,lite=2: types, each with 1 to 1000 accounts".to_owned())
+            .ok_or_else(|| {
+                "must be like free=3,lite=2: types, each with 1 to 1000 accounts".to_owned()
+            })
     }
 }
 
@@ -102,11 +107,15 @@ impl Simulated {
             .0
             .iter()
             .flat_map(|(label, count)| {
-                (1..=*count).map(|number| (label.clone(), AccountSpec::generate(label, number, seed)))
+                (1..=*count)
+                    .map(|number| (label.clone(), AccountSpec::generate(label, number, seed)))
             })
             .collect();
         let settings = Settings {
-            accounts: accounts.iter().map(|(_, account)| account.clone()).collect(),
+            accounts: accounts
+                .iter()
+                .map(|(_, account)| account.clone())
+                .collect(),
             lags,
             time: Time::Real,
             seed,

@@ -48,7 +48,9 @@ impl State {
             return Ok(None);
         }
         let action = format!("cannot use the master key {}", path.display());
-        MasterKey::load(&path).map(Some).map_err(Failure::of(action))
+        MasterKey::load(&path)
+            .map(Some)
+            .map_err(Failure::of(action))
     }
 
     fn directory(&self) -> Result<PathBuf, Failure> {

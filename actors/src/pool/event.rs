@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use time::format_description::well_known::Rfc3339;
+
 use super::account::{Phase, Purpose, Quarantine};
 use super::credentials::{Credential, ManagementKeys};
 use super::ids::{AccountId, AccountType, Epoch, Fence, ReservationId, Timestamp, TokenId};
@@ -136,7 +138,7 @@ impl fmt::Display for Event {
             } => write!(
                 f,
                 "reservation {reservation}: {token} gets account {account} until {}",
-                whole_seconds(*expiration)
+                moment(expiration)
             ),
             Self::CredentialShown {
                 reservation,
@@ -197,7 +199,7 @@ impl fmt::Display for Event {
                 f,
                 "account {account}: {} met a fault, next try at {}: {error}",
                 phase.as_str(),
-                whole_seconds(*retry_at)
+                moment(retry_at)
             ),
             Self::CleaningTimedOut { account, attempt } => {
                 write!(f, "account {account}: cleaning {attempt} ran out of time")
@@ -291,6 +293,8 @@ impl fmt::Display for Quarantine {
     }
 }
 
-fn whole_seconds(moment: Timestamp) -> Timestamp {
-    moment.replace_nanosecond(0).unwrap_or(moment)
+/// Writes a moment as RFC 3339, in whole seconds.
+fn moment(moment: &Timestamp) -> String {
+    let whole = moment.replace_nanosecond(0).unwrap_or(*moment);
+    whole.format(&Rfc3339).unwrap_or_else(|_| whole.to_string())
 }
