@@ -115,14 +115,13 @@ fn with_problem(answer: ServiceResponse<BoxBody>, request_id: &str) -> ServiceRe
         return answer;
     }
     let cause = answer.response().error();
-    let problem = match cause.and_then(|cause| cause.as_error::<HttpError>()) {
-        Some(error) => error.render(request_id),
-        None => {
-            if let Some(cause) = cause.filter(|_| status.is_server_error()) {
-                log::error!("request {request_id} failed: {cause}");
-            }
-            HttpError::of_status(status).render(request_id)
+    let problem = if let Some(error) = cause.and_then(|cause| cause.as_error::<HttpError>()) {
+        error.render(request_id)
+    } else {
+        if let Some(cause) = cause.filter(|_| status.is_server_error()) {
+            log::error!("request {request_id} failed: {cause}");
         }
+        HttpError::of_status(status).render(request_id)
     };
     answer.into_response(problem)
 }
