@@ -23,6 +23,7 @@ fn method() -> impl Strategy<Value = String> {
 }
 
 fn target() -> impl Strategy<Value = String> {
+    let asking = value().prop_map(|value| format!("/reservations?type=lite&duration={value}"));
     let path = prop_oneof![
         1 => Just("/".to_owned()),
         4 => Just("/reservations".to_owned()),
@@ -37,15 +38,19 @@ fn target() -> impl Strategy<Value = String> {
         3 => Just("duration".to_owned()),
         2 => "[!-~]{0,8}",
     ];
-    let value = prop_oneof![
+    let pair = (name, value()).prop_map(|(name, value)| format!("{name}={value}"));
+    let query = prop::collection::vec(pair, 0..4).prop_map(|pairs| pairs.join("&"));
+    let anything = (path, query).prop_map(|(path, query)| format!("{path}?{query}"));
+    prop_oneof![1 => asking, 4 => anything]
+}
+
+fn value() -> impl Strategy<Value = String> {
+    prop_oneof![
         Just("lite".to_owned()),
         "[0-9]{1,24}",
         "[0-9]{1,3}[a-z]{1,3}",
         "([!-~]|%[0-9A-Fa-f]{2}){0,24}",
-    ];
-    let pair = (name, value).prop_map(|(name, value)| format!("{name}={value}"));
-    let query = prop::collection::vec(pair, 0..4).prop_map(|pairs| pairs.join("&"));
-    (path, query).prop_map(|(path, query)| format!("{path}?{query}"))
+    ]
 }
 
 fn header() -> impl Strategy<Value = String> {
