@@ -98,6 +98,8 @@ proptest! {
         let mut wire = APP.connect();
         let head = format!("{method} {target} HTTP/1.1\r\nhost: pool\r\nconnection: close\r\n{}\r\n\r\n", lines.join("\r\n"));
         wire.send(head.as_bytes());
+        // A server that left a body unread listens to the rest of it for a while.
+        wire.end_sending();
         let bytes = wire.read_to_end();
         // Only a tunnel or an upgrade may be met with silence; a panic would be, too.
         let answer = String::from_utf8_lossy(&bytes);

@@ -1,7 +1,7 @@
 //! A client that hides nothing: what is sent and what comes back are bytes.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -73,6 +73,11 @@ impl Wire {
 
     pub(crate) fn send(&mut self, bytes: &[u8]) {
         self.0.write_all(bytes).unwrap();
+    }
+
+    /// Says that nothing more will be sent.
+    pub(crate) fn end_sending(&mut self) {
+        self.0.shutdown(Shutdown::Write).unwrap();
     }
 
     /// Reads until the server closes. Fails when it does not.
