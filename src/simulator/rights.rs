@@ -156,9 +156,7 @@ impl Target<'_> {
     fn attribute(&self, key: &str) -> Option<&str> {
         match (*self, key) {
             (Self::Service { .. }, "serviceType") => Some("service"),
-            (Self::Service { name, .. }, "serviceName") | (Self::Platform(name), "serviceName") => {
-                Some(name)
-            }
+            (Self::Service { name, .. } | Self::Platform(name), "serviceName") => Some(name),
             (Self::Service { instance, .. }, "serviceInstance") => Some(instance),
             (Self::Service { resource_group, .. }, "resourceGroupId") => Some(resource_group),
             (Self::ResourceGroup(_), "resourceType") => Some("resource-group"),

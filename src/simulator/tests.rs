@@ -42,12 +42,15 @@ impl Lab {
             client,
             token: String::new(),
         };
-        lab.token = lab
-            .exchange(lab.account.api_key.expose_secret())
-            .await
-            .unwrap();
+        lab.login().await;
         lab.simulator.clear_requests();
         lab
+    }
+
+    /// Gets the owner a fresh token.
+    async fn login(&mut self) {
+        let key = self.account.api_key.expose_secret();
+        self.token = self.exchange(key).await.unwrap();
     }
 
     /// Exchanges a key for a token.
@@ -101,6 +104,12 @@ impl Lab {
             .as_str()
             .unwrap()
             .to_owned()
+    }
+
+    /// How many reclamations are listed.
+    async fn reclamations(&self) -> usize {
+        let (_, body) = self.get("/v1/reclamations").await;
+        body["resources"].as_array().unwrap().len()
     }
 
     /// Makes a service id that may do everything with services; gives its id and its key.
@@ -189,22 +198,19 @@ async fn reclamation_appears_late_and_ends_by_itself_after_a_week() {
         reclamation_appears: Duration::from_secs(15),
         ..Lags::none()
     };
-    let lab = Lab::start(lags).await;
+    let mut lab = Lab::start(lags).await;
     let instance = lab.instance(&catalog::COS_STANDARD).await;
-    let listed = async || {
-        let (_, body) = lab.get("/v1/reclamations").await;
-        body["resources"].as_array().unwrap().len()
-    };
     assert_eq!(lab.send("DELETE", &instance, json!({})).await.0, 204);
     assert_eq!(lab.state(&instance).await, "active");
     lab.simulator.advance(Duration::from_secs(30));
     assert_eq!(lab.state(&instance).await, "pending_reclamation");
     assert_eq!(lab.send("DELETE", &instance, json!({})).await.0, 422);
-    assert_eq!(listed().await, 0);
+    assert_eq!(lab.reclamations().await, 0);
     lab.simulator.advance(Duration::from_secs(15));
-    assert_eq!(listed().await, 1);
+    assert_eq!(lab.reclamations().await, 1);
     lab.simulator.advance(Duration::from_hours(7 * 24));
-    assert_eq!(listed().await, 0);
+    lab.login().await;
+    assert_eq!(lab.reclamations().await, 0);
     assert_eq!(lab.state(&instance).await, "removed");
 }
 
