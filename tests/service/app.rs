@@ -1,5 +1,6 @@
 //! The service and the simulator, on one clock that the test moves.
 
+use std::fmt::Write;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
@@ -100,11 +101,12 @@ impl TestApp {
             other.toml(),
         );
         for (label, account) in labels.iter().zip(&configured) {
-            text += &format!(
-                "[[accounts]]\nid = \"{}\"\ntype = \"{label}\"\napi_key = \"{}\"\n",
-                account.id,
-                account.api_key.expose_secret(),
-            );
+            let (id, key) = (&account.id, account.api_key.expose_secret());
+            writeln!(
+                text,
+                "[[accounts]]\nid = \"{id}\"\ntype = \"{label}\"\napi_key = \"{key}\""
+            )
+            .unwrap();
         }
         let (config, _) = Config::parse(&text, Path::new("test.toml"), &|_| None)
             .unwrap_or_else(|error| panic!("{error}\n{text}"));
