@@ -13,6 +13,7 @@
 //! A command costs O(log n) of what the pool holds, plus what falls due.
 
 mod account;
+mod cleaning;
 mod command;
 mod credentials;
 mod event;
