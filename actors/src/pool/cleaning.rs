@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use super::Pool;
-use super::account::{Account, AccountState, Cleaning, Phase, Purpose, Step};
+use super::account::{Account, AccountState, Cleaning, Phase, Purpose, Quarantine, Step};
 use super::command::Done;
 use super::credentials::ManagementKeys;
 use super::event::{Event, Job};
@@ -19,8 +19,7 @@ impl Pool {
     pub(super) fn start_cleaning(&mut self, id: &AccountId, purpose: Purpose) {
         let now = self.now;
         let deadline = now + self.policy.cleaning_timeout;
-        let fence = self.change_account(id, |account| {
-            account.fence = account.fence.next();
+        self.change_account(id, |account| {
             account.state = AccountState::Cleaning(Cleaning {
                 purpose,
                 phase: match purpose {
@@ -37,29 +36,28 @@ impl Pool {
                 failed_proofs: 0,
                 remaining: Vec::new(),
             });
-            account.fence
         });
         self.events.push(Event::CleaningStarted {
             account: id.clone(),
-            fence,
             purpose,
         });
         self.issue_job(id);
     }
 
-    /// Calls the cleaner for the present phase. What is intended is part of the record before the
-    /// call: the fence of a credential, the epoch of a management key.
+    /// Calls the cleaner for the present phase, under a fence of its own: no report of another call
+    /// counts for this one. What is intended is part of the record before the call: the fence of a
+    /// credential, the epoch of a management key.
     pub(super) fn issue_job(&mut self, id: &AccountId) {
         let now = self.now;
         let running = Step::Running(now + self.policy.pass_timeout);
         let longest_lease = self.policy.longest_lease(&self.accounts[id].account_type);
         let expires_at =
             now + self.policy.remint_every + longest_lease + self.policy.credential_grace;
-        let (fence, keys, job) = self.change_account(id, |account| {
+        let job = self.change_account(id, |account| {
             let credential = account.credential.clone();
             let cleaning = account.cleaning_mut().expect("only a cleaning has jobs");
             cleaning.step = running;
-            let job = match (cleaning.phase, credential) {
+            match (cleaning.phase, credential) {
                 (Phase::Revoke, credential) => Job::Revoke(credential),
                 (Phase::Verify, _) => Job::Verify,
                 (Phase::Sweep, _) => Job::Sweep,
@@ -69,13 +67,30 @@ impl Pool {
                 (Phase::Probe, Some(credential)) => Job::Probe(credential),
                 (Phase::Mint, _) | (Phase::Probe, None) => {
                     cleaning.phase = Phase::Mint;
-                    // A value is never used twice: each attempt has a fence of its own.
-                    account.fence = account.fence.next();
                     account.credential = None;
                     Job::Mint { expires_at }
                 }
-            };
-            (account.fence, account.keys, job)
+            }
+        });
+        self.call_cleaner(id, job);
+    }
+
+    /// Takes the lease credential away from an account that is quarantined, without more ado.
+    pub(super) fn revoke_in_quarantine(&mut self, id: &AccountId) {
+        let running = Step::Running(self.now + self.policy.pass_timeout);
+        let credential = self.change_account(id, |account| {
+            if let AccountState::Quarantined(quarantine) = &mut account.state {
+                quarantine.revoke = Some(running);
+            }
+            account.credential.clone()
+        });
+        self.call_cleaner(id, Job::Revoke(credential));
+    }
+
+    fn call_cleaner(&mut self, id: &AccountId, job: Job) {
+        let (fence, keys) = self.change_account(id, |account| {
+            account.fence = account.fence.next();
+            (account.fence, account.keys)
         });
         self.events.push(Event::JobIssued {
             account: id.clone(),
@@ -92,16 +107,25 @@ impl Pool {
         fence: Fence,
         result: Result<Done, CloudError>,
     ) {
-        let Some(account) = self.accounts.get(id) else {
+        let Some(account) = self
+            .accounts
+            .get(id)
+            .filter(|account| account.fence == fence)
+        else {
             return;
         };
-        let AccountState::Cleaning(cleaning) = &account.state else {
-            return;
+        let phase = match &account.state {
+            AccountState::Cleaning(Cleaning {
+                step: Step::Running(_),
+                phase,
+                ..
+            }) => *phase,
+            AccountState::Quarantined(Quarantine {
+                revoke: Some(Step::Running(_)),
+                ..
+            }) => return self.revoked_in_quarantine(id, result),
+            _ => return,
         };
-        if account.fence != fence || !matches!(cleaning.step, Step::Running(_)) {
-            return;
-        }
-        let phase = cleaning.phase;
         match result {
             Ok(done) => {
                 self.change_cleaning(id, |cleaning| cleaning.faults = 0);
@@ -116,7 +140,7 @@ impl Pool {
                 CloudError::Unauthorised(reason)
                 | CloudError::Refused(reason)
                 | CloudError::WrongAccount(reason),
-            ) => self.quarantine(id, format!("{}: {reason}", phase.as_str()), Vec::new()),
+            ) => self.quarantine_cleaning(id, &reason),
         }
     }
 
@@ -150,7 +174,9 @@ impl Pool {
                 self.keys_done(id);
             }
             (Phase::Mint, Done::Minted(credential)) => {
-                let remint_at = self.now + self.policy.remint_every;
+                let longest_lease = self.policy.longest_lease(&self.accounts[id].account_type);
+                let remint_at =
+                    credential.expires_at - longest_lease - self.policy.credential_grace;
                 self.change_account(id, |account| {
                     account.credential = Some(credential);
                     account.remint_at = remint_at;
@@ -169,23 +195,21 @@ impl Pool {
     fn account_verified(&mut self, id: &AccountId, verified: Verified) {
         let verify_at = self.now + self.policy.verify_every;
         let rotate_at = self.policy.rotate_every.map(|every| self.now + every);
-        let (changed, purpose, lendable) = self.change_account(id, |account| {
+        let (changed, purpose) = self.change_account(id, |account| {
             let changed = believe(&mut account.keys, verified);
             if changed {
                 account.rotate_at = rotate_at;
             }
             account.verify_at = verify_at;
-            let lendable = account.credential.is_some();
-            let purpose = account.cleaning_mut().map(|cleaning| cleaning.purpose);
-            (changed, purpose, lendable)
+            let cleaning = account.cleaning_mut().expect("only a cleaning verifies");
+            (changed, cleaning.purpose)
         });
         if changed {
             self.key_changed(id, verified.current);
         }
         let next = match purpose {
-            Some(Purpose::Full) => Phase::Sweep,
-            _ if lendable => Phase::Probe,
-            _ => Phase::Mint,
+            Purpose::Full => Phase::Sweep,
+            Purpose::Check | Purpose::Remint | Purpose::Rotate => Phase::Probe,
         };
         self.go_on(id, next, Duration::ZERO);
     }
@@ -215,7 +239,7 @@ impl Pool {
             let wait = (settled_at - now).try_into().unwrap_or(Duration::ZERO);
             self.go_on(id, Phase::ProveOnce, wait);
         } else if refusals >= self.policy.stuck_passes {
-            self.quarantine_with_remaining(id, "cannot be deleted");
+            self.quarantine_cleaning(id, "cannot be deleted");
         } else {
             let wait = self.policy.pass_interval.saturating_mul(refusals.max(1));
             self.go_on(id, Phase::Sweep, wait);
@@ -251,7 +275,7 @@ impl Pool {
         });
         // A search index that lags corrects itself; what no sweep can see does not.
         if failures > self.policy.stuck_passes {
-            self.quarantine_with_remaining(id, "found by the proof, and no sweep deletes it");
+            self.quarantine_cleaning(id, "found by the proof, and no sweep deletes it");
         } else {
             let wait = self.policy.proof_gap.saturating_mul(1 << failures.min(10));
             self.go_on(id, Phase::Sweep, wait);
@@ -263,11 +287,8 @@ impl Pool {
         let account = &self.accounts[id];
         if matches!(&account.state, AccountState::Cleaning(c) if c.purpose == Purpose::Rotate) {
             self.make_ready(id);
-        } else if account.draining {
-            self.change_account(id, |account| account.state = AccountState::Drained);
-            self.events.push(Event::AccountDrained {
-                account: id.clone(),
-            });
+        } else if account.is_leaving() {
+            self.put_out(id);
         } else {
             self.go_on(id, Phase::Mint, Duration::ZERO);
         }
@@ -278,7 +299,10 @@ impl Pool {
         match (probe, purpose) {
             (Probe::Works, _) => self.make_ready(id),
             // It worked before it was called ready: it has been lost since.
-            (Probe::NotYet, Purpose::Check) => self.go_on(id, Phase::Mint, Duration::ZERO),
+            (Probe::NotYet, Purpose::Check) => {
+                self.change_cleaning(id, |cleaning| cleaning.purpose = Purpose::Remint);
+                self.go_on(id, Phase::Mint, Duration::ZERO);
+            }
             (Probe::NotYet, _) => {
                 let interval = self.policy.pass_interval;
                 self.go_on(id, Phase::Probe, interval);
@@ -299,6 +323,8 @@ impl Pool {
     }
 
     fn fault_met(&mut self, id: &AccountId, phase: Phase, error: String, at_least: Duration) {
+        // Nobody is waited for longer than a cleaning may take.
+        let at_least = at_least.min(self.policy.cleaning_timeout);
         let pause = self.next_backoff(id).max(at_least);
         self.go_on(id, phase, pause);
         self.events.push(Event::FaultMet {
@@ -311,11 +337,7 @@ impl Pool {
 
     /// Gives up on an answer: it may still come, and must not count then.
     pub(super) fn job_timed_out(&mut self, id: &AccountId) {
-        let phase = self.change_account(id, |account| {
-            account.fence = account.fence.next();
-            account.cleaning_mut().map(|cleaning| cleaning.phase)
-        });
-        let phase = phase.expect("only a cleaning has jobs");
+        let phase = self.change_cleaning(id, |cleaning| cleaning.phase);
         self.events.push(Event::JobTimedOut {
             account: id.clone(),
             phase,
@@ -343,20 +365,62 @@ impl Pool {
             attempt,
         });
         if attempt >= self.policy.cleaning_attempts {
-            self.quarantine_with_remaining(id, "no cleaning ended in time");
+            self.quarantine_cleaning(id, "no cleaning ended in time");
         } else {
             self.change_account(id, |account| {
-                account.fence = account.fence.next();
-                account.state = AccountState::Dirty { not_before };
+                account.state = AccountState::Dirty { not_before }
             });
         }
     }
 
-    fn quarantine_with_remaining(&mut self, id: &AccountId, what: &str) {
+    /// Gives up, and names what is left.
+    fn quarantine_cleaning(&mut self, id: &AccountId, what: &str) {
         let (phase, remaining) = self.change_cleaning(id, |cleaning| {
             (cleaning.phase, std::mem::take(&mut cleaning.remaining))
         });
-        self.quarantine(id, format!("{}: {what}", phase.as_str()), remaining);
+        let owed = self.accounts[id].may_have_credential();
+        // What has just been refused is not asked again at once.
+        let pause = match phase {
+            Phase::Revoke => self.policy.backoff_max,
+            _ => Duration::ZERO,
+        };
+        let revoke = owed.then_some(Step::Due(self.now + pause));
+        self.quarantine(
+            id,
+            Quarantine {
+                reason: format!("{}: {what}", phase.as_str()),
+                leftovers: remaining,
+                revoke,
+            },
+        );
+        if owed && pause.is_zero() {
+            self.revoke_in_quarantine(id);
+        }
+    }
+
+    /// Takes in what came of revoking in quarantine.
+    fn revoked_in_quarantine(&mut self, id: &AccountId, result: Result<Done, CloudError>) {
+        let retry_at = self.now + self.policy.backoff_max;
+        let error = result.err();
+        let revoked = error.is_none();
+        self.change_account(id, |account| {
+            if revoked {
+                account.credential = None;
+            }
+            if let AccountState::Quarantined(quarantine) = &mut account.state {
+                quarantine.revoke = (!revoked).then_some(Step::Due(retry_at));
+            }
+        });
+        match error {
+            Some(error) => self.events.push(Event::FaultMet {
+                account: id.clone(),
+                phase: Phase::Revoke,
+                error: error.to_string(),
+                retry_at,
+            }),
+            None if self.accounts[id].draining => self.drain(id),
+            None => {}
+        }
     }
 
     fn key_changed(&mut self, id: &AccountId, epoch: Epoch) {

@@ -2,9 +2,9 @@
 //! when the operator intervenes. How a cleaning goes is in `cleaning.rs`.
 
 use super::Pool;
-use super::account::{AccountState, Purpose, Quarantine, StateKind, Step};
+use super::account::{AccountState, Phase, Purpose, Quarantine, StateKind, Step};
 use super::event::Event;
-use super::findings::Leftover;
+
 use super::ids::AccountId;
 
 impl Pool {
@@ -32,7 +32,11 @@ impl Pool {
                 Step::Due(_) => self.issue_job(id),
                 Step::Running(_) => self.job_timed_out(id),
             },
-            AccountState::Leased { .. } | AccountState::Quarantined(_) | AccountState::Drained => {
+            AccountState::Quarantined(quarantine) => match quarantine.revoke {
+                Some(Step::Running(_)) => self.revocation_timed_out(id),
+                Some(Step::Due(_)) | None => self.revoke_in_quarantine(id),
+            },
+            AccountState::Leased { .. } | AccountState::Drained => {
                 debug_assert!(false, "{:?} has no deadline", account.kind());
             }
         }
@@ -42,7 +46,7 @@ impl Pool {
     pub(super) fn make_ready(&mut self, id: &AccountId) {
         let now = self.now;
         let account = &self.accounts[id];
-        if account.draining {
+        if account.is_leaving() {
             self.start_cleaning(id, Purpose::Full);
         } else if account.rotation_is_due(now) {
             self.start_cleaning(id, Purpose::Rotate);
@@ -62,10 +66,8 @@ impl Pool {
         }
     }
 
-    pub(super) fn quarantine(&mut self, id: &AccountId, reason: String, leftovers: Vec<Leftover>) {
-        let quarantine = Quarantine { reason, leftovers };
+    pub(super) fn quarantine(&mut self, id: &AccountId, quarantine: Quarantine) {
         self.change_account(id, |account| {
-            account.fence = account.fence.next();
             account.state = AccountState::Quarantined(quarantine.clone());
         });
         self.events.push(Event::AccountQuarantined {
@@ -74,21 +76,45 @@ impl Pool {
         });
     }
 
+    /// Gives up on the answer of a revocation in quarantine, and tries again later.
+    fn revocation_timed_out(&mut self, id: &AccountId) {
+        let retry_at = self.now + self.policy.backoff_max;
+        self.change_account(id, |account| {
+            if let AccountState::Quarantined(quarantine) = &mut account.state {
+                quarantine.revoke = Some(Step::Due(retry_at));
+            }
+        });
+        self.events.push(Event::JobTimedOut {
+            account: id.clone(),
+            phase: Phase::Revoke,
+        });
+    }
+
     /// See [`super::DrainAccount`].
     pub(super) fn drain(&mut self, id: &AccountId) {
         self.change_account(id, |account| account.draining = true);
-        match self.accounts[id].kind() {
+        match &self.accounts[id].state {
             // Its lease credential has to go first.
-            StateKind::Ready => self.make_ready(id),
-            StateKind::Quarantined => {
-                self.change_account(id, |account| account.state = AccountState::Drained);
-                self.events.push(Event::AccountDrained {
-                    account: id.clone(),
-                });
+            AccountState::Ready { .. } => self.make_ready(id),
+            AccountState::Quarantined(quarantine) if quarantine.revoke.is_none() => {
+                self.put_out(id);
             }
-            // An idle account's upkeep ends in `make_ready`, a full cleaning in `keys_done`.
-            StateKind::Dirty | StateKind::Cleaning | StateKind::Leased | StateKind::Drained => {}
+            // Revocation in quarantine ends here, an idle account's upkeep in `make_ready`, a full
+            // cleaning in `keys_done`.
+            AccountState::Quarantined(_)
+            | AccountState::Dirty { .. }
+            | AccountState::Cleaning(_)
+            | AccountState::Leased { .. }
+            | AccountState::Drained => {}
         }
+    }
+
+    /// Takes an account out: nothing of acctpool is left in it but the management key.
+    pub(super) fn put_out(&mut self, id: &AccountId) {
+        self.change_account(id, |account| account.state = AccountState::Drained);
+        self.events.push(Event::AccountDrained {
+            account: id.clone(),
+        });
     }
 
     /// See [`super::EnableAccount`].
