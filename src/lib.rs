@@ -2,5 +2,7 @@
 //! again.
 //!
 //! This library is the shell around `acctpool_actors`, which decides. See the README's code map.
+
 pub mod ibm;
 pub mod keyring;
+pub mod simulator;

@@ -1,0 +1,89 @@
+//! The simulator's own API under `/_simulator/`, for those who run it alone or test it from another
+//! language.
+//!
+//! Depends on the server's state. Needs no authentication and shows no secret.
+//!
+//! | Call | Answer |
+//! |---|---|
+//! | `GET /_simulator/requests` | the log of requests |
+//! | `DELETE /_simulator/requests` | empties it |
+//! | `GET /_simulator/time`, `POST /_simulator/advance` `{"seconds":60}` | the simulator's now |
+//! | `POST`, `DELETE /_simulator/faults` | adds a fault (fields of [`Fault`](super::Fault); `action` is `status`, `unauthorized`, `reset`, `slow` or `lost_reply`); removes all |
+//! | `GET /_simulator/accounts`, `GET /_simulator/accounts/{id}` | ids and names; one inventory |
+
+use std::time::Duration;
+
+use actix_web::{HttpRequest, HttpResponse};
+use serde_json::{Value, json};
+
+use super::clock;
+use super::faults;
+use super::inventory::Inventory;
+use super::server::Shared;
+
+/// Where the simulator's own API begins.
+pub(super) const PREFIX: &str = "/_simulator/";
+
+pub(super) fn answer(request: &HttpRequest, body: &[u8], shared: &Shared) -> HttpResponse {
+    let body: Value = serde_json::from_slice(body).unwrap_or(Value::Null);
+    let path: Vec<&str> = request.path()[PREFIX.len()..].split('/').collect();
+    let (mut state, now) = shared.settled();
+    match (request.method().as_str(), path.as_slice()) {
+        ("GET", ["requests"]) => {
+            let requests = state.requests.iter().map(|request| request.json());
+            ok(&json!({"requests": requests.collect::<Value>()}))
+        }
+        ("DELETE", ["requests"]) => {
+            state.requests.clear();
+            HttpResponse::NoContent().finish()
+        }
+        ("GET", ["time"]) => ok(&json!({"now": clock::controller(now)})),
+        ("POST", ["advance"]) => {
+            let Some(seconds) = body["seconds"].as_f64().and_then(duration) else {
+                return bad_request("seconds must be a number that is not negative");
+            };
+            state.world.clock.advance(seconds);
+            let now = state.world.clock.now();
+            state.world.settle(now);
+            ok(&json!({"now": clock::controller(now)}))
+        }
+        ("POST", ["faults"]) => match faults::from_json(&body) {
+            Ok(fault) => {
+                state.faults.inject(fault);
+                HttpResponse::NoContent().finish()
+            }
+            Err(message) => bad_request(&message),
+        },
+        ("DELETE", ["faults"]) => {
+            state.faults.clear();
+            HttpResponse::NoContent().finish()
+        }
+        ("GET", ["accounts"]) => {
+            let accounts = state.world.accounts.values();
+            let accounts: Value = accounts
+                .map(|account| json!({"id": account.id, "name": account.name}))
+                .collect();
+            ok(&json!({"accounts": accounts}))
+        }
+        ("GET", ["accounts", id]) => match state.world.accounts.get(*id) {
+            Some(account) => {
+                let inventory = Inventory::take(account).lines;
+                ok(&json!({"id": account.id, "name": account.name, "inventory": inventory}))
+            }
+            None => HttpResponse::NotFound().json(json!({"error": "no such account"})),
+        },
+        _ => HttpResponse::NotFound().json(json!({"error": "no such call of the simulator"})),
+    }
+}
+
+fn duration(seconds: f64) -> Option<Duration> {
+    Duration::try_from_secs_f64(seconds).ok()
+}
+
+fn ok(body: &Value) -> HttpResponse {
+    HttpResponse::Ok().json(body)
+}
+
+fn bad_request(message: &str) -> HttpResponse {
+    HttpResponse::BadRequest().json(json!({"error": message}))
+}

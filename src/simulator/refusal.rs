@@ -1,0 +1,175 @@
+//! Refusals, and the four families of error bodies in which IBM's services write them
+//! (`ibm-cloud.md` 1.3).
+//!
+//! Depends on nothing of the simulator. Promises that a refusal of one meaning has one status
+//! everywhere, whatever family renders it.
+
+use serde_json::{Value, json};
+
+/// The shape of a service's error bodies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Family {
+    /// A: the token endpoint.
+    Token,
+    /// B: IAM Identity.
+    Identity,
+    /// C: policies, access groups, users, resource manager, search, tags.
+    Platform,
+    /// D: the resource controller.
+    Controller,
+}
+
+/// A call that was not done, and why.
+#[derive(Debug, Clone)]
+pub(super) struct Refusal {
+    pub(super) status: u16,
+    pub(super) message: String,
+    /// The machine-readable code, where the family's usual one for the status does not fit.
+    code: Option<String>,
+    pub(super) retry_after: Option<String>,
+}
+
+impl Refusal {
+    pub(super) fn new(status: u16, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            message: message.into(),
+            code: None,
+            retry_after: None,
+        }
+    }
+
+    pub(super) fn bad_request(message: impl Into<String>) -> Self {
+        Self::new(400, message)
+    }
+
+    pub(super) fn unauthorised() -> Self {
+        Self::new(401, "The provided IAM token is expired or not valid.")
+    }
+
+    pub(super) fn forbidden() -> Self {
+        Self::new(403, "You are not authorized to perform this operation.")
+    }
+
+    pub(super) fn not_found(what: &str, id: &str) -> Self {
+        Self::new(404, format!("{what} {id} is not found."))
+    }
+
+    pub(super) fn conflict(message: impl Into<String>) -> Self {
+        Self::new(409, message)
+    }
+
+    pub(super) fn gone(what: &str, id: &str) -> Self {
+        Self::new(410, format!("{what} {id} has been removed."))
+    }
+
+    /// The `If-Match` header does not name the current entity tag.
+    pub(super) fn stale() -> Self {
+        Self::new(412, "The entity tag does not match the current version.")
+    }
+
+    pub(super) fn with_code(mut self, code: impl Into<String>) -> Self {
+        self.code = Some(code.into());
+        self
+    }
+
+    pub(super) fn with_retry_after(mut self, retry_after: String) -> Self {
+        self.retry_after = Some(retry_after);
+        self
+    }
+
+    /// Renders the body as services of `family` do.
+    pub(super) fn body(&self, family: Family, transaction_id: &str) -> Value {
+        let code = self
+            .code
+            .as_deref()
+            .unwrap_or_else(|| usual_code(family, self.status));
+        match family {
+            Family::Token => json!({
+                "context": {"requestId": transaction_id, "requestType": "incoming.Identity_Token"},
+                "errorCode": code, "errorMessage": self.message, "errorDetails": self.message,
+            }),
+            Family::Identity => json!({
+                "context": {"transaction_id": transaction_id},
+                "status_code": self.status,
+                "errors": [{
+                    "code": identity_word(self.status), "message_code": code,
+                    "message": self.message, "details": self.message,
+                }],
+                "trace": transaction_id,
+            }),
+            Family::Platform => json!({
+                "trace": transaction_id,
+                "errors": [{"code": code, "message": self.message}],
+                "status_code": self.status,
+            }),
+            Family::Controller => json!({
+                "message": self.message, "status_code": self.status, "error_code": code,
+                "transaction_id": format!("bss-{transaction_id}"), "details": self.message,
+            }),
+        }
+    }
+}
+
+/// IAM Identity's word beside its message code.
+fn identity_word(status: u16) -> &'static str {
+    match status {
+        400 => "invalid_parameter",
+        401 => "unauthorized",
+        403 => "forbidden",
+        404 => "not_found",
+        409 => "delete_not_possible",
+        412 => "precondition_failed",
+        429 => "too_many_requests",
+        _ => "internal_error",
+    }
+}
+
+fn usual_code(family: Family, status: u16) -> &'static str {
+    match (family, status) {
+        (Family::Token | Family::Identity, 400) => "BXNIM0109E",
+        (Family::Token | Family::Identity, 401) => "BXNIM0408E",
+        (Family::Token | Family::Identity, 403) => "BXNIM0513E",
+        (Family::Token | Family::Identity, 404) => "BXNIM0102E",
+        (Family::Token | Family::Identity, 409) => "BXNIM0105E",
+        (Family::Token | Family::Identity, _) => "BXNIM0050E",
+        (Family::Controller, 401) => "RC-IamErrorResponse",
+        (Family::Controller, 403) => "RC-Forbidden",
+        (Family::Controller, 404) => "RC-NotFound",
+        (Family::Controller, 409) => "RC-Conflict",
+        (Family::Controller, 410) => "RC-InstanceGone",
+        (Family::Controller, 422) => "RC-UnprocessableEntity",
+        (Family::Controller, 429) => "RC-TooManyRequests",
+        (Family::Controller, 500..) => "RC-InternalServerError",
+        (Family::Controller, _) => "RC-BadRequest",
+        (Family::Platform, 400) => "invalid_body",
+        (Family::Platform, 401) => "invalid_token",
+        (Family::Platform, 403) => "insufficent_permissions",
+        (Family::Platform, 404) => "not_found",
+        (Family::Platform, 409) => "conflict_error",
+        (Family::Platform, 412) => "precondition_failed",
+        (Family::Platform, 429) => "too_many_requests",
+        (Family::Platform, _) => "internal_server_error",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Family, Refusal};
+
+    #[test]
+    fn each_family_puts_code_and_message_where_its_clients_look() {
+        let refusal = Refusal::not_found("key", "k1");
+        let message = "key k1 is not found.";
+        let token = refusal.body(Family::Token, "t");
+        assert_eq!(token["errorMessage"], message);
+        let identity = refusal.body(Family::Identity, "t");
+        assert_eq!(identity["errors"][0]["message_code"], "BXNIM0102E");
+        assert_eq!(identity["errors"][0]["code"], "not_found");
+        let platform = refusal.body(Family::Platform, "t");
+        assert_eq!(platform["errors"][0]["message"], message);
+        let controller = refusal.body(Family::Controller, "t");
+        assert_eq!(controller["error_code"], "RC-NotFound");
+        assert_eq!(controller["transaction_id"], "bss-t");
+    }
+}

@@ -1,0 +1,202 @@
+//! The truth of the simulator: every account and everything in it.
+//!
+//! Knows the services' types, since an account is made of them, but no HTTP. Promises that time-driven
+//! changes happen in the order of their times, however late somebody looks.
+
+use std::collections::{BTreeMap, HashMap};
+
+use secrecy::{ExposeSecret, SecretString};
+use time::OffsetDateTime;
+
+use super::call::{Call, Caller};
+use super::clock::Clock;
+use super::random::Random;
+use super::services::access_groups::AccessGroups;
+use super::services::api_keys::ApiKey;
+use super::services::identity_settings::IdentitySettings;
+use super::services::policies::{CustomRole, Policy, RemovedPolicy};
+use super::services::reclamations::Reclamation;
+use super::services::resource_attachments::Attachment;
+use super::services::resource_groups::ResourceGroups;
+use super::services::resource_instances::Instance;
+use super::services::search::Index;
+use super::services::service_ids::{ServiceId, ServiceIdGroup};
+use super::services::tags::Tag;
+use super::services::trusted_profiles::{IdentityProvider, Profile};
+use super::services::users::User;
+use super::settings::{AccountSpec, Lags, Settings};
+
+/// All accounts, and the tokens and secrets ever issued.
+pub(super) struct World {
+    pub(super) accounts: BTreeMap<String, Account>,
+    pub(super) clock: Clock,
+    pub(super) secrets: Vec<SecretString>,
+    tokens: HashMap<String, Token>,
+}
+
+/// What an issued access token proves, until it expires.
+pub(super) struct Token {
+    pub(super) caller: Caller,
+    pub(super) expires_at: OffsetDateTime,
+}
+
+/// One account. Collections are in order of creation.
+pub(super) struct Account {
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) owner_email: String,
+    pub(super) owner_iam_id: String,
+    pub(super) lags: Lags,
+    pub(super) random: Random,
+    pub(super) api_keys: Vec<ApiKey>,
+    pub(super) service_ids: Vec<ServiceId>,
+    pub(super) service_id_groups: Vec<ServiceIdGroup>,
+    pub(super) profiles: Vec<Profile>,
+    pub(super) identity_providers: Vec<IdentityProvider>,
+    pub(super) identity_settings: IdentitySettings,
+    pub(super) policies: Vec<Policy>,
+    pub(super) removed_policies: Vec<RemovedPolicy>,
+    pub(super) custom_roles: Vec<CustomRole>,
+    pub(super) access_groups: AccessGroups,
+    pub(super) users: Vec<User>,
+    pub(super) instances: Vec<Instance>,
+    pub(super) attachments: Vec<Attachment>,
+    pub(super) reclamations: Vec<Reclamation>,
+    pub(super) resource_groups: ResourceGroups,
+    pub(super) tags: Vec<Tag>,
+    pub(super) index: Index,
+}
+
+impl World {
+    pub(super) fn new(settings: &Settings) -> Self {
+        let clock = Clock::new(settings.time);
+        let now = clock.now();
+        let mut random = Random::new(settings.seed);
+        let mut world = Self {
+            accounts: BTreeMap::new(),
+            clock,
+            secrets: Vec::new(),
+            tokens: HashMap::new(),
+        };
+        for spec in &settings.accounts {
+            world.secrets.push(spec.api_key.clone());
+            let account = Account::new(spec, settings.lags, random.fork(), now);
+            world.accounts.insert(spec.id.clone(), account);
+        }
+        world
+    }
+
+    /// Does everything that time has brought about up to `now`.
+    pub(super) fn settle(&mut self, now: OffsetDateTime) {
+        for account in self.accounts.values_mut() {
+            account.settle(now);
+        }
+    }
+
+    /// The caller's account.
+    pub(super) fn account(&self, call: &Call) -> &Account {
+        self.accounts
+            .get(&call.caller.account)
+            .expect("a token names an account that exists, and accounts are never removed")
+    }
+
+    /// The caller's account, to be changed.
+    pub(super) fn account_mut(&mut self, call: &Call) -> &mut Account {
+        self.accounts
+            .get_mut(&call.caller.account)
+            .expect("a token names an account that exists, and accounts are never removed")
+    }
+
+    pub(super) fn remember_token(&mut self, value: &str, token: Token) {
+        self.secrets.push(value.to_owned().into());
+        self.tokens.insert(value.to_owned(), token);
+    }
+
+    /// Whom a token stands for. The key behind it may be long deleted (`ibm-cloud.md` 4).
+    pub(super) fn caller(&self, token: &str, now: OffsetDateTime) -> Option<&Caller> {
+        let token = self.tokens.get(token)?;
+        (now < token.expires_at).then_some(&token.caller)
+    }
+
+    /// The key with this value, and its account.
+    pub(super) fn find_key(&self, value: &str) -> Option<(&Account, &ApiKey)> {
+        self.accounts.values().find_map(|account| {
+            let key = account
+                .api_keys
+                .iter()
+                .find(|key| key.value.expose_secret() == value)?;
+            Some((account, key))
+        })
+    }
+}
+
+impl Account {
+    fn new(spec: &AccountSpec, lags: Lags, mut random: Random, now: OffsetDateTime) -> Self {
+        let owner_key = ApiKey::of_owner(spec, &mut random, now);
+        let default_group = ServiceIdGroup::default_group(&mut random, now);
+        let identity_settings = IdentitySettings::new(&mut random);
+        let resource_groups = ResourceGroups::new(&mut random, now);
+        let owner = User::owner(spec, &mut random, now);
+        let mut account = Self {
+            id: spec.id.clone(),
+            name: spec.name.clone(),
+            owner_email: spec.owner_email.clone(),
+            owner_iam_id: spec.owner_iam_id.clone(),
+            lags,
+            random,
+            api_keys: vec![owner_key],
+            service_ids: Vec::new(),
+            service_id_groups: vec![default_group],
+            profiles: Vec::new(),
+            identity_providers: Vec::new(),
+            identity_settings,
+            policies: Vec::new(),
+            removed_policies: Vec::new(),
+            custom_roles: Vec::new(),
+            access_groups: AccessGroups::new(now),
+            users: vec![owner],
+            instances: Vec::new(),
+            attachments: Vec::new(),
+            reclamations: Vec::new(),
+            resource_groups,
+            tags: Vec::new(),
+            index: Index::default(),
+        };
+        // What exists from the start has been indexed long ago.
+        account.publish(now - lags.search_index);
+        account
+    }
+
+    /// Records the state of `now` for the search index, which shows it after its lag.
+    pub(super) fn publish(&mut self, now: OffsetDateTime) {
+        let items = self.searchable();
+        self.index.record(now, items, self.lags.search_index);
+    }
+
+    fn settle(&mut self, now: OffsetDateTime) {
+        while let Some(due) = self.next_due().filter(|due| *due <= now) {
+            self.settle_instances(due);
+            self.settle_reclamations(due);
+            self.settle_users(due);
+            self.settle_tags(due);
+            self.publish(due);
+        }
+        self.forget_lapsed_rights(now);
+    }
+
+    /// When something changes next by time alone.
+    fn next_due(&self) -> Option<OffsetDateTime> {
+        let instances = self.instances.iter().filter_map(Instance::due);
+        let reclamations = self.reclamations.iter().filter_map(Reclamation::due);
+        let users = self.users.iter().filter_map(User::due);
+        let tags = self.tags.iter().filter_map(|tag| tag.due(&self.lags));
+        instances.chain(reclamations).chain(users).chain(tags).min()
+    }
+
+    fn forget_lapsed_rights(&mut self, now: OffsetDateTime) {
+        let removal = self.lags.policy_removal;
+        self.removed_policies
+            .retain(|removed| now < removed.at + removal);
+        self.access_groups.forget_former_members(now, removal);
+    }
+}
