@@ -84,9 +84,7 @@ impl<'a> Session<'a> {
         let access = self.access().await?;
         let first = self.send_as(&access, request).await;
         match first {
-            Err(Fault::Refused(refusal))
-                if refusal.status == 401 && !request.takes_as_answer(401) =>
-            {
+            Err(fault) if fault.is_status(401) => {
                 self.discard(&access).await;
                 let access = self.access().await?;
                 self.send_as(&access, request).await
