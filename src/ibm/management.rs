@@ -19,7 +19,7 @@ use super::settings::Api;
 use super::token::{NoToken, Token};
 
 /// What the names of management keys begin with; the epoch follows.
-pub(super) const MANAGEMENT_KEY_PREFIX: &str = "acctpool-mgmt-";
+const MANAGEMENT_KEY_PREFIX: &str = "acctpool-mgmt-";
 
 /// With so many keys one more may not fit: IAM allows 20 per identity.
 const CROWDED: usize = 19;

@@ -46,6 +46,10 @@ impl<'a> Session<'a> {
             keys,
             strict: false,
         };
+        // Not with a token of a key that is being retired: its record may be gone while the token
+        // lives on.
+        let outdated = |access: &Rc<Access>| Some(access.epoch) == keys.previous;
+        ibm.access.lock().await.take_if(|access| outdated(access));
         session.access().await?;
         Ok(session)
     }
@@ -112,8 +116,7 @@ impl<'a> Session<'a> {
         // Held while a new token is fetched, so that ten calls fetch one.
         let mut cached = self.ibm.access.lock().await;
         let now = self.ibm.clock.now();
-        let held = cached.take().filter(|access| self.accepts(access.epoch));
-        let access = match held {
+        let access = match cached.take() {
             Some(access) if !access.token.is_old(now) => access,
             Some(old) => match self.enter(old.epoch).await {
                 Ok(fresh) => Rc::new(fresh),
@@ -128,16 +131,6 @@ impl<'a> Session<'a> {
         };
         *cached = Some(access.clone());
         Ok(access)
-    }
-
-    /// Tells whether a token of `epoch` may be used: not one of a key that is being retired, whose
-    /// record may be gone while its token lives on.
-    fn accepts(&self, epoch: Epoch) -> bool {
-        if self.strict {
-            epoch == self.keys.current
-        } else {
-            Some(epoch) != self.keys.previous
-        }
     }
 
     async fn discard(&self, stale: &Rc<Access>) {
