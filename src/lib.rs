@@ -3,6 +3,13 @@
 //!
 //! This library is the shell around `acctpool_actors`, which decides. See the README's code map.
 
+pub mod app;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod http;
 pub mod ibm;
 pub mod keyring;
 pub mod simulator;
+pub mod store;
+pub mod token;

@@ -1,3 +1,7 @@
 //! The `acctpool` program.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    acctpool::cli::run()
+}

@@ -1,4 +1,26 @@
-//! The deciding half of acctpool.
+//! The deciding half of acctpool: the pure [`pool`], the actors around it, and the ports to the
+//! world.
+//!
+//! No HTTP, no TOML, no files, no IBM: this crate's manifest is the wall.
+//!
+//! ```text
+//! HTTP ─ PoolHandle ─▶ PoolActor ─ Decision ─▶ StoreActor ─ Clean ─▶ CleanerActor (one per account)
+//!                        ▲   ▲                     └─ reply to whoever asked      │
+//!      SchedulerActor ───┘   └────────────────── ReportCleaning ──────────────────┘
+//! ```
+
 pub mod clock;
 pub mod cloud;
+pub mod messages;
 pub mod pool;
+pub mod store;
+
+mod cleaner_actor;
+mod pool_actor;
+mod scheduler_actor;
+mod store_actor;
+
+pub use cleaner_actor::CleanerActor;
+pub use pool_actor::{Employ, PoolActor, PoolHandle, PoolUnavailable};
+pub use scheduler_actor::SchedulerActor;
+pub use store_actor::{OnFailure, StoreActor};

@@ -1,8 +1,342 @@
-//! The pure state machine.
-pub mod credentials;
-pub mod ids;
-pub mod policy;
-pub mod reservation;
-pub mod view;
+//! The pool: a pure state machine that owns every account and every reservation.
+//!
+//! It depends on nothing but time and ids, does no I/O, reads no clock and draws no random number:
+//! callers pass `now`, and commands bring their own ids. The same commands at the same moments give
+//! the same history.
+//!
+//! How it is used, in this order:
+//! - [`Pool::open`] builds it from the configuration and what was written down.
+//! - [`Pool::apply`] is the only mutation. It returns a reply, the events that happened, and the
+//!   records that changed. Nothing of these may leave the process before the records are durable.
+//! - [`Pool::next_deadline`] says when to come back with a [`Tick`] at the latest.
+//!
+//! A command costs O(log n) of what the pool holds, plus what falls due.
+
+mod account;
+mod command;
+mod credentials;
+mod event;
+mod ids;
+mod index;
+mod invariants;
+mod life;
+mod policy;
+mod queue;
+mod record;
+mod reservation;
+mod view;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+pub use account::{Account, AccountState, Cleaning, Phase, Purpose, Quarantine, StateKind, Step};
+pub use command::{
+    CancelReservation, Command, Done, DrainAccount, EnableAccount, GetReservation, GetStatistics,
+    ReportCleaning, RequestError, RequestReservation, RevokeReservation, Tick, UnknownAccount,
+    UnknownReservation,
+};
 pub use credentials::{Credential, ManagementKeys};
-pub use ids::*;
+pub use event::{Event, Job};
+pub use ids::{AccountId, AccountType, Epoch, Fence, ReservationId, Timestamp, TokenId};
+use index::{AccountFile, Index, ReservationFile, Subject};
+pub use policy::{Policy, TypePolicy};
+pub use record::{Change, Snapshot};
+pub use reservation::{EndReason, Reservation, ReservationState};
+pub use view::{ReservationStatus, ReservationView, Statistics, TypeStatistics};
+
+/// What a turn produced.
+#[derive(Debug)]
+pub struct Applied<R> {
+    /// The answer to the command.
+    pub reply: R,
+    /// What happened, in order.
+    pub events: Vec<Event>,
+    /// The records that are not as they were: to be made durable before anything is said.
+    pub changes: Vec<Change>,
+}
+
+/// See the module.
+#[derive(Clone, Debug)]
+pub struct Pool {
+    policy: Policy,
+    now: Timestamp,
+    /// Raised for each reservation and each account that becomes ready.
+    sequence: u64,
+    accounts: BTreeMap<AccountId, Account>,
+    reservations: BTreeMap<ReservationId, Reservation>,
+    index: Index,
+    /// Of the present turn.
+    events: Vec<Event>,
+    /// Of the present turn: what to write down.
+    touched: BTreeSet<Subject>,
+}
+
+impl Pool {
+    /// Opens the pool on what was written down.
+    ///
+    /// Live leases go on. Every other account starts dirty: the first start and the recovery from a
+    /// crash are the same path. Accounts that are no longer configured are drained as soon as their
+    /// lease is over. Pending reservations count as polled now.
+    #[must_use]
+    pub fn open(
+        policy: Policy,
+        configured: impl IntoIterator<Item = (AccountId, AccountType)>,
+        written: Snapshot,
+        now: Timestamp,
+    ) -> Self {
+        let Snapshot {
+            accounts: mut known,
+            reservations,
+        } = written;
+        let mut pool = Self {
+            index: Index::new(policy.types.keys()),
+            policy,
+            now,
+            sequence: 0,
+            accounts: BTreeMap::new(),
+            reservations: BTreeMap::new(),
+            events: Vec::new(),
+            touched: BTreeSet::new(),
+        };
+        for (id, account_type) in configured {
+            let account = match known.remove(&id) {
+                Some(account) => Account {
+                    account_type,
+                    draining: false,
+                    ..account
+                },
+                None => pool.unknown_account(id, account_type),
+            };
+            pool.open_account(account);
+        }
+        for account in known.into_values() {
+            pool.open_account(Account {
+                draining: true,
+                ..account
+            });
+        }
+        let mut in_order: Vec<Reservation> = reservations.into_values().collect();
+        in_order.sort_by_key(|reservation| reservation.sequence);
+        for reservation in in_order {
+            pool.open_reservation(reservation);
+        }
+        pool
+    }
+
+    fn unknown_account(&self, id: AccountId, account_type: AccountType) -> Account {
+        let rotate_at = self.policy.rotate_every.map(|every| self.now + every);
+        Account::unknown(id, account_type, rotate_at, self.now)
+    }
+
+    fn open_account(&mut self, mut account: Account) {
+        if !matches!(account.state, AccountState::Leased { .. }) {
+            account.state = AccountState::Dirty {
+                not_before: self.now,
+            };
+            account.since = self.now;
+            account.timeouts = 0;
+        }
+        self.index.account_moved(&account, None);
+        self.accounts.insert(account.id.clone(), account);
+    }
+
+    fn open_reservation(&mut self, mut reservation: Reservation) {
+        if let ReservationState::Pending { polled_at } = &mut reservation.state {
+            *polled_at = self.now;
+        }
+        self.sequence = self.sequence.max(reservation.sequence);
+        self.index
+            .reservation_moved(&reservation, None, &self.policy);
+        self.reservations.insert(reservation.id, reservation);
+    }
+
+    /// Carries out a command at a moment. The only mutation, always in the same steps.
+    pub fn apply<C: Command>(&mut self, command: C, now: Timestamp) -> Applied<C::Reply> {
+        self.now = self.now.max(now);
+        self.settle();
+        let outcome = command.rule(self);
+        self.grant();
+        if cfg!(debug_assertions) {
+            self.assert_invariants_of(&self.touched);
+        }
+        Applied {
+            reply: C::reply(outcome, self),
+            events: std::mem::take(&mut self.events),
+            changes: self.take_changes(),
+        }
+    }
+
+    /// Returns when something falls due next.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        self.index.next_deadline()
+    }
+
+    /// Returns the settings.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// Returns the accounts.
+    pub fn accounts(&self) -> impl Iterator<Item = &Account> {
+        self.accounts.values()
+    }
+
+    /// Returns the reservations that can still be read.
+    pub fn reservations(&self) -> impl Iterator<Item = &Reservation> {
+        self.reservations.values()
+    }
+
+    /// Ends what is over, starts what is due, and hands on what became free by it, so that every
+    /// rule sees the world as it is now.
+    fn settle(&mut self) {
+        while let Some(subject) = self.index.due(self.now) {
+            match subject {
+                Subject::Reservation(id) => self.reservation_due(id),
+                Subject::Account(id) => self.account_due(&id),
+            }
+        }
+        self.grant();
+    }
+
+    fn reservation_due(&mut self, id: ReservationId) {
+        match self.reservations[&id].state {
+            ReservationState::Pending { .. } => self.end_reservation(id, EndReason::Abandoned),
+            ReservationState::Active { expiration, .. } => {
+                let reason = if expiration <= self.now {
+                    EndReason::Expired
+                } else {
+                    EndReason::Abandoned
+                };
+                self.end_reservation(id, reason);
+            }
+            ReservationState::Ended { .. } => self.forget_reservation(id),
+        }
+    }
+
+    /// Gives ready accounts to those who wait: oldest first, per type.
+    fn grant(&mut self) {
+        while let Some((reservation, account)) = self.index.next_match() {
+            let fence = self.change_account(&account, |account| {
+                account.fence = account.fence.next();
+                account.state = AccountState::Leased { reservation };
+                account.fence
+            });
+            let now = self.now;
+            let (token, expiration) = self.change_reservation(reservation, |reservation| {
+                let expiration = now + reservation.duration;
+                reservation.state = ReservationState::Active {
+                    account: account.clone(),
+                    granted_at: now,
+                    expiration,
+                    claimed: false,
+                };
+                (reservation.token.clone(), expiration)
+            });
+            self.events.push(Event::ReservationGranted {
+                reservation,
+                token,
+                account,
+                fence,
+                expiration,
+            });
+        }
+    }
+
+    /// Ends a pending or active reservation; what it held goes back.
+    fn end_reservation(&mut self, id: ReservationId, reason: EndReason) {
+        let now = self.now;
+        let held = self.change_reservation(id, |reservation| {
+            let ended = ReservationState::Ended {
+                reason,
+                ended_at: now,
+            };
+            match std::mem::replace(&mut reservation.state, ended) {
+                ReservationState::Active {
+                    account, claimed, ..
+                } => Some((account, claimed)),
+                ReservationState::Pending { .. } | ReservationState::Ended { .. } => None,
+            }
+        });
+        self.events.push(Event::ReservationEnded {
+            reservation: id,
+            reason,
+            account: held.as_ref().map(|(account, _)| account.clone()),
+        });
+        if let Some((account, claimed)) = held {
+            self.take_back(&account, claimed);
+        }
+    }
+
+    fn forget_reservation(&mut self, id: ReservationId) {
+        if let Some(reservation) = self.reservations.remove(&id) {
+            let file = ReservationFile::of(&reservation, &self.policy);
+            self.index.reservation_forgotten(&reservation, file);
+            self.touched.insert(Subject::Reservation(id));
+            self.events
+                .push(Event::ReservationForgotten { reservation: id });
+        }
+    }
+
+    fn add_reservation(&mut self, reservation: Reservation) {
+        self.index
+            .reservation_moved(&reservation, None, &self.policy);
+        self.touched.insert(Subject::Reservation(reservation.id));
+        self.reservations.insert(reservation.id, reservation);
+    }
+
+    /// Notes that a pending reservation was asked about. Not written down.
+    fn note_poll(&mut self, id: ReservationId) {
+        let reservation = self.reservations.get_mut(&id).expect("its owner named it");
+        let before = ReservationFile::of(reservation, &self.policy);
+        if let ReservationState::Pending { polled_at } = &mut reservation.state {
+            *polled_at = self.now;
+        }
+        self.index
+            .reservation_moved(reservation, Some(before), &self.policy);
+    }
+
+    fn change_reservation<T>(
+        &mut self,
+        id: ReservationId,
+        change: impl FnOnce(&mut Reservation) -> T,
+    ) -> T {
+        let reservation = self.reservations.get_mut(&id).expect("named by an index");
+        let before = ReservationFile::of(reservation, &self.policy);
+        let result = change(reservation);
+        self.index
+            .reservation_moved(reservation, Some(before), &self.policy);
+        self.touched.insert(Subject::Reservation(id));
+        result
+    }
+
+    fn change_account<T>(&mut self, id: &AccountId, change: impl FnOnce(&mut Account) -> T) -> T {
+        let account = self.accounts.get_mut(id).expect("named by an index");
+        let (before, kind) = (AccountFile::of(account), account.kind());
+        let result = change(account);
+        if account.kind() != kind {
+            account.since = self.now;
+        }
+        self.index.account_moved(account, Some(before));
+        self.touched.insert(Subject::Account(id.clone()));
+        result
+    }
+
+    fn next_sequence(&mut self) -> u64 {
+        self.sequence += 1;
+        self.sequence
+    }
+
+    fn take_changes(&mut self) -> Vec<Change> {
+        std::mem::take(&mut self.touched)
+            .into_iter()
+            .map(|subject| match subject {
+                Subject::Account(id) => Change::Account(self.accounts[&id].clone()),
+                Subject::Reservation(id) => match self.reservations.get(&id) {
+                    Some(reservation) => Change::Reservation(reservation.clone()),
+                    None => Change::Forgotten(id),
+                },
+            })
+            .collect()
+    }
+}

@@ -60,6 +60,14 @@ pub struct TypePolicy {
 }
 
 impl Policy {
+    /// Returns the longest lease that an account of this type can be asked for.
+    #[must_use]
+    pub fn longest_lease(&self, account_type: &AccountType) -> Duration {
+        self.types
+            .get(account_type)
+            .map_or(Duration::ZERO, |of_type| of_type.max_duration)
+    }
+
     /// Returns the pause before the next attempt after `failures` transient faults in a row.
     #[must_use]
     pub fn backoff(&self, failures: u32) -> Duration {

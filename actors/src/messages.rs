@@ -1,0 +1,38 @@
+//! Everything that crosses a mailbox.
+
+use actix::Message;
+use tokio::sync::oneshot;
+
+use crate::pool::{Change, Command, Fence, Job, ManagementKeys};
+
+/// To the pool: a command, and where its reply goes. A reply that nobody waits for is dropped.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Ask<C: Command> {
+    /// The command.
+    pub command: C,
+    /// Where the reply goes once it may be said.
+    pub reply: oneshot::Sender<C::Reply>,
+}
+
+/// To the store: a decision of the pool.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Decision {
+    /// What is to be durable before anything is said.
+    pub changes: Vec<Change>,
+    /// Says it: sends the reply and calls the cleaners. Dropped unsaid if the commit fails.
+    pub speak: Box<dyn FnOnce() + Send>,
+}
+
+/// To a cleaner: one job. It replaces whatever the cleaner is still at.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub struct Clean {
+    /// What distinguishes this job's report from a stale one.
+    pub fence: Fence,
+    /// Which management keys may work.
+    pub keys: ManagementKeys,
+    /// What to do.
+    pub job: Job,
+}

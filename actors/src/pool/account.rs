@@ -1,0 +1,243 @@
+//! A pooled account, and where it stands in its life (`design.md` 8).
+
+use serde::{Deserialize, Serialize};
+
+use super::credentials::{Credential, ManagementKeys};
+use super::ids::{AccountId, AccountType, Fence, ReservationId, Timestamp};
+use crate::cloud::Leftover;
+
+/// A pooled account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    /// Its id at IBM Cloud.
+    pub id: AccountId,
+    /// The operator's label.
+    pub account_type: AccountType,
+    /// What distinguishes reports that count from those that come too late.
+    pub fence: Fence,
+    /// Where it stands.
+    pub state: AccountState,
+    /// Since when it stands there.
+    #[serde(with = "time::serde::rfc3339")]
+    pub since: Timestamp,
+    /// Which management keys may work.
+    pub keys: ManagementKeys,
+    /// The lease credential that exists, to the best of the pool's knowledge.
+    pub credential: Option<Credential>,
+    /// When its management key is to be verified next.
+    #[serde(with = "time::serde::rfc3339")]
+    pub verify_at: Timestamp,
+    /// When its lease credential has grown too old to be lent.
+    #[serde(with = "time::serde::rfc3339")]
+    pub remint_at: Timestamp,
+    /// When its management key is to be rotated next.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub rotate_at: Option<Timestamp>,
+    /// How many cleanings ran out of time since it was last ready.
+    pub timeouts: u32,
+    /// Whether the operator wants it out as soon as it is clean.
+    pub draining: bool,
+}
+
+/// Where an account stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum AccountState {
+    /// It waits for a cleaning.
+    Dirty {
+        /// When the cleaning may start.
+        #[serde(with = "time::serde::rfc3339")]
+        not_before: Timestamp,
+    },
+    /// A cleaner is at work, or pauses between two calls.
+    Cleaning(Cleaning),
+    /// It is proven clean, has a fresh credential, and can be granted.
+    Ready {
+        /// Its place among the ready ones: the one that has been ready for longest goes first.
+        order: u64,
+    },
+    /// It is held.
+    Leased {
+        /// By which reservation.
+        reservation: ReservationId,
+    },
+    /// A person must look. It is never lent.
+    Quarantined(Quarantine),
+    /// The operator took it out.
+    Drained,
+}
+
+/// Why an account needs a person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quarantine {
+    /// The reason, in words.
+    pub reason: String,
+    /// What could not be deleted.
+    pub leftovers: Vec<Leftover>,
+}
+
+/// How far a cleaning has come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cleaning {
+    /// What it is for.
+    pub purpose: Purpose,
+    /// What is done now.
+    pub phase: Phase,
+    /// Whether a cleaner is at it.
+    pub step: Step,
+    /// When it has taken too long.
+    #[serde(with = "time::serde::rfc3339")]
+    pub deadline: Timestamp,
+    /// When the last lease credential was taken away.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub revoked_at: Option<Timestamp>,
+    /// Transient faults in a row.
+    pub faults: u32,
+    /// Passes in a row that only met refusals.
+    pub stuck_passes: u32,
+    /// Proofs in this cleaning that found something.
+    pub failed_proofs: u32,
+    /// What the last pass or proof left.
+    pub remaining: Vec<Leftover>,
+}
+
+/// What a cleaning is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Purpose {
+    /// The forceful cleanup: from revocation to a proven empty account with a fresh credential.
+    Full,
+    /// An idle account's recurring verification.
+    Check,
+    /// A fresh lease credential for an idle account.
+    Remint,
+    /// A fresh management key for an idle account.
+    Rotate,
+}
+
+/// The phases of a cleaning, in the order of a full one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Takes the lease credential away: first, so that nothing delays it.
+    Revoke,
+    /// Makes sure that the account is what it should be, and that lists can be believed.
+    Verify,
+    /// Deletes, pass by pass.
+    Sweep,
+    /// Reads the whole account, for the first time after the settling time.
+    ProveOnce,
+    /// Reads it again.
+    ProveTwice,
+    /// Makes the next management key.
+    Rotate,
+    /// Takes the former management key away.
+    Retire,
+    /// Makes the next lease credential.
+    Mint,
+    /// Waits until the lease credential works.
+    Probe,
+}
+
+/// Whether a cleaner is at work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Step {
+    /// The phase's next call is due then.
+    Due(#[serde(with = "time::serde::rfc3339")] Timestamp),
+    /// A cleaner was called; its answer counts until then.
+    Running(#[serde(with = "time::serde::rfc3339")] Timestamp),
+}
+
+impl Step {
+    fn moment(self) -> Timestamp {
+        match self {
+            Self::Due(at) | Self::Running(at) => at,
+        }
+    }
+}
+
+/// The kinds of states, for counting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum StateKind {
+    /// See [`AccountState::Dirty`].
+    Dirty,
+    /// See [`AccountState::Cleaning`].
+    Cleaning,
+    /// See [`AccountState::Ready`].
+    Ready,
+    /// See [`AccountState::Leased`].
+    Leased,
+    /// See [`AccountState::Quarantined`].
+    Quarantined,
+    /// See [`AccountState::Drained`].
+    Drained,
+}
+
+impl Account {
+    /// Returns an account that nothing is known about: dirty, to be cleaned at once.
+    #[must_use]
+    pub fn unknown(
+        id: AccountId,
+        account_type: AccountType,
+        rotate_at: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            id,
+            account_type,
+            fence: Fence::default(),
+            state: AccountState::Dirty { not_before: now },
+            since: now,
+            keys: ManagementKeys::default(),
+            credential: None,
+            verify_at: now,
+            remint_at: now,
+            rotate_at,
+            timeouts: 0,
+            draining: false,
+        }
+    }
+
+    /// Returns the kind of its state.
+    #[must_use]
+    pub fn kind(&self) -> StateKind {
+        match self.state {
+            AccountState::Dirty { .. } => StateKind::Dirty,
+            AccountState::Cleaning(_) => StateKind::Cleaning,
+            AccountState::Ready { .. } => StateKind::Ready,
+            AccountState::Leased { .. } => StateKind::Leased,
+            AccountState::Quarantined(_) => StateKind::Quarantined,
+            AccountState::Drained => StateKind::Drained,
+        }
+    }
+
+    /// Returns when something is due for it. A lease's end is its reservation's business.
+    pub(super) fn deadline(&self) -> Option<Timestamp> {
+        match &self.state {
+            AccountState::Dirty { not_before } => Some(*not_before),
+            AccountState::Cleaning(cleaning) => Some(cleaning.step.moment().min(cleaning.deadline)),
+            AccountState::Ready { .. } => {
+                let upkeep = self.verify_at.min(self.remint_at);
+                Some(self.rotate_at.map_or(upkeep, |at| at.min(upkeep)))
+            }
+            AccountState::Leased { .. } | AccountState::Quarantined(_) | AccountState::Drained => {
+                None
+            }
+        }
+    }
+
+    /// Tells whether a rotation of the management key is due, or was begun and not finished.
+    pub(super) fn rotation_is_due(&self, now: Timestamp) -> bool {
+        self.rotate_at.is_some_and(|at| at <= now)
+            || self.keys.pending.is_some()
+            || self.keys.previous.is_some()
+    }
+
+    pub(super) fn cleaning_mut(&mut self) -> Option<&mut Cleaning> {
+        match &mut self.state {
+            AccountState::Cleaning(cleaning) => Some(cleaning),
+            _ => None,
+        }
+    }
+}

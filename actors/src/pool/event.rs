@@ -1,0 +1,300 @@
+//! What has happened: the facts that a turn produced, in order.
+//!
+//! [`Event::JobIssued`] is the only one with an effect, a message to a cleaner. All of them are for
+//! the log and, later, the audit. None carries a secret.
+
+use std::fmt;
+
+use time::format_description::well_known::Rfc3339;
+
+use super::account::{Phase, Purpose, Quarantine};
+use super::credentials::{Credential, ManagementKeys};
+use super::ids::{AccountId, AccountType, Epoch, Fence, ReservationId, Timestamp, TokenId};
+use super::reservation::EndReason;
+
+/// One thing that a cleaner is asked to do: one call of the Cloud port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Job {
+    /// Takes lease credentials away, the given one first.
+    Revoke(Option<Credential>),
+    /// Verifies the account.
+    Verify,
+    /// Makes one deleting pass.
+    Sweep,
+    /// Reads the whole account.
+    Prove,
+    /// Makes the management key of this epoch.
+    Rotate(Epoch),
+    /// Takes away every management key but the current one.
+    Retire,
+    /// Makes the lease credential of the job's fence.
+    Mint {
+        /// When IBM Cloud itself is to stop accepting it.
+        expires_at: Timestamp,
+    },
+    /// Tells whether the lease credential works.
+    Probe(Credential),
+}
+
+/// A fact.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields say what the variant says")]
+pub enum Event {
+    /// Somebody asked for an account.
+    ReservationRequested {
+        reservation: ReservationId,
+        token: TokenId,
+        account_type: AccountType,
+    },
+    /// A reservation got an account.
+    ReservationGranted {
+        reservation: ReservationId,
+        token: TokenId,
+        account: AccountId,
+        fence: Fence,
+        expiration: Timestamp,
+    },
+    /// A reservation's owner has been shown the credential.
+    CredentialShown {
+        reservation: ReservationId,
+        account: AccountId,
+    },
+    /// A reservation is over.
+    ReservationEnded {
+        reservation: ReservationId,
+        reason: EndReason,
+        account: Option<AccountId>,
+    },
+    /// An ended reservation can no longer be read.
+    ReservationForgotten { reservation: ReservationId },
+    /// A cleaning began.
+    CleaningStarted {
+        account: AccountId,
+        fence: Fence,
+        purpose: Purpose,
+    },
+    /// A cleaner is to be called.
+    JobIssued {
+        account: AccountId,
+        fence: Fence,
+        keys: ManagementKeys,
+        job: Job,
+    },
+    /// A cleaner did not answer in time.
+    JobTimedOut { account: AccountId, phase: Phase },
+    /// A pass of a sweep ended.
+    PassEnded {
+        account: AccountId,
+        deleted: u32,
+        waiting: usize,
+        stuck: usize,
+    },
+    /// A proof found something.
+    ProofFailed {
+        account: AccountId,
+        leftovers: usize,
+    },
+    /// A second proof found nothing either.
+    AccountProven { account: AccountId },
+    /// A fault was met; the phase goes on later.
+    FaultMet {
+        account: AccountId,
+        phase: Phase,
+        error: String,
+        retry_at: Timestamp,
+    },
+    /// A cleaning ran out of time and begins anew.
+    CleaningTimedOut { account: AccountId, attempt: u32 },
+    /// The account's management key changed.
+    KeyChanged { account: AccountId, epoch: Epoch },
+    /// The account can be granted.
+    AccountReady { account: AccountId },
+    /// The account needs a person.
+    AccountQuarantined {
+        account: AccountId,
+        quarantine: Quarantine,
+    },
+    /// The account is out.
+    AccountDrained { account: AccountId },
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ReservationRequested {
+                reservation,
+                token,
+                account_type,
+            } => write!(
+                f,
+                "reservation {reservation}: {token} asks for a {account_type} account"
+            ),
+            Self::ReservationGranted {
+                reservation,
+                token,
+                account,
+                expiration,
+                ..
+            } => write!(
+                f,
+                "reservation {reservation}: {token} gets account {account} until {}",
+                moment(expiration)
+            ),
+            Self::CredentialShown {
+                reservation,
+                account,
+            } => write!(
+                f,
+                "reservation {reservation}: credential of account {account} fetched"
+            ),
+            Self::ReservationEnded {
+                reservation,
+                reason,
+                account,
+            } => {
+                write!(f, "reservation {reservation}: {}", reason.as_str())?;
+                match account {
+                    Some(account) => write!(f, ", account {account} comes back"),
+                    None => Ok(()),
+                }
+            }
+            Self::ReservationForgotten { reservation } => {
+                write!(f, "reservation {reservation}: forgotten")
+            }
+            Self::CleaningStarted {
+                account, purpose, ..
+            } => write!(f, "account {account}: {}", purpose.as_sentence()),
+            Self::JobIssued {
+                account,
+                fence,
+                job,
+                ..
+            } => write!(f, "account {account}: {} (fence {fence})", job.as_str()),
+            Self::JobTimedOut { account, phase } => {
+                write!(
+                    f,
+                    "account {account}: no answer to {}, tried again",
+                    phase.as_str()
+                )
+            }
+            Self::PassEnded {
+                account,
+                deleted,
+                waiting,
+                stuck,
+            } => write!(
+                f,
+                "account {account}: pass ended, {deleted} deleted, {waiting} waiting, {stuck} stuck"
+            ),
+            Self::ProofFailed { account, leftovers } => {
+                write!(f, "account {account}: proof found {leftovers} leftovers")
+            }
+            Self::AccountProven { account } => write!(f, "account {account}: proven empty"),
+            Self::FaultMet {
+                account,
+                phase,
+                error,
+                retry_at,
+            } => write!(
+                f,
+                "account {account}: {} met a fault, next try at {}: {error}",
+                phase.as_str(),
+                moment(retry_at)
+            ),
+            Self::CleaningTimedOut { account, attempt } => {
+                write!(f, "account {account}: cleaning {attempt} ran out of time")
+            }
+            Self::KeyChanged { account, epoch } => {
+                write!(
+                    f,
+                    "account {account}: management key of epoch {epoch} is in use"
+                )
+            }
+            Self::AccountReady { account } => write!(f, "account {account}: ready"),
+            Self::AccountQuarantined {
+                account,
+                quarantine,
+            } => write!(f, "account {account}: quarantined: {quarantine}"),
+            Self::AccountDrained { account } => write!(f, "account {account}: drained"),
+        }
+    }
+}
+
+impl Event {
+    /// Tells whether the operator should look.
+    #[must_use]
+    pub fn is_alarming(&self) -> bool {
+        matches!(
+            self,
+            Self::AccountQuarantined { .. }
+                | Self::CleaningTimedOut { .. }
+                | Self::JobTimedOut { .. }
+                | Self::FaultMet { .. }
+        )
+    }
+}
+
+impl Job {
+    fn as_str(&self) -> &'static str {
+        match self {
+            Self::Revoke(_) => "revoke",
+            Self::Verify => "verify",
+            Self::Sweep => "sweep",
+            Self::Prove => "prove",
+            Self::Rotate(_) => "rotate",
+            Self::Retire => "retire",
+            Self::Mint { .. } => "mint",
+            Self::Probe(_) => "probe",
+        }
+    }
+}
+
+impl Phase {
+    /// Returns the phase's name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Revoke => "revoke",
+            Self::Verify => "verify",
+            Self::Sweep => "sweep",
+            Self::ProveOnce => "first proof",
+            Self::ProveTwice => "second proof",
+            Self::Rotate => "rotate",
+            Self::Retire => "retire",
+            Self::Mint => "mint",
+            Self::Probe => "probe",
+        }
+    }
+}
+
+impl Purpose {
+    fn as_sentence(self) -> &'static str {
+        match self {
+            Self::Full => "cleaning starts",
+            Self::Check => "verification is due",
+            Self::Remint => "a fresh lease credential is due",
+            Self::Rotate => "a fresh management key is due",
+        }
+    }
+}
+
+impl fmt::Display for Quarantine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        /// More than a log line wants to name.
+        const NAMED: usize = 10;
+        f.write_str(&self.reason)?;
+        for leftover in self.leftovers.iter().take(NAMED) {
+            write!(f, "; {leftover}")?;
+        }
+        match self.leftovers.len().saturating_sub(NAMED) {
+            0 => Ok(()),
+            more => write!(f, "; and {more} more"),
+        }
+    }
+}
+
+/// Writes a moment as RFC 3339, in whole seconds.
+fn moment(moment: &Timestamp) -> String {
+    let whole = moment.replace_nanosecond(0).unwrap_or(*moment);
+    whole.format(&Rfc3339).unwrap_or_else(|_| whole.to_string())
+}

@@ -1,0 +1,303 @@
+//! What the pool looks things up by: lines per type, ready accounts, deadlines, counts.
+//!
+//! Everything here is derived from the accounts and the reservations. It changes only through
+//! [`Index::account_moved`] and [`Index::reservation_moved`], which compare what a thing was filed
+//! under with what it is to be filed under now.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::account::{Account, AccountState, StateKind};
+use super::ids::{AccountId, AccountType, ReservationId, Timestamp, TokenId};
+use super::policy::Policy;
+use super::queue::Queue;
+use super::reservation::{Reservation, ReservationState};
+use super::view::{Statistics, TypeStatistics};
+
+/// Whose deadline it is. Reservations go first, so that an account whose lease ends at the very
+/// moment at which something else is due is seen as it then is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Subject {
+    Reservation(ReservationId),
+    Account(AccountId),
+}
+
+/// What an account is filed under.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct AccountFile {
+    kind: StateKind,
+    ready_order: Option<u64>,
+    deadline: Option<Timestamp>,
+}
+
+impl AccountFile {
+    pub(super) fn of(account: &Account) -> Self {
+        Self {
+            kind: account.kind(),
+            ready_order: match account.state {
+                AccountState::Ready { order } => Some(order),
+                _ => None,
+            },
+            deadline: account.deadline(),
+        }
+    }
+
+    pub(super) fn deadline(self) -> Option<Timestamp> {
+        self.deadline
+    }
+}
+
+/// What a reservation is filed under.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ReservationFile {
+    kind: ReservationKind,
+    deadline: Timestamp,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ReservationKind {
+    Pending,
+    Active,
+    Ended,
+}
+
+impl ReservationFile {
+    pub(super) fn of(reservation: &Reservation, policy: &Policy) -> Self {
+        let (kind, deadline) = match reservation.state {
+            ReservationState::Pending { polled_at } => {
+                (ReservationKind::Pending, polled_at + policy.pending_timeout)
+            }
+            ReservationState::Active {
+                granted_at,
+                expiration,
+                claimed,
+                ..
+            } => {
+                let claim_by = granted_at + policy.claim_timeout;
+                let deadline = if claimed {
+                    expiration
+                } else {
+                    expiration.min(claim_by)
+                };
+                (ReservationKind::Active, deadline)
+            }
+            ReservationState::Ended { ended_at, .. } => {
+                (ReservationKind::Ended, ended_at + policy.retain_ended)
+            }
+        };
+        Self { kind, deadline }
+    }
+
+    pub(super) fn deadline(self) -> Timestamp {
+        self.deadline
+    }
+}
+
+/// See the module.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Index {
+    deadlines: BTreeSet<(Timestamp, Subject)>,
+    types: BTreeMap<AccountType, TypeIndex>,
+    /// Types that have both somebody waiting and something ready.
+    matches: BTreeSet<AccountType>,
+    pending_by_token: BTreeMap<TokenId, usize>,
+    pending: usize,
+}
+
+#[derive(Clone, Debug, Default)]
+struct TypeIndex {
+    queue: Queue,
+    ready: BTreeMap<u64, AccountId>,
+    counts: TypeStatistics,
+}
+
+impl Index {
+    pub(super) fn new<'a>(types: impl Iterator<Item = &'a AccountType>) -> Self {
+        Self {
+            types: types.map(|t| (t.clone(), TypeIndex::default())).collect(),
+            ..Self::default()
+        }
+    }
+
+    /// Files an account anew. `before` is `None` for one that is added.
+    pub(super) fn account_moved(&mut self, account: &Account, before: Option<AccountFile>) {
+        let after = AccountFile::of(account);
+        if before == Some(after) {
+            return;
+        }
+        let subject = Subject::Account(account.id.clone());
+        self.deadline_moved(subject, before.and_then(|b| b.deadline), after.deadline);
+
+        let of_type = self.types.entry(account.account_type.clone()).or_default();
+        if let Some(before) = before {
+            *of_type.counts.accounts_mut(before.kind) -= 1;
+            if let Some(order) = before.ready_order {
+                of_type.ready.remove(&order);
+            }
+        }
+        *of_type.counts.accounts_mut(after.kind) += 1;
+        if let Some(order) = after.ready_order {
+            of_type.ready.insert(order, account.id.clone());
+        }
+        self.match_type(&account.account_type);
+    }
+
+    /// Files a reservation anew. `before` is `None` for one that is added.
+    pub(super) fn reservation_moved(
+        &mut self,
+        reservation: &Reservation,
+        before: Option<ReservationFile>,
+        policy: &Policy,
+    ) {
+        let after = ReservationFile::of(reservation, policy);
+        let subject = Subject::Reservation(reservation.id);
+        self.deadline_moved(subject, before.map(|b| b.deadline), Some(after.deadline));
+        if before.map(|b| b.kind) == Some(after.kind) {
+            return;
+        }
+        if let Some(before) = before {
+            self.reservation_left(reservation, before.kind);
+        }
+        let of_type = self
+            .types
+            .entry(reservation.account_type.clone())
+            .or_default();
+        match after.kind {
+            ReservationKind::Pending => {
+                of_type.queue.push(reservation.sequence, reservation.id);
+                of_type.counts.pending += 1;
+                self.pending += 1;
+                *self
+                    .pending_by_token
+                    .entry(reservation.token.clone())
+                    .or_default() += 1;
+            }
+            ReservationKind::Active => of_type.counts.active += 1,
+            ReservationKind::Ended => {}
+        }
+        self.match_type(&reservation.account_type);
+    }
+
+    /// Forgets a reservation that has ended.
+    pub(super) fn reservation_forgotten(
+        &mut self,
+        reservation: &Reservation,
+        file: ReservationFile,
+    ) {
+        let subject = Subject::Reservation(reservation.id);
+        self.deadline_moved(subject, Some(file.deadline), None);
+        self.reservation_left(reservation, file.kind);
+    }
+
+    fn reservation_left(&mut self, reservation: &Reservation, kind: ReservationKind) {
+        let of_type = self
+            .types
+            .entry(reservation.account_type.clone())
+            .or_default();
+        match kind {
+            ReservationKind::Pending => {
+                of_type.queue.remove(reservation.sequence);
+                of_type.counts.pending -= 1;
+                self.pending -= 1;
+                if let Some(count) = self.pending_by_token.get_mut(&reservation.token) {
+                    *count -= 1;
+                    if *count == 0 {
+                        self.pending_by_token.remove(&reservation.token);
+                    }
+                }
+            }
+            ReservationKind::Active => of_type.counts.active -= 1,
+            ReservationKind::Ended => {}
+        }
+    }
+
+    fn deadline_moved(
+        &mut self,
+        subject: Subject,
+        before: Option<Timestamp>,
+        after: Option<Timestamp>,
+    ) {
+        if before == after {
+            return;
+        }
+        let mut entry = (Timestamp::UNIX_EPOCH, subject);
+        if let Some(before) = before {
+            entry.0 = before;
+            self.deadlines.remove(&entry);
+        }
+        if let Some(after) = after {
+            entry.0 = after;
+            self.deadlines.insert(entry);
+        }
+    }
+
+    fn match_type(&mut self, account_type: &AccountType) {
+        let of_type = &self.types[account_type];
+        if of_type.queue.is_empty() || of_type.ready.is_empty() {
+            self.matches.remove(account_type);
+        } else {
+            self.matches.insert(account_type.clone());
+        }
+    }
+
+    /// Returns the oldest pending reservation that can be granted, with the account for it.
+    pub(super) fn next_match(&self) -> Option<(ReservationId, AccountId)> {
+        let of_type = &self.types[self.matches.first()?];
+        let reservation = of_type.queue.first()?;
+        let account = of_type.ready.values().next()?.clone();
+        Some((reservation, account))
+    }
+
+    /// Returns whose deadline has passed, the earliest first.
+    pub(super) fn due(&self, now: Timestamp) -> Option<Subject> {
+        let (at, subject) = self.deadlines.first()?;
+        (*at <= now).then(|| subject.clone())
+    }
+
+    /// Returns the next deadline.
+    pub(super) fn next_deadline(&self) -> Option<Timestamp> {
+        self.deadlines.first().map(|(at, _)| *at)
+    }
+
+    /// Returns the place of a pending reservation: 1 is next.
+    pub(super) fn position(&self, reservation: &Reservation) -> u64 {
+        self.types[&reservation.account_type]
+            .queue
+            .position(reservation.sequence)
+    }
+
+    /// Returns every deadline, in order.
+    pub(super) fn deadlines(&self) -> impl Iterator<Item = &(Timestamp, Subject)> {
+        self.deadlines.iter()
+    }
+
+    pub(super) fn pending(&self) -> usize {
+        self.pending
+    }
+
+    pub(super) fn pending_of(&self, token: &TokenId) -> usize {
+        self.pending_by_token.get(token).copied().unwrap_or(0)
+    }
+
+    pub(super) fn statistics(&self) -> Statistics {
+        Statistics {
+            types: self
+                .types
+                .iter()
+                .map(|(label, of_type)| (label.clone(), of_type.counts))
+                .collect(),
+        }
+    }
+}
+
+impl TypeStatistics {
+    fn accounts_mut(&mut self, kind: StateKind) -> &mut usize {
+        match kind {
+            StateKind::Dirty => &mut self.dirty,
+            StateKind::Cleaning => &mut self.cleaning,
+            StateKind::Ready => &mut self.ready,
+            StateKind::Leased => &mut self.leased,
+            StateKind::Quarantined => &mut self.quarantined,
+            StateKind::Drained => &mut self.drained,
+        }
+    }
+}

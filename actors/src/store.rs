@@ -1,0 +1,24 @@
+//! The port to what survives a crash.
+
+use crate::pool::{Change, Snapshot};
+
+/// Keeps records. Its methods may block: they run on the store's own thread.
+pub trait Store: Send + Unpin + 'static {
+    /// Writes the changes of a batch of decisions, in order: all of them or none. When it returns,
+    /// they are durable.
+    fn commit(&mut self, changes: Vec<Change>) -> Result<(), StoreError>;
+
+    /// Returns everything that was written.
+    fn load(&mut self) -> Result<Snapshot, StoreError>;
+}
+
+/// Why records could not be written or read.
+#[derive(Debug, thiserror::Error)]
+#[error("{action}")]
+pub struct StoreError {
+    /// What was being done.
+    pub action: String,
+    /// What went wrong.
+    #[source]
+    pub cause: Box<dyn std::error::Error + Send + Sync>,
+}

@@ -1,0 +1,90 @@
+//! The actor between deciding and speaking: nothing is said before it is durable (`design.md` 6).
+//!
+//! It runs on a thread of its own, since commits block. While one commit runs, decisions queue up;
+//! the next commit takes them all (group commit). It never waits for a batch to fill.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use actix::{Actor, AsyncContext, Context, Handler, Message};
+
+use crate::messages::Decision;
+use crate::store::{Store, StoreError};
+
+/// See the module.
+pub struct StoreActor<S> {
+    store: S,
+    batch: Vec<Decision>,
+    on_failure: Option<OnFailure>,
+}
+
+/// What is done when a commit has failed: memory is ahead of the disk, so the process must end.
+pub type OnFailure = Box<dyn FnOnce(StoreError) + Send>;
+
+impl<S: Store> StoreActor<S> {
+    /// Returns an actor that is to be started on an arbiter of its own. Once a commit has failed,
+    /// it calls `on_failure` and never says anything again.
+    #[must_use]
+    pub fn new(store: S, on_failure: OnFailure) -> Self {
+        Self {
+            store,
+            batch: Vec::new(),
+            on_failure: Some(on_failure),
+        }
+    }
+
+    fn commit(&mut self) {
+        let batch = std::mem::take(&mut self.batch);
+        if self.on_failure.is_none() {
+            return;
+        }
+        let (changes, speeches): (Vec<_>, Vec<_>) = batch
+            .into_iter()
+            .map(|decision| (decision.changes, decision.speak))
+            .unzip();
+        let changes: Vec<_> = changes.into_iter().flatten().collect();
+        if !changes.is_empty() {
+            // Whether a commit that broke off is on the disk, nobody knows.
+            let commit = catch_unwind(AssertUnwindSafe(|| self.store.commit(changes)));
+            let Ok(committed) = commit else {
+                std::process::abort();
+            };
+            if let Err(error) = committed {
+                if let Some(on_failure) = self.on_failure.take() {
+                    on_failure(error);
+                }
+                return;
+            }
+        }
+        for speak in speeches {
+            speak();
+        }
+    }
+}
+
+impl<S: Store> Actor for StoreActor<S> {
+    type Context = Context<Self>;
+}
+
+impl<S: Store> Handler<Decision> for StoreActor<S> {
+    type Result = ();
+
+    fn handle(&mut self, decision: Decision, context: &mut Self::Context) {
+        if self.batch.is_empty() {
+            // Handled after what is in the mailbox already: that is the batch.
+            context.notify(Commit);
+        }
+        self.batch.push(decision);
+    }
+}
+
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Commit;
+
+impl<S: Store> Handler<Commit> for StoreActor<S> {
+    type Result = ();
+
+    fn handle(&mut self, Commit: Commit, _: &mut Self::Context) {
+        self.commit();
+    }
+}

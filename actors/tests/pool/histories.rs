@@ -1,0 +1,315 @@
+//! Random histories: consumers, operators, time, the cloud's answers, stale reports, restarts.
+
+use std::time::Duration;
+
+use acctpool_actors::cloud::CloudError;
+use acctpool_actors::pool::{
+    Account, AccountState, CancelReservation, Change, Done, DrainAccount, EnableAccount,
+    GetReservation, GetStatistics, RequestReservation, Reservation, ReservationId,
+    ReservationState, RevokeReservation, Snapshot, StateKind, TokenId, TypeStatistics,
+};
+use proptest::prelude::*;
+
+use crate::model::Model;
+use crate::world::{Answer, World};
+
+#[derive(Clone, Debug)]
+enum Step {
+    Request {
+        token: u8,
+        lite: bool,
+        minutes: Option<u8>,
+    },
+    Get {
+        pick: usize,
+        stranger: bool,
+    },
+    Cancel {
+        pick: usize,
+        stranger: bool,
+    },
+    Revoke {
+        pick: usize,
+    },
+    Answer {
+        pick: usize,
+        answer: Answer,
+    },
+    Stale {
+        pick: usize,
+        answer: bool,
+    },
+    Advance {
+        seconds: u64,
+    },
+    AdvanceToDeadline,
+    Drain {
+        pick: usize,
+    },
+    Enable {
+        pick: usize,
+    },
+    Restart,
+}
+
+fn answer() -> impl Strategy<Value = Answer> {
+    prop_oneof![
+        40 => Just(Answer::Well),
+        6 => Just(Answer::Busy),
+        3 => Just(Answer::Stuck),
+        3 => Just(Answer::LostReply),
+        3 => Just(Answer::Fault),
+        1 => Just(Answer::Throttled),
+        1 => Just(Answer::Refused),
+    ]
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let pick = any::<prop::sample::Index>().prop_map(|index| index.index(1 << 16));
+    prop_oneof![
+        12 => (0..3_u8, any::<bool>(), prop::option::of(0..150_u8))
+            .prop_map(|(token, lite, minutes)| Step::Request { token, lite, minutes }),
+        12 => (pick.clone(), prop::bool::weighted(0.1))
+            .prop_map(|(pick, stranger)| Step::Get { pick, stranger }),
+        5 => (pick.clone(), prop::bool::weighted(0.1))
+            .prop_map(|(pick, stranger)| Step::Cancel { pick, stranger }),
+        1 => pick.clone().prop_map(|pick| Step::Revoke { pick }),
+        60 => (pick.clone(), answer()).prop_map(|(pick, answer)| Step::Answer { pick, answer }),
+        5 => (pick.clone(), any::<bool>()).prop_map(|(pick, answer)| Step::Stale { pick, answer }),
+        6 => (0..4000_u64).prop_map(|seconds| Step::Advance { seconds }),
+        1 => (0..900_000_u64).prop_map(|seconds| Step::Advance { seconds }),
+        30 => Just(Step::AdvanceToDeadline),
+        1 => pick.clone().prop_map(|pick| Step::Drain { pick }),
+        3 => pick.prop_map(|pick| Step::Enable { pick }),
+        1 => Just(Step::Restart),
+    ]
+}
+
+fn token(n: u8) -> TokenId {
+    format!("consumer-{n}").into()
+}
+
+struct History {
+    world: World,
+    model: Model,
+    made: Vec<(ReservationId, TokenId)>,
+}
+
+impl History {
+    fn take(&mut self, step: &Step) {
+        match *step {
+            Step::Request {
+                token: n,
+                lite,
+                minutes,
+            } => self.request(n, lite, minutes),
+            Step::Get { pick, stranger } => self.get(pick, stranger),
+            Step::Cancel { pick, stranger } => self.cancel(pick, stranger),
+            Step::Revoke { pick } => {
+                if let Some((id, _)) = self.pick(pick) {
+                    let _ = self.world.apply(RevokeReservation { id });
+                }
+            }
+            Step::Answer { pick, answer } => self.answer(pick, answer),
+            Step::Stale { pick, answer } => return self.stale(pick, answer),
+            Step::Advance { seconds } => self.world.advance(Duration::from_secs(seconds)),
+            Step::AdvanceToDeadline => {
+                if let Some(deadline) = self.world.pool.next_deadline() {
+                    let left = (deadline - self.world.now).try_into();
+                    self.world.advance(left.unwrap_or(Duration::ZERO));
+                }
+            }
+            Step::Drain { pick } => {
+                let (account, _) = &self.world.accounts[pick % self.world.accounts.len()];
+                let account = account.clone();
+                self.world.apply(DrainAccount { account }).unwrap();
+            }
+            Step::Enable { pick } => {
+                let (account, _) = &self.world.accounts[pick % self.world.accounts.len()];
+                let account = account.clone();
+                self.world.apply(EnableAccount { account }).unwrap();
+            }
+            Step::Restart => {
+                self.model.restarted();
+                self.world.restart();
+            }
+        }
+        self.model.observe(&self.world);
+    }
+
+    fn request(&mut self, n: u8, lite: bool, minutes: Option<u8>) {
+        let id = self.world.fresh_id();
+        let account_type = if lite { "lite" } else { "free" };
+        let duration = minutes.map(|m| Duration::from_mins(m.into()));
+        let reply = self.world.apply(RequestReservation {
+            id,
+            token: token(n),
+            account_type: account_type.into(),
+            duration,
+        });
+        let valid = minutes.is_none_or(|m| (1..=120).contains(&m));
+        match reply {
+            Ok(view) => {
+                assert!(valid, "a duration out of range was accepted");
+                self.made.push((view.id, token(n)));
+            }
+            Err(_) => assert!(
+                self.world
+                    .events
+                    .iter()
+                    .all(|e| !format!("{e:?}").contains(&id.to_string()))
+            ),
+        }
+    }
+
+    fn get(&mut self, pick: usize, stranger: bool) {
+        let Some((id, owner)) = self.pick(pick) else {
+            return;
+        };
+        let asking = if stranger { "stranger".into() } else { owner };
+        let reply = self.world.apply(GetReservation { id, token: asking });
+        assert!(!(stranger && reply.is_ok()), "a stranger was answered");
+        // What was told is judged by what had happened by then.
+        self.model.observe(&self.world);
+        self.world.events.clear();
+        if let Ok(view) = reply {
+            self.model.told(&view, self.world.now);
+        }
+    }
+
+    fn cancel(&mut self, pick: usize, stranger: bool) {
+        let Some((id, owner)) = self.pick(pick) else {
+            return;
+        };
+        let asking = if stranger { "stranger".into() } else { owner };
+        let reply = self.world.apply(CancelReservation { id, token: asking });
+        assert!(!(stranger && reply.is_ok()), "a stranger cancelled");
+    }
+
+    fn answer(&mut self, pick: usize, answer: Answer) {
+        let model = &mut self.model;
+        let now = self.world.now;
+        if let Some((issued, result)) = self.world.carry_out_picked(pick, answer) {
+            // An answer that came too late counts neither for nor against the account.
+            if !self.world.is_stale(&issued) {
+                model.answered(&issued, &result, now);
+            }
+            self.world.report(&issued, result);
+        }
+    }
+
+    /// P9: a report with an old fence changes nothing.
+    fn stale(&mut self, pick: usize, answer: bool) {
+        let old: Vec<_> = self
+            .world
+            .old_jobs
+            .iter()
+            .filter(|old| self.world.is_stale(old))
+            .cloned()
+            .collect();
+        if old.is_empty() {
+            return;
+        }
+        let issued = &old[pick % old.len()];
+        let before = records(&self.world);
+        let result = if answer {
+            Ok(Done::Proved(Vec::new()))
+        } else {
+            Err(CloudError::Refused("stale".to_owned()))
+        };
+        self.world.report(issued, result);
+        assert_eq!(records(&self.world), before, "stale_report_is_inert");
+        assert!(self.world.events.is_empty(), "stale_report_is_inert");
+    }
+
+    fn pick(&self, pick: usize) -> Option<(ReservationId, TokenId)> {
+        let recent = self.made.len().saturating_sub(12);
+        let candidates = &self.made[recent..];
+        (!candidates.is_empty()).then(|| candidates[pick % candidates.len()].clone())
+    }
+
+    fn check(&mut self) {
+        self.world.pool.assert_invariants();
+        assert_eq!(
+            without_polls(records(&self.world)),
+            without_polls(self.world.written.clone()),
+            "what was written down is not what is"
+        );
+        for account in self.world.pool.accounts() {
+            self.check_account(account);
+        }
+        let statistics = self.world.apply(GetStatistics);
+        let total: usize = statistics.types.values().map(TypeStatistics::total).sum();
+        assert_eq!(total, self.world.accounts.len());
+    }
+
+    fn check_account(&self, account: &Account) {
+        let cloud = &self.world.cloud[&account.id];
+        let known = [
+            Some(account.keys.current),
+            account.keys.pending,
+            account.keys.previous,
+        ];
+        assert!(
+            known
+                .iter()
+                .flatten()
+                .any(|epoch| cloud.management.contains(epoch)),
+            "management_key_never_lost: {:?} of {:?}",
+            account.keys,
+            cloud.management
+        );
+        if matches!(account.kind(), StateKind::Ready | StateKind::Leased) {
+            let credential = account.credential.as_ref().map(|c| c.fence);
+            assert_eq!(
+                cloud.leases.iter().copied().collect::<Vec<_>>(),
+                credential.into_iter().collect::<Vec<_>>(),
+                "no_orphan_credential: {}",
+                account.id
+            );
+        }
+        if account.kind() == StateKind::Ready {
+            assert!(self.model.is_proven(&account.id), "never_lent_dirty");
+        }
+        if let AccountState::Quarantined(quarantine) = &account.state {
+            assert!(!quarantine.reason.is_empty(), "no_silent_leftover");
+        }
+    }
+}
+
+fn records(world: &World) -> Snapshot {
+    let mut all = Snapshot::default();
+    for account in world.pool.accounts() {
+        all.write(Change::Account(account.clone()));
+    }
+    for reservation in world.pool.reservations() {
+        all.write(Change::Reservation(reservation.clone()));
+    }
+    all
+}
+
+/// Polls are not worth a write.
+fn without_polls(mut all: Snapshot) -> Snapshot {
+    for Reservation { state, .. } in all.reservations.values_mut() {
+        if let ReservationState::Pending { polled_at } = state {
+            *polled_at = time::OffsetDateTime::UNIX_EPOCH;
+        }
+    }
+    all
+}
+
+proptest! {
+    #[test]
+    fn every_promise_holds_in_every_history(steps in prop::collection::vec(step(), 1..400)) {
+        let mut history = History {
+            world: World::new(3, 2),
+            model: Model::default(),
+            made: Vec::new(),
+        };
+        history.take(&Step::Restart);
+        for step in steps {
+            history.take(&step);
+            history.check();
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! The pool's promises, held against random histories and against small stories.
+//!
+//! A failing history is shrunk and printed, with a seed that proptest keeps and replays.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod histories;
+mod model;
+mod stories;
+mod world;

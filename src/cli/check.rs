@@ -1,0 +1,107 @@
+//! `acctpool check`: what `serve` would say.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use acctpool_actors::cloud::Cloud;
+use acctpool_actors::pool::ManagementKeys;
+use clap::Args;
+use futures_util::StreamExt;
+use futures_util::stream;
+use uuid::Uuid;
+
+use super::state::State;
+use super::{Failure, load_config};
+use crate::app::ibm_settings;
+use crate::clock::SystemClock;
+use crate::config::Config;
+use crate::ibm::{self, Ibm};
+use crate::keyring::{Keyring, MasterKey};
+
+/// How many accounts are verified at once.
+const AT_ONCE: usize = 8;
+
+/// See the verb.
+#[derive(Args, Debug)]
+pub(super) struct Check {
+    /// The configuration file.
+    #[arg(value_name = "FILE", env = "ACCTPOOL_CONFIG")]
+    config: PathBuf,
+    /// Verifies each account's key at IBM Cloud too. Reads only.
+    #[arg(long)]
+    online: bool,
+    #[command(flatten)]
+    state: State,
+}
+
+impl Check {
+    pub(super) fn run(self) -> Result<(), Failure> {
+        let (config, report) = load_config(&self.config)?;
+        if !report.is_empty() {
+            // Nowhere to complain if stderr is closed.
+            let _ = writeln!(std::io::stderr(), "{report}");
+        }
+        print(&format!(
+            "{}: good, {} accounts, {} tokens",
+            self.config.display(),
+            config.accounts.len(),
+            config.tokens.names().count()
+        ))?;
+        if !self.online {
+            return Ok(());
+        }
+        let master_key = match self.state.existing_master_key()? {
+            Some(key) => key,
+            // No key was ever derived from it, so none has to be found.
+            None => MasterKey::random().map_err(Failure::of("cannot make a key"))?,
+        };
+        actix_rt::System::new().block_on(verify(&config, master_key))
+    }
+}
+
+async fn verify(config: &Config, master_key: MasterKey) -> Result<(), Failure> {
+    let accounts = ibm_settings(config).map_err(Failure::of("cannot verify"))?;
+    let Some(limits) = accounts.first().map(|settings| settings.limits) else {
+        return Ok(());
+    };
+    let client = ibm::client(&limits);
+    let keyring = Arc::new(Keyring::new(master_key, Uuid::nil()));
+    let verified = accounts.into_iter().map(|settings| {
+        let account = settings.account.clone();
+        let keyring = Arc::clone(&keyring);
+        let cloud = Ibm::new(settings, keyring, Arc::new(SystemClock), client.clone());
+        async move {
+            let result = cloud.verify(ManagementKeys::default()).await;
+            (account, result)
+        }
+    });
+    let mut verified = stream::iter(verified).buffered(AT_ONCE);
+    let mut refused = 0;
+    while let Some((account, result)) = verified.next().await {
+        match result {
+            Ok(found) if found.current.0 == 0 => {
+                print(&format!("account {account}: good"))?;
+            }
+            Ok(found) => {
+                print(&format!(
+                    "account {account}: good, with the rotated key of epoch {}",
+                    found.current
+                ))?;
+            }
+            Err(error) => {
+                refused += 1;
+                print(&format!("account {account}: {error}"))?;
+            }
+        }
+    }
+    match refused {
+        0 => Ok(()),
+        1 => Err(Failure::Found("1 account cannot be used".to_owned())),
+        n => Err(Failure::Found(format!("{n} accounts cannot be used"))),
+    }
+}
+
+fn print(line: &str) -> Result<(), Failure> {
+    writeln!(std::io::stdout(), "{line}").map_err(Failure::of("cannot print"))
+}

@@ -1,0 +1,142 @@
+//! The command line: one file per verb.
+//!
+//! Data goes to stdout, everything else to stderr. Exit codes: 0; 1 failure; 2 usage; 78 bad
+//! configuration (`EX_CONFIG` of sysexits.h).
+
+mod check;
+mod demo;
+mod interrupt;
+mod logging;
+mod serve;
+mod simulate;
+mod state;
+mod token;
+
+use std::error::Error;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{Config, ConfigError, Report};
+
+const TEACH: &str = "\
+Try it, with simulated accounts:
+  acctpool demo
+
+Run it, with your own:
+  acctpool token new ci             prints a token, and lines for accounts.toml
+  acctpool check accounts.toml      says what is wrong with the file, all at once
+  acctpool serve --config accounts.toml
+
+Borrow an account:
+  curl -L -d '' -H \"Authorization: Bearer $TOKEN\" 'http://127.0.0.1:8080/reservations?type=lite'";
+
+/// Lends whole IBM Cloud accounts to test systems, and cleans them before they are lent again.
+#[derive(Debug, Parser)]
+#[command(version, after_help = TEACH, max_term_width = 100)]
+struct Arguments {
+    /// How much to log to stderr.
+    #[arg(
+        long,
+        env = "ACCTPOOL_LOG",
+        global = true,
+        default_value = "info",
+        value_name = "LEVEL",
+        value_parser = ["off", "error", "warn", "info", "debug", "trace"]
+    )]
+    log: String,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Serves the pool that a configuration file describes.
+    Serve(serve::Serve),
+    /// Runs the whole service on simulated accounts, in one process, until Ctrl-C.
+    Demo(demo::Demo),
+    /// Runs the simulator of IBM Cloud alone, every API under one address.
+    Simulate(simulate::Simulate),
+    /// Says what `serve` would say about a configuration file, and serves nothing.
+    Check(check::Check),
+    /// Makes tokens for consumers.
+    Token(token::Token),
+}
+
+/// Runs the program.
+#[must_use]
+pub fn run() -> ExitCode {
+    let arguments = Arguments::parse();
+    logging::start(&arguments.log);
+    let done = match arguments.verb {
+        Verb::Serve(verb) => verb.run(),
+        Verb::Demo(verb) => verb.run(),
+        Verb::Simulate(verb) => verb.run(),
+        Verb::Check(verb) => verb.run(),
+        Verb::Token(verb) => verb.run(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            // Nowhere to complain if stderr is closed.
+            let _ = writeln!(std::io::stderr(), "{}", failure.message());
+            failure.exit_code()
+        }
+    }
+}
+
+/// Why a verb did not do what it is for.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    /// The configuration is not usable.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// Something that was found is wrong; it has been printed.
+    #[error("{0}")]
+    Found(String),
+    /// Anything else.
+    #[error("{action}")]
+    Other {
+        action: String,
+        source: Box<dyn Error>,
+    },
+}
+
+impl Failure {
+    /// Returns a function that wraps a cause.
+    fn of<E: Into<Box<dyn Error>>>(action: impl Into<String>) -> impl FnOnce(E) -> Self {
+        let action = action.into();
+        move |source| Self::Other {
+            action,
+            source: source.into(),
+        }
+    }
+
+    /// Returns all that there is to say, causes included.
+    fn message(&self) -> String {
+        if let Self::Config(ConfigError::Refused(report)) = self {
+            return report.to_string();
+        }
+        let mut message = format!("error: {self}");
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            message.push_str(": ");
+            message.push_str(&error.to_string());
+            cause = error.source();
+        }
+        message
+    }
+
+    fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Config(_) => ExitCode::from(78),
+            Self::Found(_) | Self::Other { .. } => ExitCode::FAILURE,
+        }
+    }
+}
+
+fn load_config(path: &PathBuf) -> Result<(Config, Report), ConfigError> {
+    Config::load(path, &|name| std::env::var(name).ok())
+}

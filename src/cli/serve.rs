@@ -1,0 +1,88 @@
+//! `acctpool serve`: the service itself.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use acctpool_actors::store::StoreError;
+use clap::Args;
+use log::{error, info, warn};
+
+use super::interrupt::interrupted;
+use super::state::State;
+use super::{Failure, load_config};
+use crate::app::{App, Parts};
+use crate::clock::SystemClock;
+use crate::config::Config;
+use crate::keyring::MasterKey;
+use crate::store::MemoryStore;
+
+/// See the verb.
+#[derive(Args, Debug)]
+pub(super) struct Serve {
+    /// The configuration file.
+    #[arg(long, value_name = "FILE", env = "ACCTPOOL_CONFIG")]
+    config: PathBuf,
+    /// Where to listen; comes before the file's setting.
+    #[arg(long, value_name = "ADDRESS:PORT", env = "ACCTPOOL_BIND")]
+    bind: Option<SocketAddr>,
+    #[command(flatten)]
+    state: State,
+}
+
+impl Serve {
+    pub(super) fn run(self) -> Result<(), Failure> {
+        let (mut config, report) = load_config(&self.config)?;
+        for problem in report.to_string().lines() {
+            warn!("{problem}");
+        }
+        if let Some(bind) = self.bind {
+            config
+                .server
+                .bind_to(bind)
+                .map_err(|refused| Failure::Found(format!("error: --bind {bind}: {refused}")))?;
+        }
+        let master_key = self.state.master_key()?;
+        let listener = listen(config.server.bind)?;
+        actix_rt::System::new().block_on(async {
+            let end = interrupted().map_err(Failure::of("cannot listen for signals"))?;
+            let app = start(config, master_key, listener).await?;
+            end.await;
+            app.stop().await;
+            info!("ended; leases stay alive until their expiration");
+            Ok(())
+        })
+    }
+}
+
+pub(super) fn listen(bind: SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(bind).map_err(Failure::of(format!("cannot listen on {bind}")))
+}
+
+/// Starts the service on the real clock.
+pub(super) async fn start(
+    config: Config,
+    master_key: MasterKey,
+    listener: TcpListener,
+) -> Result<App, Failure> {
+    let accounts = config.accounts.len();
+    let app = App::start(Parts {
+        config,
+        master_key,
+        store: MemoryStore::default(),
+        on_store_failure: Box::new(end_at_once),
+        clock: Arc::new(SystemClock),
+        listener,
+    })
+    .await
+    .map_err(Failure::of("cannot start"))?;
+    info!("listening on http://{}, {accounts} accounts", app.address());
+    Ok(app)
+}
+
+/// Memory is ahead of the disk: starting anew is the recovery.
+fn end_at_once(failure: StoreError) {
+    let failure = Failure::of("cannot write the store")(failure);
+    error!("{}", failure.message());
+    std::process::exit(1);
+}

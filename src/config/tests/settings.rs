@@ -1,0 +1,174 @@
+//! Every setting is read from its own key.
+
+use super::*;
+
+#[test]
+fn settings_of_the_server_are_read() {
+    let (config, _) = accepted(
+        r#"
+        [server]
+        bind = "[::1]:1"
+        allow_query_tokens = false
+        behind_proxy = true
+        trusted_proxies = ["10.0.0.1", "::1"]
+        max_connections = 2
+        client_timeout = "3s"
+        shutdown_timeout = "4s""#,
+    );
+    let expected = Server {
+        bind: "[::1]:1".parse().unwrap(),
+        allow_query_tokens: false,
+        behind_proxy: true,
+        trusted_proxies: vec!["10.0.0.1".parse().unwrap(), "::1".parse().unwrap()],
+        max_connections: 2,
+        client_timeout: Duration::from_secs(3),
+        shutdown_timeout: Duration::from_secs(4),
+    };
+    assert_eq!(config.server, expected);
+}
+
+#[test]
+fn settings_of_the_pool_are_read() {
+    let (config, _) = accepted(
+        r#"
+        [policy]
+        pending_timeout = "1s"
+        claim_timeout = "2s"
+        settle = "3s"
+        proof_gap = "4s"
+        pass_interval = "5s"
+        pass_timeout = "6s"
+        cleaning_timeout = "100s"
+        cleaning_attempts = 7
+        stuck_passes = 8
+        backoff_min = "9s"
+        backoff_max = "10s"
+        verify_every = "11s"
+        remint_every = "12s"
+        rotate_every = "13s"
+        credential_grace = "14s"
+        retain_ended = "15s"
+        max_pending_per_token = 16
+        max_pending = 17"#,
+    );
+    let expected = Policy {
+        pending_timeout: Duration::from_secs(1),
+        claim_timeout: Duration::from_secs(2),
+        settle: Duration::from_secs(3),
+        proof_gap: Duration::from_secs(4),
+        pass_interval: Duration::from_secs(5),
+        pass_timeout: Duration::from_secs(6),
+        cleaning_timeout: Duration::from_secs(100),
+        cleaning_attempts: 7,
+        stuck_passes: 8,
+        backoff_min: Duration::from_secs(9),
+        backoff_max: Duration::from_secs(10),
+        verify_every: Duration::from_secs(11),
+        remint_every: Duration::from_secs(12),
+        rotate_every: Some(Duration::from_secs(13)),
+        credential_grace: Duration::from_secs(14),
+        retain_ended: Duration::from_secs(15),
+        max_pending_per_token: 16,
+        max_pending: 17,
+    };
+    assert_eq!(config.policy, expected);
+}
+
+#[test]
+fn settings_of_a_type_are_read() {
+    let (config, _) = accepted(
+        r#"
+        [types.lite]
+        default_duration = 5
+        max_duration = "6"
+        rights = "administrator""#,
+    );
+    let expected = TypeSettings {
+        default_duration: Duration::from_mins(5),
+        max_duration: Duration::from_mins(6),
+        rights: Rights::Administrator,
+    };
+    assert_eq!(config.types["lite"], expected);
+}
+
+#[test]
+fn settings_of_the_keep_list_are_read() {
+    let (config, _) = accepted(
+        r#"
+        [keep]
+        crns = ["crn:v1:x"]
+        tag = "Team:Keep"
+        resource_groups = ["Default group"]
+        created_before = 2026-05-01T02:00:00+02:00
+        users = ["IBMid-1"]
+        protected_accounts = ["ffffffffffffffffffffffffffffffff"]"#,
+    );
+    let expected = Keep {
+        crns: ["crn:v1:x".to_owned()].into(),
+        tag: "team:keep".to_owned(),
+        resource_groups: ["Default group".to_owned()].into(),
+        created_before: Some(time::macros::datetime!(2026-05-01 00:00 UTC)),
+        users: ["IBMid-1".to_owned()].into(),
+        protected_accounts: ["f".repeat(32)].into(),
+    };
+    assert_eq!(config.keep, expected);
+}
+
+#[test]
+fn settings_of_ibm_are_read_and_one_endpoint_comes_before_all() {
+    let (config, _) = accepted(
+        r#"
+        [ibm]
+        endpoint = "http://127.0.0.1:9090/"
+        global_search = "https://search.example.com/base/"
+        allow_plain_http = true
+        request_timeout = "7s"
+        requests_at_once = 8"#,
+    );
+    let expected = Ibm {
+        endpoints: Endpoints {
+            global_search: "https://search.example.com/base".to_owned(),
+            ..Endpoints::all_at("http://127.0.0.1:9090")
+        },
+        allow_plain_http: true,
+        request_timeout: Duration::from_secs(7),
+        requests_at_once: 8,
+    };
+    assert_eq!(config.ibm, expected);
+}
+
+#[test]
+fn each_endpoint_is_read_from_its_own_key() {
+    let text = r#"
+        [ibm]
+        iam = "https://a.example.com"
+        resource_controller = "https://b.example.com"
+        global_search = "https://c.example.com"
+        global_tagging = "https://d.example.com"
+        user_management = "https://e.example.com"
+        account_management = "https://f.example.com""#;
+    let (config, _) = accepted(text);
+    let at = |host: &str| format!("https://{host}.example.com");
+    let expected = Endpoints {
+        iam: at("a"),
+        resource_controller: at("b"),
+        global_search: at("c"),
+        global_tagging: at("d"),
+        user_management: at("e"),
+        account_management: at("f"),
+    };
+    assert_eq!(config.ibm.endpoints, expected);
+}
+
+#[test]
+fn management_keys_may_be_rotated_never() {
+    let (config, _) = accepted("[policy]\nrotate_every = \"never\"");
+    assert_eq!(config.policy.rotate_every, None);
+}
+
+#[test]
+fn default_duration_follows_a_shorter_maximum() {
+    let (config, _) = accepted("[types.lite]\nmax_duration = \"30m\"");
+    let half_an_hour = Duration::from_mins(30);
+    assert_eq!(config.types["lite"].default_duration, half_an_hour);
+}

@@ -1,0 +1,85 @@
+//! Who asks. Proven before anything else of a request is looked at, so that a stranger learns
+//! nothing but that a token is needed.
+
+use std::future::{Ready, ready};
+
+use acctpool_actors::pool::TokenId;
+use actix_web::dev::Payload;
+use actix_web::http::header::{AUTHORIZATION, HeaderMap};
+use actix_web::web::Data;
+use actix_web::{FromRequest, HttpMessage, HttpRequest};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::Context;
+use super::parameters::Parameters;
+use super::problem::HttpError;
+
+/// An authenticated consumer, and what it asks for.
+pub(super) struct Caller {
+    /// Whose token it is.
+    pub(super) token: TokenId,
+    /// The token itself, when it came in the query: the client needs it again in `Location`.
+    pub(super) query_token: Option<SecretString>,
+    /// The other parameters.
+    pub(super) parameters: Parameters,
+}
+
+impl FromRequest for Caller {
+    type Error = HttpError;
+    type Future = Ready<Result<Self, HttpError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(identify(request))
+    }
+}
+
+fn identify(request: &HttpRequest) -> Result<Caller, HttpError> {
+    let context: &Data<Context> = request
+        .app_data()
+        .expect("the server gives every request the context");
+    let mut parameters = Parameters::parse(request.query_string())?;
+    let query_token = parameters.take_token();
+    if query_token.is_some() && !context.settings.allow_query_tokens {
+        return Err(HttpError::QueryTokenRefused);
+    }
+    let presented = match (bearer_token(request.headers())?, &query_token) {
+        (Some(header), Some(query)) if header != query.expose_secret() => {
+            return Err(HttpError::TwoTokens);
+        }
+        (Some(header), _) => header,
+        (None, Some(query)) => query.expose_secret(),
+        (None, None) => return Err(HttpError::Unauthorized),
+    };
+    let token = context
+        .authenticate
+        .identify(presented)
+        .ok_or(HttpError::Unauthorized)?;
+    // For the access log.
+    request.extensions_mut().insert(token.clone());
+    Ok(Caller {
+        token,
+        query_token,
+        parameters,
+    })
+}
+
+/// Returns the token of the `Authorization` header, which RFC 6750 calls a bearer token.
+///
+/// Another scheme is not ours and counts as no token; a second header is a contradiction.
+fn bearer_token(headers: &HeaderMap) -> Result<Option<&str>, HttpError> {
+    let mut values = headers.get_all(AUTHORIZATION);
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
+    if values.next().is_some() {
+        return Err(HttpError::Malformed);
+    }
+    let Ok(value) = value.to_str() else {
+        return Err(HttpError::Unauthorized);
+    };
+    Ok(value.split_once(' ').and_then(|(scheme, token)| {
+        scheme
+            .eq_ignore_ascii_case("Bearer")
+            .then(|| token.trim_matches(' '))
+    }))
+}

@@ -1,0 +1,171 @@
+//! What holds for every exchange, whatever is asked: limits before anything else runs, a request
+//! id, problems in one form, headers that keep answers out of caches and frames, the access log.
+
+use std::pin::Pin;
+use std::task::{Context as TaskContext, Poll};
+use std::time::Instant;
+
+use actix_web::body::{BodySize, BoxBody, MessageBody};
+use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
+use actix_web::http::header::{
+    CACHE_CONTROL, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, REFERRER_POLICY,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use actix_web::middleware::Next;
+use actix_web::web::{Bytes, Data};
+use actix_web::{Error, HttpMessage};
+use uuid::Uuid;
+
+use super::connection::Watch;
+use super::problem::HttpError;
+use super::{Context, access, proxy};
+
+/// The longest body, in bytes. No request needs one.
+const MAX_BODY: u64 = 4 * 1024;
+/// The longest request target, in bytes.
+const MAX_URI: usize = 2 * 1024;
+/// The largest sum of header names and values, in bytes.
+const MAX_HEADER_BYTES: usize = 16 * 1024;
+/// The largest number of headers. Above 96, and above 128 KiB, the framework refuses a head by
+/// itself, without a body.
+const MAX_HEADER_COUNT: usize = 64;
+
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// The longest request id that is taken over from a client.
+const MAX_REQUEST_ID: usize = 64;
+
+/// Runs one exchange.
+pub(super) async fn exchange(
+    mut request: ServiceRequest,
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let began = Instant::now();
+    let _busy = Watch::begin(&request);
+    let request_id = request_id(request.headers());
+    let client = request.app_data::<Data<Context>>().and_then(|context| {
+        let trusted = &context.settings.trusted_proxies;
+        proxy::client_address(request.peer_addr(), request.headers(), trusted)
+    });
+    let payload = request.take_payload();
+
+    let answered = match check_limits(&request) {
+        Ok(()) => next.call(request).await?,
+        Err(error) => request.error_response(error),
+    };
+    let mut answer = with_problem(answered, &request_id);
+    add_headers(answer.headers_mut(), &request_id);
+    access::write(&answer, client, &request_id, began.elapsed());
+    Ok(answer.map_body(|_, body| hold(payload, body)))
+}
+
+fn check_limits(request: &ServiceRequest) -> Result<(), HttpError> {
+    let target = request
+        .uri()
+        .path_and_query()
+        .map_or(0, |target| target.as_str().len());
+    if target > MAX_URI {
+        return Err(HttpError::UriTooLong { max: MAX_URI });
+    }
+    let headers = request.headers();
+    let header_bytes: usize = headers
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len())
+        .sum();
+    if header_bytes > MAX_HEADER_BYTES || headers.len() > MAX_HEADER_COUNT {
+        return Err(HttpError::HeadersTooLarge {
+            max_bytes: MAX_HEADER_BYTES,
+            max_count: MAX_HEADER_COUNT,
+        });
+    }
+    if announced_length(headers) > MAX_BODY {
+        return Err(HttpError::BodyTooLarge { max: MAX_BODY });
+    }
+    Ok(())
+}
+
+/// Returns the length that a body is announced with; one that does not fit a number is too long.
+fn announced_length(headers: &HeaderMap) -> u64 {
+    headers.get(CONTENT_LENGTH).map_or(0, |length| {
+        length
+            .to_str()
+            .ok()
+            .and_then(|length| length.parse().ok())
+            .unwrap_or(u64::MAX)
+    })
+}
+
+/// Takes over the id that a client or proxy gave its request, if it is short and plain, so that it
+/// can stand in a log line; makes one otherwise.
+fn request_id(headers: &HeaderMap) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    headers
+        .get(X_REQUEST_ID)
+        .map(HeaderValue::as_bytes)
+        .filter(|id| !id.is_empty() && id.len() <= MAX_REQUEST_ID)
+        .filter(|id| id.iter().copied().all(is_plain))
+        .and_then(|id| std::str::from_utf8(id).ok())
+        .map_or_else(|| Uuid::new_v4().simple().to_string(), str::to_owned)
+}
+
+/// Gives an error the body of its problem. Errors that the framework made by itself become problems
+/// too.
+fn with_problem(answer: ServiceResponse<BoxBody>, request_id: &str) -> ServiceResponse<BoxBody> {
+    let status = answer.status();
+    if !status.is_client_error() && !status.is_server_error() {
+        return answer;
+    }
+    let cause = answer.response().error();
+    let problem = if let Some(error) = cause.and_then(|cause| cause.as_error::<HttpError>()) {
+        error.render(request_id)
+    } else {
+        if let Some(cause) = cause.filter(|_| status.is_server_error()) {
+            log::error!("request {request_id} failed: {cause}");
+        }
+        HttpError::of_status(status).render(request_id)
+    };
+    answer.into_response(problem)
+}
+
+fn add_headers(headers: &mut HeaderMap, request_id: &str) {
+    // Static assets say how long they may be kept; nothing else may be.
+    if !headers.contains_key(CACHE_CONTROL) {
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if let Ok(id) = HeaderValue::from_str(request_id) {
+        headers.insert(X_REQUEST_ID, id);
+    }
+}
+
+/// Keeps an unread request body alive until the answer is written. The framework then closes the
+/// connection; had the body been dropped, it would wait without limit for the rest of a chunked one.
+fn hold(unread: Payload, body: BoxBody) -> BoxBody {
+    match unread {
+        Payload::None => body,
+        unread => BoxBody::new(Holding {
+            body,
+            _unread: unread,
+        }),
+    }
+}
+
+struct Holding {
+    body: BoxBody,
+    _unread: Payload,
+}
+
+impl MessageBody for Holding {
+    type Error = <BoxBody as MessageBody>::Error;
+
+    fn size(&self) -> BodySize {
+        self.body.size()
+    }
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        task: &mut TaskContext<'_>,
+    ) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        self.body.as_pin_mut().poll_next(task)
+    }
+}

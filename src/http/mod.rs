@@ -1,0 +1,120 @@
+//! The HTTP contract: what consumers and operators speak to.
+//!
+//! Knows the pool through its handle, and three small ports: the clock, who a token belongs to, and
+//! the value of a lease credential. Everything that it promises on the wire stands in
+//! `design.md` 9 and 11; one file each keeps a part of that promise:
+//!
+//! - [`server`](self::serve): listens; bounds connections and slow clients.
+//! - `connection`: closes what rests too long.
+//! - `edge`: what holds for every exchange: limits, headers, problems, the access log.
+//! - `caller`: who asks, proven before anything else is looked at.
+//! - `parameters`: the query, taken literally.
+//! - `reservations`, `statistics`: the resources.
+//! - `problem`: everything that can go wrong, in one table.
+
+mod access;
+mod caller;
+mod connection;
+
+mod edge;
+mod negotiation;
+mod page;
+mod parameters;
+mod problem;
+mod proxy;
+mod reservation_body;
+mod reservations;
+mod routes;
+mod server;
+mod statistics;
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use acctpool_actors::PoolHandle;
+use acctpool_actors::clock::Clock;
+use acctpool_actors::pool::{AccountId, Fence, Timestamp, TokenId};
+use secrecy::SecretString;
+
+pub use server::serve;
+
+/// Tells whose a presented token is.
+pub trait Authenticate: Send + Sync + 'static {
+    /// Returns the consumer's token by name, or `None` when nobody knows it.
+    ///
+    /// Takes the same path for tokens that never were and tokens that are no more, and compares in
+    /// constant time.
+    fn identify(&self, presented: &str) -> Option<TokenId>;
+}
+
+/// Knows the value of lease credentials, which the pool does not.
+pub trait LeaseKeys: Send + Sync + 'static {
+    /// Returns the API key that was minted for `account` under `fence`.
+    fn reveal(&self, account: &AccountId, fence: Fence) -> SecretString;
+}
+
+/// What every answer is made from. Cheap to clone.
+#[derive(Clone)]
+pub struct Context {
+    /// The pool.
+    pub pool: PoolHandle,
+    /// The wall clock, read when an answer is rendered.
+    pub clock: Arc<dyn Clock>,
+    /// The consumers.
+    pub authenticate: Arc<dyn Authenticate>,
+    /// The lease credentials.
+    pub keys: Arc<dyn LeaseKeys>,
+    /// Where a consumer exchanges its lease credential for a token: IBM Cloud's IAM.
+    pub iam_url: Arc<str>,
+    /// When the program started.
+    pub started_at: Timestamp,
+    /// The program's version.
+    pub version: &'static str,
+    /// What the operator chose.
+    pub settings: Arc<Settings>,
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context")
+            .field("iam_url", &self.iam_url)
+            .field("started_at", &self.started_at)
+            .field("version", &self.version)
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What the operator can choose about the HTTP server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Whether `?token=` is accepted beside `Authorization: Bearer`.
+    pub allow_query_tokens: bool,
+    /// The peers whose `X-Forwarded-For` is believed, in the access log.
+    pub trusted_proxies: Vec<IpAddr>,
+    /// How many connections may be open at once, each with two descriptors. Further ones wait in
+    /// the system's queue.
+    pub max_connections: usize,
+    /// How long a client may take to send the head of a request; then its connection is closed,
+    /// and answered 408 if it was the first.
+    pub client_timeout: Duration,
+    /// How long a connection may rest between two requests.
+    pub keep_alive: Duration,
+    /// How long requests that run may take to finish when the server stops.
+    pub shutdown_timeout: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            allow_query_tokens: true,
+            trusted_proxies: Vec::new(),
+            max_connections: 10_000,
+            client_timeout: Duration::from_secs(5),
+            keep_alive: Duration::from_secs(15),
+            shutdown_timeout: Duration::from_secs(10),
+        }
+    }
+}

@@ -1,0 +1,329 @@
+//! Everything that can go wrong in an exchange, and how it looks on the wire: one table from error
+//! to status and code, one renderer (RFC 9457, `application/problem+json`).
+//!
+//! Codes are stable; titles and details are prose. No problem holds a secret, or the value of a
+//! parameter.
+
+use std::time::Duration;
+
+use acctpool_actors::PoolUnavailable;
+use acctpool_actors::pool::{RequestError, UnknownReservation};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
+use serde::Serialize;
+use thiserror::Error;
+
+const MEDIA_TYPE: &str = "application/problem+json";
+const TYPE_PREFIX: &str = "urn:acctpool:problem:";
+const CHALLENGE: &str = "Bearer realm=\"acctpool\"";
+
+/// When to come back after a refusal that only other reservations' ends can lift, in seconds.
+const RETRY_QUOTA: u64 = 30;
+/// When to come back after a refusal that should pass by itself, in seconds.
+const RETRY_BUSY: u64 = 2;
+
+/// What a duration may look like, said wherever one is refused.
+const DURATION_FORMS: &str = "a whole number of minutes such as 60, or a span such as 90m or 2h";
+
+/// Why a request was not done. Its text is the problem's `detail`.
+#[derive(Debug, Error)]
+pub(super) enum HttpError {
+    /// The request cannot be understood.
+    #[error("the request is malformed")]
+    Malformed,
+    /// A parameter that this resource does not have.
+    #[error("there is no parameter {parameter:?} here; allowed: {}", allowed.join(", "))]
+    UnknownParameter {
+        /// Its name, shortened.
+        parameter: String,
+        /// The names of those that there are.
+        allowed: &'static [&'static str],
+    },
+    /// A parameter that came more than once.
+    #[error("parameter {parameter:?} is given more than once")]
+    RepeatedParameter {
+        /// Its name, shortened.
+        parameter: String,
+    },
+    /// A parameter whose value is not one of those that are possible.
+    #[error("parameter {parameter:?} has a value that is not allowed; allowed: {}", allowed.join(", "))]
+    InvalidParameter {
+        /// Its name.
+        parameter: &'static str,
+        /// The values, or what they look like.
+        allowed: Vec<String>,
+    },
+    /// A body where parameters belong in the query.
+    #[error(
+        "this request takes no body: parameters belong in the query, as in /reservations?type=lite&duration=60"
+    )]
+    UnexpectedBody,
+    /// Two tokens.
+    #[error("the tokens in the query and in the Authorization header differ; send one of them")]
+    TwoTokens,
+    /// A token in the query where the operator does not want one.
+    #[error(
+        "tokens are not accepted in the query here; send the header `Authorization: Bearer <token>`"
+    )]
+    QueryTokenRefused,
+    /// No token, or one that nobody knows.
+    #[error(
+        "a valid token is needed: `Authorization: Bearer <token>`, or the query parameter `token` where it is enabled"
+    )]
+    Unauthorized,
+    /// No such reservation, or somebody else's.
+    #[error("you have no reservation with this id")]
+    UnknownReservation,
+    /// No such resource.
+    #[error("there is nothing at this path; see `GET /` and `POST /reservations`")]
+    UnknownPath,
+    /// A method that this resource does not have.
+    #[error("this resource answers {allow} only{hint}")]
+    MethodNotAllowed {
+        /// The methods, as in the `Allow` header.
+        allow: &'static str,
+        /// What the client probably meant; empty, or begins with punctuation.
+        hint: &'static str,
+    },
+    /// A body that is larger than any request needs.
+    #[error("the body is larger than {max} bytes")]
+    BodyTooLarge {
+        /// The limit, in bytes.
+        max: u64,
+    },
+    /// A URI that is longer than any request needs.
+    #[error("the URI is longer than {max} bytes")]
+    UriTooLong {
+        /// The limit, in bytes.
+        max: usize,
+    },
+    /// A head that is larger than any request needs.
+    #[error("the headers are larger than {max_bytes} bytes in all, or more than {max_count}")]
+    HeadersTooLarge {
+        /// The limit of names and values together, in bytes.
+        max_bytes: usize,
+        /// The limit of their number.
+        max_count: usize,
+    },
+    /// The consumer has as many pending reservations as it may have.
+    #[error("this token has {limit} pending reservations, which is its limit; cancel one or wait")]
+    TooManyPendingOfToken {
+        /// The limit.
+        limit: usize,
+    },
+    /// All consumers together have as many pending reservations as there may be.
+    #[error("{limit} reservations are pending, which is the limit; come back later")]
+    TooManyPending {
+        /// The limit.
+        limit: usize,
+    },
+    /// The pool cannot answer now.
+    #[error("the service is starting, stopping or overloaded; come back soon")]
+    Unavailable(#[source] PoolUnavailable),
+    /// A fault of this program.
+    #[error("the service failed to answer; its log tells more under the request id")]
+    Internal,
+}
+
+/// One row of the table: how an error looks on the wire.
+struct Row {
+    status: StatusCode,
+    code: &'static str,
+    title: &'static str,
+}
+
+impl HttpError {
+    fn row(&self) -> Row {
+        use StatusCode as S;
+        let (status, code, title) = match self {
+            Self::Malformed => (S::BAD_REQUEST, "malformed_request", "Malformed request"),
+            Self::UnknownParameter { .. } => {
+                (S::BAD_REQUEST, "unknown_parameter", "Unknown parameter")
+            }
+            Self::RepeatedParameter { .. } => {
+                (S::BAD_REQUEST, "repeated_parameter", "Repeated parameter")
+            }
+            Self::InvalidParameter { .. } => {
+                (S::BAD_REQUEST, "invalid_parameter", "Invalid parameter")
+            }
+            Self::UnexpectedBody => (S::BAD_REQUEST, "unexpected_body", "Unexpected body"),
+            Self::TwoTokens => (S::BAD_REQUEST, "two_tokens", "Two different tokens"),
+            Self::QueryTokenRefused => {
+                (S::BAD_REQUEST, "query_token_refused", "Token in the query")
+            }
+            Self::Unauthorized => (S::UNAUTHORIZED, "unauthorized", "No valid token"),
+            Self::UnknownReservation => {
+                (S::NOT_FOUND, "unknown_reservation", "Unknown reservation")
+            }
+            Self::UnknownPath => (S::NOT_FOUND, "unknown_path", "Unknown path"),
+            Self::MethodNotAllowed { .. } => (
+                S::METHOD_NOT_ALLOWED,
+                "method_not_allowed",
+                "Method not allowed",
+            ),
+            Self::BodyTooLarge { .. } => (S::PAYLOAD_TOO_LARGE, "body_too_large", "Body too large"),
+            Self::UriTooLong { .. } => (S::URI_TOO_LONG, "uri_too_long", "URI too long"),
+            Self::HeadersTooLarge { .. } => (
+                S::REQUEST_HEADER_FIELDS_TOO_LARGE,
+                "headers_too_large",
+                "Headers too large",
+            ),
+            Self::TooManyPendingOfToken { .. } => (
+                S::TOO_MANY_REQUESTS,
+                "too_many_pending",
+                "Too many pending reservations",
+            ),
+            Self::TooManyPending { .. } => {
+                (S::SERVICE_UNAVAILABLE, "queue_full", "The queue is full")
+            }
+            Self::Unavailable(_) => (S::SERVICE_UNAVAILABLE, "unavailable", "Service unavailable"),
+            Self::Internal => (S::INTERNAL_SERVER_ERROR, "internal", "Internal error"),
+        };
+        Row {
+            status,
+            code,
+            title,
+        }
+    }
+
+    /// Says that a `duration` cannot be read.
+    pub(super) fn unreadable_duration() -> Self {
+        Self::InvalidParameter {
+            parameter: "duration",
+            allowed: vec![DURATION_FORMS.to_owned()],
+        }
+    }
+
+    /// Returns the error that stands for an answer which the framework made by itself.
+    pub(super) fn of_status(status: StatusCode) -> Self {
+        match status {
+            StatusCode::NOT_FOUND => Self::UnknownPath,
+            status if status.is_client_error() => Self::Malformed,
+            _ => Self::Internal,
+        }
+    }
+
+    /// Renders the problem.
+    pub(super) fn render(&self, request_id: &str) -> HttpResponse {
+        let Row {
+            status,
+            code,
+            title,
+        } = self.row();
+        let mut response = HttpResponse::build(status);
+        self.add_headers(&mut response);
+        let problem = Problem {
+            kind: format!("{TYPE_PREFIX}{code}"),
+            title,
+            status: status.as_u16(),
+            code,
+            detail: self.to_string(),
+            parameter: self.parameter(),
+            allowed: self.allowed(),
+            request_id,
+        };
+        response.json(problem)
+    }
+
+    fn add_headers(&self, response: &mut HttpResponseBuilder) {
+        response.content_type(MEDIA_TYPE);
+        match self {
+            Self::Unauthorized => {
+                response.insert_header((header::WWW_AUTHENTICATE, CHALLENGE));
+            }
+            Self::MethodNotAllowed { allow, .. } => {
+                response.insert_header((header::ALLOW, HeaderValue::from_static(allow)));
+            }
+            Self::TooManyPendingOfToken { .. } | Self::TooManyPending { .. } => {
+                response.insert_header((header::RETRY_AFTER, RETRY_QUOTA));
+            }
+            Self::Unavailable(_) => {
+                response.insert_header((header::RETRY_AFTER, RETRY_BUSY));
+            }
+            _ => {}
+        }
+    }
+
+    fn parameter(&self) -> Option<&str> {
+        match self {
+            Self::UnknownParameter { parameter, .. } | Self::RepeatedParameter { parameter } => {
+                Some(parameter)
+            }
+            Self::InvalidParameter { parameter, .. } => Some(parameter),
+            _ => None,
+        }
+    }
+
+    fn allowed(&self) -> Vec<&str> {
+        match self {
+            Self::UnknownParameter { allowed, .. } => allowed.to_vec(),
+            Self::InvalidParameter { allowed, .. } => allowed.iter().map(String::as_str).collect(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// The body of a problem: RFC 9457's members, then ours.
+#[derive(Serialize)]
+struct Problem<'a> {
+    #[serde(rename = "type")]
+    kind: String,
+    title: &'static str,
+    status: u16,
+    detail: String,
+    code: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parameter: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    allowed: Vec<&'a str>,
+    request_id: &'a str,
+}
+
+/// The edge renders problems, as only it knows the request id; what stands here is the status alone.
+impl ResponseError for HttpError {
+    fn status_code(&self) -> StatusCode {
+        self.row().status
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        HttpResponse::new(self.status_code())
+    }
+}
+
+impl From<PoolUnavailable> for HttpError {
+    fn from(cause: PoolUnavailable) -> Self {
+        Self::Unavailable(cause)
+    }
+}
+
+impl From<UnknownReservation> for HttpError {
+    fn from(_: UnknownReservation) -> Self {
+        Self::UnknownReservation
+    }
+}
+
+impl From<RequestError> for HttpError {
+    fn from(error: RequestError) -> Self {
+        match error {
+            RequestError::UnknownType { known } => Self::InvalidParameter {
+                parameter: "type",
+                allowed: known.into_iter().map(String::from).collect(),
+            },
+            RequestError::DurationOutOfRange { max } => Self::InvalidParameter {
+                parameter: "duration",
+                allowed: vec![format!(
+                    "1 to {} minutes: {DURATION_FORMS}",
+                    whole_minutes(max)
+                )],
+            },
+            RequestError::TooManyPendingOfToken { limit } => Self::TooManyPendingOfToken { limit },
+            RequestError::TooManyPending { limit } => Self::TooManyPending { limit },
+        }
+    }
+}
+
+/// Returns a duration in whole minutes, as the contract counts it.
+pub(super) fn whole_minutes(duration: Duration) -> u64 {
+    duration.as_secs() / 60
+}

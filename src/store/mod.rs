@@ -1,0 +1,5 @@
+//! Adapters of the Store port.
+
+mod memory;
+
+pub use memory::MemoryStore;

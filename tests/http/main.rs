@@ -1,0 +1,20 @@
+//! The HTTP contract over real sockets: a server on a port of its own, a real pool behind it, and a
+//! cloud in which everything goes well.
+//!
+//! Clients are raw sockets, so that a test sees every byte that a user sees.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should say where"
+)]
+
+mod app;
+mod auth;
+mod fuzz;
+mod limits;
+mod log;
+mod page;
+mod ports;
+mod problems;
+mod wire;
+mod workflow;

@@ -1,0 +1,191 @@
+//! The world around the pool, as far as a test needs it.
+
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
+
+use acctpool::http::{Authenticate, LeaseKeys};
+use acctpool_actors::clock::Clock;
+use acctpool_actors::cloud::{Cloud, CloudError, Leftover, Pass, Probe, Verified};
+use acctpool_actors::pool::{
+    AccountId, Change, Credential, Epoch, Fence, ManagementKeys, Snapshot, Timestamp, TokenId,
+};
+use acctpool_actors::store::{Store, StoreError};
+use secrecy::SecretString;
+
+/// The token of the consumer `ci`. It has characters that a query must escape.
+pub(crate) const CI: &str = "acctpool_ci+secret/=&";
+/// The token of the consumer `nightly`.
+pub(crate) const NIGHTLY: &str = "acctpool_nightly-secret";
+/// What every lease key begins with.
+pub(crate) const LEASE_KEY: &str = "lease-key-secret";
+
+/// A clock that a test sets.
+pub(crate) struct ManualClock(Mutex<Timestamp>);
+
+impl ManualClock {
+    pub(crate) fn new(now: Timestamp) -> Self {
+        Self(Mutex::new(now))
+    }
+
+    pub(crate) fn advance(&self, by: Duration) {
+        *self.0.lock().unwrap() += by;
+    }
+
+    pub(crate) fn set(&self, now: Timestamp) {
+        *self.0.lock().unwrap() = now;
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Timestamp {
+        *self.0.lock().unwrap()
+    }
+}
+
+/// A disk that a test can hold up.
+#[derive(Default)]
+pub(crate) struct Disk {
+    state: Mutex<DiskState>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct DiskState {
+    is_held: bool,
+    is_waited_for: bool,
+    is_broken: bool,
+}
+
+impl Disk {
+    /// Lets no further write end.
+    pub(crate) fn hold(&self) {
+        self.state.lock().unwrap().is_held = true;
+    }
+
+    /// Waits until a write has begun.
+    pub(crate) fn wait_for_write(&self) {
+        let state = self.state.lock().unwrap();
+        drop(
+            self.changed
+                .wait_while(state, |state| !state.is_waited_for)
+                .unwrap(),
+        );
+    }
+
+    /// Lets writes end again.
+    pub(crate) fn release(&self) {
+        self.state.lock().unwrap().is_held = false;
+        self.changed.notify_all();
+    }
+
+    /// Breaks for good.
+    pub(crate) fn fail(&self) {
+        self.state.lock().unwrap().is_broken = true;
+    }
+
+    fn write(&self) -> Result<(), StoreError> {
+        let mut state = self.state.lock().unwrap();
+        state.is_waited_for = state.is_held;
+        self.changed.notify_all();
+        let state = self
+            .changed
+            .wait_while(state, |state| state.is_held)
+            .unwrap();
+        if state.is_broken {
+            return Err(StoreError {
+                action: "write".to_owned(),
+                cause: "the disk is broken".into(),
+            });
+        }
+        Ok(())
+    }
+}
+
+/// Writes to a [`Disk`], which forgets.
+pub(crate) struct MemoryStore(pub(crate) Arc<Disk>);
+
+impl Store for MemoryStore {
+    fn commit(&mut self, _: Vec<Change>) -> Result<(), StoreError> {
+        self.0.write()
+    }
+
+    fn load(&mut self) -> Result<Snapshot, StoreError> {
+        Ok(Snapshot::default())
+    }
+}
+
+/// The two consumers.
+pub(crate) struct Tokens;
+
+impl Authenticate for Tokens {
+    fn identify(&self, presented: &str) -> Option<TokenId> {
+        match presented {
+            CI => Some("ci".into()),
+            NIGHTLY => Some("nightly".into()),
+            _ => None,
+        }
+    }
+}
+
+/// Keys that say what they are derived from.
+pub(crate) struct Keys;
+
+impl LeaseKeys for Keys {
+    fn reveal(&self, account: &AccountId, fence: Fence) -> SecretString {
+        format!("{LEASE_KEY}-{account}-{fence}").into()
+    }
+}
+
+/// An account in which every verb succeeds at once, unless its id begins with `bad`.
+pub(crate) struct EasyCloud(pub(crate) AccountId);
+
+impl Cloud for EasyCloud {
+    async fn verify(&self, keys: ManagementKeys) -> Result<Verified, CloudError> {
+        if self.0.as_str().starts_with("bad") {
+            return Err(CloudError::WrongAccount("not this one".to_owned()));
+        }
+        Ok(Verified {
+            current: keys.current,
+            newest: keys.newest,
+        })
+    }
+
+    async fn revoke(&self, _: ManagementKeys, _: Option<&Credential>) -> Result<(), CloudError> {
+        Ok(())
+    }
+
+    async fn sweep(&self, _: ManagementKeys) -> Result<Pass, CloudError> {
+        Ok(Pass::default())
+    }
+
+    async fn prove(&self, _: ManagementKeys) -> Result<Vec<Leftover>, CloudError> {
+        Ok(Vec::new())
+    }
+
+    async fn mint(
+        &self,
+        _: ManagementKeys,
+        fence: Fence,
+        expires_at: Timestamp,
+    ) -> Result<Credential, CloudError> {
+        Ok(Credential {
+            fence,
+            service_id: format!("ServiceId-{}", self.0),
+            key_id: "ApiKey-1".to_owned(),
+            policy_ids: Vec::new(),
+            expires_at,
+        })
+    }
+
+    async fn probe(&self, _: ManagementKeys, _: &Credential) -> Result<Probe, CloudError> {
+        Ok(Probe::Works)
+    }
+
+    async fn rotate(&self, _: ManagementKeys, _: Epoch) -> Result<(), CloudError> {
+        Ok(())
+    }
+
+    async fn retire(&self, _: ManagementKeys) -> Result<(), CloudError> {
+        Ok(())
+    }
+}

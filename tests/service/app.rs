@@ -1,0 +1,207 @@
+//! The service and the simulator, on one clock that the test moves.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use acctpool::app::{App, Parts};
+use acctpool::config::Config;
+use acctpool::keyring::MasterKey;
+use acctpool::simulator::{AccountSpec, Inventory, Lags, Settings, Simulator, Time};
+use acctpool::store::MemoryStore;
+use acctpool::token::NewToken;
+use acctpool_actors::clock::Clock;
+use acctpool_actors::pool::{GetStatistics, Statistics, Tick, Timestamp, TypeStatistics};
+use secrecy::ExposeSecret;
+use time::macros::datetime;
+
+use crate::consumer::Consumer;
+use crate::log_capture;
+
+const START: Timestamp = datetime!(2026-05-01 10:00 UTC);
+
+/// A clock that stands still until it is moved.
+pub(crate) struct ManualClock(AtomicI64);
+
+impl Clock for ManualClock {
+    fn now(&self) -> Timestamp {
+        START + Duration::from_millis(self.0.load(Ordering::SeqCst).unsigned_abs())
+    }
+}
+
+/// What a test may want otherwise.
+pub(crate) struct Setup {
+    pub(crate) accounts: Vec<(&'static str, usize)>,
+    pub(crate) lags: Lags,
+    /// TOML that comes before the accounts.
+    pub(crate) settings: String,
+    /// Changes the accounts' TOML: what is configured, not what is simulated.
+    pub(crate) configured: fn(&mut Vec<AccountSpec>),
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            accounts: vec![("free", 1)],
+            lags: Lags::short(),
+            settings: String::new(),
+            configured: |_| {},
+        }
+    }
+}
+
+pub(crate) struct TestApp {
+    pub(crate) simulator: Simulator,
+    pub(crate) accounts: Vec<AccountSpec>,
+    pub(crate) token: String,
+    app: App,
+    clock: Arc<ManualClock>,
+}
+
+impl TestApp {
+    pub(crate) async fn start(setup: Setup) -> Self {
+        log_capture::start();
+        let crowd = setup.accounts.iter().flat_map(|(label, count)| {
+            (1..=*count).map(move |number| (*label, AccountSpec::generate(label, number, 7)))
+        });
+        let (labels, accounts): (Vec<_>, Vec<_>) = crowd.unzip();
+        let simulator = Simulator::start(
+            anywhere(),
+            &Settings {
+                accounts: accounts.clone(),
+                lags: setup.lags,
+                time: Time::Frozen(START),
+                seed: 7,
+            },
+        )
+        .unwrap();
+
+        let token = NewToken::generate("ci".parse().unwrap()).unwrap();
+        let other = NewToken::generate("other".parse().unwrap()).unwrap();
+        let mut configured = accounts.clone();
+        (setup.configured)(&mut configured);
+        let mut text = format!(
+            "[ibm]\nendpoint = \"{}\"\nallow_plain_http = true\n{POLICY}\n{}\n{}\n{}\n",
+            simulator.url(),
+            setup.settings,
+            token.toml(),
+            other.toml(),
+        );
+        for (label, account) in labels.iter().zip(&configured) {
+            text += &format!(
+                "[[accounts]]\nid = \"{}\"\ntype = \"{label}\"\napi_key = \"{}\"\n",
+                account.id,
+                account.api_key.expose_secret(),
+            );
+        }
+        let (config, _) = Config::parse(&text, Path::new("test.toml"), &|_| None)
+            .unwrap_or_else(|error| panic!("{error}\n{text}"));
+
+        let clock = Arc::new(ManualClock(AtomicI64::new(0)));
+        let app = App::start(Parts {
+            config,
+            master_key: MasterKey::random().unwrap(),
+            store: MemoryStore::default(),
+            on_store_failure: Box::new(|error| panic!("{error}")),
+            clock: Arc::clone(&clock) as Arc<dyn Clock>,
+            listener: TcpListener::bind(anywhere()).unwrap(),
+        })
+        .await
+        .unwrap();
+        Self {
+            simulator,
+            accounts,
+            token: token.reveal().to_owned(),
+            app,
+            clock,
+        }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.app.address())
+    }
+
+    pub(crate) fn consumer(&self) -> Consumer {
+        Consumer::new(self.url(), self.token.clone())
+    }
+
+    /// Moves everybody's clock, and lets the pool see it.
+    pub(crate) async fn advance(&self, by: Duration) {
+        let by_millis = i64::try_from(by.as_millis()).unwrap();
+        self.clock.0.fetch_add(by_millis, Ordering::SeqCst);
+        self.simulator.advance(by);
+        self.app.pool().ask(Tick).await.unwrap();
+    }
+
+    pub(crate) async fn statistics(&self) -> Statistics {
+        self.app.pool().ask(GetStatistics).await.unwrap()
+    }
+
+    pub(crate) async fn count(&self, account_type: &str) -> TypeStatistics {
+        self.statistics().await.types[&account_type.into()]
+    }
+
+    /// Lets time pass, in small steps, until the counts of a type are as wanted.
+    ///
+    /// Between two steps real requests are under way; the pause is for them, not for a deadline.
+    pub(crate) async fn until(&self, account_type: &str, wanted: impl Fn(&TypeStatistics) -> bool) {
+        for _ in 0..6000 {
+            let counts = self.count(account_type).await;
+            if wanted(&counts) {
+                return;
+            }
+            self.advance(Duration::from_millis(200)).await;
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        panic!(
+            "never as wanted: {:?}\n{}",
+            self.statistics().await,
+            log_capture::everything()
+        );
+    }
+
+    pub(crate) async fn until_ready(&self, account_type: &str, count: usize) {
+        self.until(account_type, |counts| counts.ready == count)
+            .await;
+    }
+
+    /// What an account holds in truth, but for the lease credential that waits in it.
+    pub(crate) fn inventory(&self, account: &str) -> Vec<String> {
+        let Inventory { lines } = self.simulator.inventory(account);
+        let of_lease = |line: &String| line.contains("acctpool-lease-") || is_policy_of_lease(line);
+        lines.into_iter().filter(|line| !of_lease(line)).collect()
+    }
+
+    /// Ends everything, and searches what was logged for every secret that there was.
+    pub(crate) async fn finish(self) {
+        let mut secrets = self.simulator.secrets();
+        secrets.push(self.token.clone());
+        self.app.stop().await;
+        self.simulator.stop();
+        let log = log_capture::everything();
+        assert!(log.contains("ready"), "the log was captured");
+        for secret in secrets {
+            assert!(!log.contains(&secret), "a secret was logged");
+        }
+    }
+}
+
+/// Lags are around a second, so pauses are too. The real values are tested in the pure pool.
+const POLICY: &str = r#"
+[policy]
+settle = "2s"
+proof_gap = "1500ms"
+pass_interval = "500ms"
+backoff_min = "5ms"
+backoff_max = "1s"
+"#;
+
+fn is_policy_of_lease(line: &str) -> bool {
+    line.starts_with("policies ") && line.contains("acctpool")
+}
+
+pub(crate) fn anywhere() -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, 0).into()
+}

@@ -1,0 +1,1 @@
+//! IBM's own SDK, in Python.
