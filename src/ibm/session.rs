@@ -155,7 +155,10 @@ impl<'a> Session<'a> {
         let mut refused = None;
         for epoch in self.candidates() {
             match self.enter(epoch).await {
-                Ok(access) => return Ok(access),
+                Ok(access) => {
+                    self.ibm.search_exhausted.set(false);
+                    return Ok(access);
+                }
                 Err(NoToken::Other(fault)) => return Err(fault),
                 Err(NoToken::UnknownKey(refusal) | NoToken::BlockedKey(refusal)) => {
                     // The reason to show is that of the key that ought to work.
@@ -165,7 +168,9 @@ impl<'a> Session<'a> {
                 }
             }
         }
-        self.ibm.search_exhausted.set(!self.strict);
+        if !self.strict {
+            self.ibm.search_exhausted.set(true);
+        }
         Err(self.locked_out(refused).into())
     }
 

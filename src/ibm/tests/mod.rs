@@ -2,6 +2,7 @@
 //!
 //! What the verbs promise is tested against the simulator, in `tests/cloud`.
 
+mod accounts;
 mod judging;
 mod lists;
 mod sending;
