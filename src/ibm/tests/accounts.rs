@@ -91,6 +91,26 @@ async fn empty_list_proves_nothing_unless_what_must_exist_is_seen() {
 }
 
 #[actix_web::test]
+async fn instance_is_found_in_whatever_state_it_hides() {
+    for state in [
+        "active",
+        "provisioning",
+        "inactive",
+        "failed",
+        "pre_provisioning",
+        "pending_reclamation",
+    ] {
+        let shown_for = format!("state={state}&");
+        let body = json!({"resources": [{"crn": "c", "guid": "g", "state": state}]});
+        let server = account(move |asked| {
+            let here = asked.path == "/v2/resource_instances" && asked.query.contains(&shown_for);
+            here.then(|| Answer::json(&body))
+        });
+        assert_eq!(proven(&server).await.unwrap().len(), 1, "{state}");
+    }
+}
+
+#[actix_web::test]
 async fn list_that_cannot_be_read_fails_the_proof() {
     for path in [
         "/v2/resource_keys",

@@ -7,6 +7,7 @@ use secrecy::ExposeSecret;
 
 use super::super::Ibm;
 use super::super::fault::Fault;
+use super::super::identity;
 use super::super::request::Request;
 use super::super::session::Session;
 use super::super::settings::Api;
@@ -195,6 +196,30 @@ async fn refused_token_is_replaced_once() {
     let fault = session.send(&call()).await.unwrap_err();
     assert!(matches!(fault.into(), CloudError::Unauthorised(_)));
     assert_eq!(server.asked_of("/thing").len(), 2);
+}
+
+#[actix_web::test]
+async fn key_is_unknown_only_if_the_token_service_agrees() {
+    for status in [400, 401, 404] {
+        let server = Server::signed_in(move |_, _| Answer::status(status));
+        let (ibm, _clock) = server.ibm();
+        let session = Session::open(&ibm, CONFIGURED).await.unwrap();
+        let outcome = identity::key_details(&session, &"other".into()).await;
+        assert!(
+            outcome.is_err(),
+            "{status}: its key still gives tokens: {outcome:?}"
+        );
+
+        let server = Server::start(move |asked, before| match asked.path.as_str() {
+            EXCHANGE if asked.body.ends_with("other") => no_token(400, "BXNIM0415E"),
+            EXCHANGE => token(ACCOUNT, before),
+            _ => Answer::status(status),
+        });
+        let (ibm, _clock) = server.ibm();
+        let session = Session::open(&ibm, CONFIGURED).await.unwrap();
+        let outcome = identity::key_details(&session, &"other".into()).await;
+        assert!(matches!(outcome, Ok(None)), "{status}: {outcome:?}");
+    }
 }
 
 #[actix_web::test]
