@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::credentials::{Credential, ManagementKeys};
+use super::findings::Leftover;
 use super::ids::{AccountId, AccountType, Fence, ReservationId, Timestamp};
-use crate::cloud::Leftover;
 
 /// A pooled account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -9,10 +9,10 @@ use super::Pool;
 use super::account::AccountState;
 use super::credentials::Credential;
 use super::event::Event;
+use super::findings::{CloudError, Leftover, Pass, Probe, Verified};
 use super::ids::{AccountId, AccountType, Fence, ReservationId, Timestamp, TokenId};
 use super::reservation::{EndReason, Reservation, ReservationState};
 use super::view::{ReservationStatus, ReservationView, Statistics};
-use crate::cloud::{CloudError, Leftover, Pass, Probe, Verified};
 
 /// A request to the pool. Only the commands of this module are.
 pub trait Command: sealed::Rule + Send + 'static {

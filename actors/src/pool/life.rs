@@ -15,8 +15,8 @@ use super::account::{
 use super::command::Done;
 use super::credentials::ManagementKeys;
 use super::event::{Event, Job};
+use super::findings::{CloudError, Leftover, Pass, Probe, Verified};
 use super::ids::{AccountId, Epoch, Fence};
-use crate::cloud::{CloudError, Leftover, Pass, Probe, Verified};
 
 impl Pool {
     /// Takes an account back from a lease that is over. One whose credential was never shown is as

@@ -16,6 +16,7 @@ mod account;
 mod command;
 mod credentials;
 mod event;
+mod findings;
 mod ids;
 mod index;
 mod invariants;
@@ -36,6 +37,7 @@ pub use command::{
 };
 pub use credentials::{Credential, ManagementKeys};
 pub use event::{Event, Job};
+pub use findings::{CloudError, Leftover, Pass, Probe, Verified};
 pub use ids::{AccountId, AccountType, Epoch, Fence, ReservationId, Timestamp, TokenId};
 use index::{AccountFile, Index, ReservationFile, Subject};
 pub use policy::{Policy, TypePolicy};
