@@ -521,6 +521,24 @@ async fn every_crash_of_a_rotation_leaves_a_key_that_works() {
 }
 
 #[actix_web::test]
+async fn new_key_that_is_not_accepted_yet_needs_no_person() {
+    // The details and the list that the new key is proven with come after its creation.
+    for (path, before) in [("/v1/apikeys/details", 1), ("/v2/resource_groups", 0)] {
+        for action in [FaultAction::Unauthorized, FaultAction::status(403)] {
+            let world = World::new(Lags::none());
+            let ibm = world.ibm();
+            let fault = Fault::new(path, action.clone()).skip(before).times(1);
+            world.cloud.inject(fault);
+            let intended = keys(0, Some(1), None);
+            let outcome = ibm.rotate(intended, Epoch(1)).await;
+            let transient = matches!(outcome, Err(CloudError::Transient(_)));
+            assert!(transient, "{action:?} at {path}: {outcome:?}");
+            assert_eq!(ibm.rotate(intended, Epoch(1)).await, Ok(()));
+        }
+    }
+}
+
+#[actix_web::test]
 async fn crowded_owner_gets_room_by_forgotten_keys_only() {
     let world = World::new(Lags::none());
     let owner = world.owner().await;
