@@ -291,6 +291,31 @@ async fn lost_replies_orphan_no_credential() {
 }
 
 #[actix_web::test]
+async fn creation_that_lands_after_its_timeout_is_taken_away() {
+    let world = World::new(Lags::none());
+    let before = world.inventory();
+    let ibm = world.ibm_with(|settings| {
+        settings.limits.request_timeout = Duration::from_millis(300);
+    });
+    let late = FaultAction::Slow(Duration::from_millis(450));
+    world
+        .cloud
+        .inject(Fault::new("/v1/serviceids/", late).method("POST").times(1));
+    let outcome = ibm.mint(CONFIGURED, Fence(1), in_a_day()).await;
+    assert!(
+        matches!(outcome, Err(CloudError::Transient(_))),
+        "{outcome:?}"
+    );
+    let creations = world.cloud.requests().into_iter();
+    let mut creations = creations.filter(|made| made.method == "POST" && made.applied);
+    assert!(
+        creations.any(|made| made.path == "/v1/serviceids/"),
+        "it did land"
+    );
+    assert_eq!(world.inventory(), before);
+}
+
+#[actix_web::test]
 async fn expired_token_is_replaced_in_the_middle_of_a_sweep() {
     let world = World::new(Lags::none());
     mess::make(&world.owner().await, &world.spec.id).await;

@@ -140,7 +140,7 @@ impl World {
 /// Short waits and few attempts.
 fn limits() -> Limits {
     Limits {
-        request_timeout: Duration::from_secs(5),
+        request_timeout: Duration::from_secs(1),
         backoff_min: Duration::from_millis(1),
         backoff_max: Duration::from_millis(10),
         ..Limits::default()
