@@ -54,6 +54,10 @@ fn time_out(world: &mut World) {
     }
 }
 
+fn just_before(duration: Duration) -> Duration {
+    duration.checked_sub(Duration::from_nanos(1)).unwrap()
+}
+
 fn drain(world: &mut World) {
     world
         .apply(DrainAccount {
@@ -496,7 +500,7 @@ fn a_claimed_lease_lasts_until_its_expiration() {
     let id = request(&mut world, "free");
     credential(&mut world, id);
     assert_eq!(world.events.len(), 1);
-    world.advance(policy().types[&"free".into()].default_duration - Duration::from_nanos(1));
+    world.advance(just_before(policy().types[&"free".into()].default_duration));
     credential(&mut world, id);
     assert!(world.events.is_empty(), "shown once is shown");
 }
@@ -505,7 +509,7 @@ fn a_claimed_lease_lasts_until_its_expiration() {
 fn a_reservation_that_nobody_polls_is_abandoned_exactly_in_time() {
     let mut world = World::new(0, 1);
     let id = request(&mut world, "lite");
-    world.advance(policy().pending_timeout - Duration::from_nanos(1));
+    world.advance(just_before(policy().pending_timeout));
     assert!(
         !world
             .events

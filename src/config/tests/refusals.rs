@@ -301,7 +301,7 @@ fn groups_are_kept_only_with_what_is_old() {
     assert_problems(
         "[keep]\ncreated_before = 2026-05-01",
         &[
-            "2:18: `created_before` must be a moment with its offset, such as 2026-05-01T00:00:00Z, or \"never\"",
+            "2:18: `created_before` must be a moment with its offset, such as 2026-05-01T00:00:00Z, or \"never\"; found: datetime",
         ],
     );
 }
