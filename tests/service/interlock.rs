@@ -1,8 +1,8 @@
 //! The safety interlock: the wrong account is never touched.
 
-use acctpool::simulator::Simulator;
+use acctpool::simulator::{AccountSpec, Simulator};
 
-use crate::app::{Setup, TestApp};
+use crate::app::{Setup, TestApp, seed};
 use crate::log_capture;
 
 fn writes(simulator: &Simulator) -> Vec<String> {
@@ -53,7 +53,7 @@ async fn a_key_of_another_account_is_refused_before_a_single_write() {
 async fn a_protected_account_is_not_even_asked() {
     // The configuration refuses to lend a protected account at all. Its key under another
     // account's id meets the interlock.
-    let protected = acctpool::simulator::AccountSpec::generate("free", 2, 7).id;
+    let protected = AccountSpec::generate("free", 2, seed()).id;
     let app = TestApp::start(Setup {
         accounts: vec![("free", 2)],
         settings: format!("[keep]\nprotected_accounts = [\"{protected}\"]"),

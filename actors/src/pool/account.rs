@@ -22,8 +22,11 @@ pub struct Account {
     pub since: Timestamp,
     /// Which management keys may work.
     pub keys: ManagementKeys,
-    /// The lease credential that exists, to the best of the pool's knowledge.
+    /// The lease credential that is known to exist.
     pub credential: Option<Credential>,
+    /// Whether any lease credential may exist: from the moment at which one is asked for until a
+    /// revocation has ended well. Of an account that nothing is known about, one may.
+    pub unrevoked: bool,
     /// When its management key is to be verified next.
     #[serde(with = "time::serde::rfc3339")]
     pub verify_at: Timestamp,
@@ -192,6 +195,7 @@ impl Account {
             since: now,
             keys: ManagementKeys::default(),
             credential: None,
+            unrevoked: true,
             verify_at: now,
             remint_at: now,
             rotate_at: None,
@@ -234,10 +238,10 @@ impl Account {
         self.draining || !self.configured
     }
 
-    /// Tells whether a lease credential may exist: one that is known, or one that is being made.
-    pub(super) fn may_have_credential(&self) -> bool {
-        let minting = matches!(&self.state, AccountState::Cleaning(c) if c.phase == Phase::Mint);
-        self.credential.is_some() || minting
+    /// Notes that no lease credential is left.
+    pub(super) fn revoked(&mut self) {
+        self.credential = None;
+        self.unrevoked = false;
     }
 
     /// Tells whether a rotation of the management key is due, or was begun and not finished: by a

@@ -68,6 +68,7 @@ impl Pool {
                 (Phase::Mint, _) | (Phase::Probe, None) => {
                     cleaning.phase = Phase::Mint;
                     account.credential = None;
+                    account.unrevoked = true;
                     Job::Mint { expires_at }
                 }
             }
@@ -148,7 +149,7 @@ impl Pool {
         match (phase, done) {
             (Phase::Revoke, Done::Revoked) => {
                 let now = self.now;
-                self.change_account(id, |account| account.credential = None);
+                self.change_account(id, Account::revoked);
                 self.change_cleaning(id, |cleaning| cleaning.revoked_at = Some(now));
                 self.go_on(id, Phase::Verify, Duration::ZERO);
             }
@@ -378,7 +379,7 @@ impl Pool {
         let (phase, remaining) = self.change_cleaning(id, |cleaning| {
             (cleaning.phase, std::mem::take(&mut cleaning.remaining))
         });
-        let owed = self.accounts[id].may_have_credential();
+        let owed = self.accounts[id].unrevoked;
         // What has just been refused is not asked again at once.
         let pause = match phase {
             Phase::Revoke => self.policy.backoff_max,
@@ -405,7 +406,7 @@ impl Pool {
         let revoked = error.is_none();
         self.change_account(id, |account| {
             if revoked {
-                account.credential = None;
+                account.revoked();
             }
             if let AccountState::Quarantined(quarantine) = &mut account.state {
                 quarantine.revoke = (!revoked).then_some(Step::Due(retry_at));

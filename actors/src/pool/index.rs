@@ -108,8 +108,9 @@ pub(super) struct Index {
     matches: BTreeSet<AccountType>,
     pending_by_token: BTreeMap<TokenId, usize>,
     pending: usize,
-    /// The reservations that are over, by when they are to be forgotten.
-    ended: BTreeSet<(Timestamp, ReservationId)>,
+    /// The reservations that are over, by when they are to be forgotten, and in the order of
+    /// asking.
+    ended: BTreeMap<(Timestamp, u64), ReservationId>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -184,7 +185,8 @@ impl Index {
             }
             ReservationKind::Active => of_type.counts.active += 1,
             ReservationKind::Ended => {
-                self.ended.insert((after.deadline, reservation.id));
+                let place = (after.deadline, reservation.sequence);
+                self.ended.insert(place, reservation.id);
             }
         }
         self.match_type(&reservation.account_type);
@@ -220,7 +222,7 @@ impl Index {
             }
             ReservationKind::Active => of_type.counts.active -= 1,
             ReservationKind::Ended => {
-                self.ended.remove(&(file.deadline, reservation.id));
+                self.ended.remove(&(file.deadline, reservation.sequence));
             }
         }
     }
@@ -287,7 +289,7 @@ impl Index {
 
     /// Returns the reservation that ended first, where more than `limit` are over.
     pub(super) fn ended_beyond(&self, limit: usize) -> Option<ReservationId> {
-        let (_, id) = self.ended.first()?;
+        let (_, id) = self.ended.first_key_value()?;
         (self.ended.len() > limit).then_some(*id)
     }
 

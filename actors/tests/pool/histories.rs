@@ -11,7 +11,7 @@ use acctpool_actors::pool::{
 use proptest::prelude::*;
 
 use crate::model::Model;
-use crate::world::{Answer, World};
+use crate::world::{Answer, World, policy};
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -35,6 +35,9 @@ enum Step {
         pick: usize,
         answer: Answer,
     },
+    AnswerTwice {
+        pick: usize,
+    },
     Stale {
         pick: usize,
         answer: bool,
@@ -50,6 +53,11 @@ enum Step {
         pick: usize,
     },
     Restart,
+    /// With another longest duration, and with rotation on or off.
+    RestartOtherwise {
+        minutes: u64,
+        rotate: bool,
+    },
 }
 
 fn answer() -> impl Strategy<Value = Answer> {
@@ -75,6 +83,7 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(pick, stranger)| Step::Cancel { pick, stranger }),
         1 => pick.clone().prop_map(|pick| Step::Revoke { pick }),
         60 => (pick.clone(), answer()).prop_map(|(pick, answer)| Step::Answer { pick, answer }),
+        3 => pick.clone().prop_map(|pick| Step::AnswerTwice { pick }),
         5 => (pick.clone(), any::<bool>()).prop_map(|(pick, answer)| Step::Stale { pick, answer }),
         6 => (0..4000_u64).prop_map(|seconds| Step::Advance { seconds }),
         1 => (0..900_000_u64).prop_map(|seconds| Step::Advance { seconds }),
@@ -82,6 +91,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => pick.clone().prop_map(|pick| Step::Drain { pick }),
         3 => pick.prop_map(|pick| Step::Enable { pick }),
         1 => Just(Step::Restart),
+        1 => (30..300_u64, any::<bool>())
+            .prop_map(|(minutes, rotate)| Step::RestartOtherwise { minutes, rotate }),
     ]
 }
 
@@ -93,6 +104,8 @@ struct History {
     world: World,
     model: Model,
     made: Vec<(ReservationId, TokenId)>,
+    /// What may be asked for at present.
+    longest: Duration,
 }
 
 impl History {
@@ -111,6 +124,7 @@ impl History {
                 }
             }
             Step::Answer { pick, answer } => self.answer(pick, answer),
+            Step::AnswerTwice { pick } => return self.answer_twice(pick),
             Step::Stale { pick, answer } => return self.stale(pick, answer),
             Step::Advance { seconds } => self.world.advance(Duration::from_secs(seconds)),
             Step::AdvanceToDeadline => {
@@ -130,8 +144,20 @@ impl History {
                 self.world.apply(EnableAccount { account }).unwrap();
             }
             Step::Restart => {
+                self.longest = policy().types[&"free".into()].max_duration;
                 self.model.restarted();
                 self.world.restart();
+            }
+            Step::RestartOtherwise { minutes, rotate } => {
+                let mut policy = policy();
+                for of_type in policy.types.values_mut() {
+                    of_type.max_duration = Duration::from_mins(minutes);
+                    of_type.default_duration = of_type.default_duration.min(of_type.max_duration);
+                }
+                policy.rotate_every = policy.rotate_every.filter(|_| rotate);
+                self.longest = Duration::from_mins(minutes);
+                self.model.restarted();
+                self.world.restart_with(policy);
             }
         }
         self.model.observe(&self.world);
@@ -147,7 +173,8 @@ impl History {
             account_type: account_type.into(),
             duration,
         });
-        let valid = minutes.is_none_or(|m| (1..=120).contains(&m));
+        let longest = self.longest.as_secs() / 60;
+        let valid = minutes.is_none_or(|m| (1..=longest).contains(&m.into()));
         match reply {
             Ok(view) => {
                 assert!(valid, "a duration out of range was accepted");
@@ -196,6 +223,23 @@ impl History {
             }
             self.world.report(&issued, result);
         }
+    }
+
+    /// P9: a report that comes twice counts once.
+    fn answer_twice(&mut self, pick: usize) {
+        let now = self.world.now;
+        let Some((issued, result)) = self.world.carry_out_picked(pick, Answer::Well) else {
+            return;
+        };
+        if !self.world.is_stale(&issued) {
+            self.model.answered(&issued, &result, now);
+        }
+        self.world.report(&issued, result.clone());
+        self.model.observe(&self.world);
+        let before = records(&self.world);
+        self.world.report(&issued, result);
+        assert_eq!(records(&self.world), before, "stale_report_is_inert: twice");
+        assert!(self.world.events.is_empty(), "stale_report_is_inert: twice");
     }
 
     /// P9: a report with an old fence changes nothing.
@@ -271,9 +315,20 @@ impl History {
         if account.kind() == StateKind::Ready {
             assert!(self.model.is_proven(&account.id), "never_lent_dirty");
         }
-        if let AccountState::Quarantined(quarantine) = &account.state {
-            assert!(!quarantine.reason.is_empty(), "no_silent_leftover");
-        }
+        let owed = match &account.state {
+            AccountState::Quarantined(quarantine) => {
+                assert!(!quarantine.reason.is_empty(), "no_silent_leftover");
+                quarantine.revoke.is_some()
+            }
+            AccountState::Drained => false,
+            _ => true,
+        };
+        assert!(
+            owed || cloud.leases.is_empty(),
+            "no_orphan_credential: {} is {:?}",
+            account.id,
+            account.kind()
+        );
     }
 }
 
@@ -303,6 +358,7 @@ proptest! {
             world: World::new(3, 2),
             model: Model::default(),
             made: Vec::new(),
+            longest: policy().types[&"free".into()].max_duration,
         };
         history.take(&Step::Restart);
         for step in steps {

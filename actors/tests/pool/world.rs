@@ -120,7 +120,11 @@ impl World {
 
     pub(crate) fn fresh_id(&mut self) -> ReservationId {
         self.ids += 1;
-        Uuid::from_u128(self.ids).into()
+        // In no order, so that nothing can lean on one.
+        let scrambled = self
+            .ids
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
+        Uuid::from_u128(scrambled).into()
     }
 
     /// Carries a command out, writes down what changed, and collects the jobs.
