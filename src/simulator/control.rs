@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 use super::clock;
 use super::faults;
 use super::inventory::Inventory;
+use super::journal::LoggedRequest;
 use super::server::Shared;
 
 /// Where the simulator's own API begins.
@@ -30,7 +31,7 @@ pub(super) fn answer(request: &HttpRequest, body: &[u8], shared: &Shared) -> Htt
     let (mut state, now) = shared.settled();
     match (request.method().as_str(), path.as_slice()) {
         ("GET", ["requests"]) => {
-            let requests = state.requests.iter().map(|request| request.json());
+            let requests = state.requests.iter().map(LoggedRequest::json);
             ok(&json!({"requests": requests.collect::<Value>()}))
         }
         ("DELETE", ["requests"]) => {

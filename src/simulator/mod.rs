@@ -23,6 +23,8 @@ mod rights;
 mod server;
 mod services;
 mod settings;
+#[cfg(test)]
+mod tests;
 mod world;
 
 use std::io;

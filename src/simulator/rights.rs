@@ -156,13 +156,12 @@ impl Target<'_> {
     fn attribute(&self, key: &str) -> Option<&str> {
         match (*self, key) {
             (Self::Service { .. }, "serviceType") => Some("service"),
-            (Self::Service { name, .. }, "serviceName") => Some(name),
+            (Self::Service { name, .. } | Self::Platform(name), "serviceName") => Some(name),
             (Self::Service { instance, .. }, "serviceInstance") => Some(instance),
             (Self::Service { resource_group, .. }, "resourceGroupId") => Some(resource_group),
             (Self::ResourceGroup(_), "resourceType") => Some("resource-group"),
             (Self::ResourceGroup(id), "resource" | "resourceGroupId") => Some(id),
             (Self::Platform(_), "serviceType") => Some("platform_service"),
-            (Self::Platform(name), "serviceName") => Some(name),
             (
                 Self::Platform(
                     "iam-identity" | "iam-access-management" | "iam-groups" | "user-management",
@@ -179,7 +178,9 @@ mod tests {
     use super::{IDENTITY, Target, covers};
     use crate::simulator::services::policies::Attribute;
 
-    fn attributes(pairs: &[(&str, &str)]) -> Vec<Attribute> {
+    type Pairs<'a> = &'a [(&'a str, &'a str)];
+
+    fn attributes(pairs: Pairs<'_>) -> Vec<Attribute> {
         let account = ("accountId", "ACCT");
         std::iter::once(&account)
             .chain(pairs)
@@ -196,7 +197,7 @@ mod tests {
 
     #[test]
     fn a_policy_covers_its_own_kind_of_target_only() {
-        let kinds: [(&[(&str, &str)], [bool; 3]); 6] = [
+        let kinds: [(Pairs, [bool; 3]); 6] = [
             (&[], [true, false, false]),
             (&[("serviceType", "service")], [true, false, false]),
             (&[("serviceType", "platform_service")], [false, false, true]),

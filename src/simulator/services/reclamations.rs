@@ -26,7 +26,7 @@ pub(crate) const SERVICE: Service = Service {
 };
 
 /// How long a suspended instance waits before it is destroyed.
-const GRACE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+const GRACE: Duration = Duration::from_hours(7 * 24);
 
 pub(crate) struct Reclamation {
     pub(crate) id: String,

@@ -230,7 +230,7 @@ mod tests {
 
     #[test]
     fn the_index_shows_the_past() {
-        let (start, lag) = (datetime!(2026-05-01 10:00 UTC), Duration::from_secs(60));
+        let (start, lag) = (datetime!(2026-05-01 10:00 UTC), Duration::from_mins(1));
         let mut index = Index::default();
         index.record(start - lag, vec![], lag);
         index.record(start, vec![json!(1)], lag);
