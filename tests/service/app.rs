@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use acctpool::app::{App, Parts};
@@ -23,11 +23,14 @@ use crate::log_capture;
 const START: Timestamp = datetime!(2026-05-01 10:00 UTC);
 
 /// A clock that stands still until it is moved.
-pub(crate) struct ManualClock(AtomicI64);
+pub(crate) struct ManualClock {
+    start: Timestamp,
+    moved_millis: AtomicU64,
+}
 
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
-        START + Duration::from_millis(self.0.load(Ordering::SeqCst).unsigned_abs())
+        self.start + Duration::from_millis(self.moved_millis.load(Ordering::SeqCst))
     }
 }
 
@@ -35,6 +38,8 @@ impl Clock for ManualClock {
 pub(crate) struct Setup {
     pub(crate) accounts: Vec<(&'static str, usize)>,
     pub(crate) lags: Lags,
+    /// Where everybody's clock begins: the machine's now, for clients that look at that one.
+    pub(crate) start: Timestamp,
     /// TOML that comes before the accounts.
     pub(crate) settings: String,
     /// Changes the accounts' TOML: what is configured, not what is simulated.
@@ -46,6 +51,7 @@ impl Default for Setup {
         Self {
             accounts: vec![("free", 1)],
             lags: Lags::short(),
+            start: START,
             settings: String::new(),
             configured: |_| {},
         }
@@ -72,7 +78,7 @@ impl TestApp {
             &Settings {
                 accounts: accounts.clone(),
                 lags: setup.lags,
-                time: Time::Frozen(START),
+                time: Time::Frozen(setup.start),
                 seed: 7,
             },
         )
@@ -99,7 +105,10 @@ impl TestApp {
         let (config, _) = Config::parse(&text, Path::new("test.toml"), &|_| None)
             .unwrap_or_else(|error| panic!("{error}\n{text}"));
 
-        let clock = Arc::new(ManualClock(AtomicI64::new(0)));
+        let clock = Arc::new(ManualClock {
+            start: setup.start,
+            moved_millis: AtomicU64::new(0),
+        });
         let app = App::start(Parts {
             config,
             master_key: MasterKey::random().unwrap(),
@@ -129,8 +138,10 @@ impl TestApp {
 
     /// Moves everybody's clock, and lets the pool see it.
     pub(crate) async fn advance(&self, by: Duration) {
-        let by_millis = i64::try_from(by.as_millis()).unwrap();
-        self.clock.0.fetch_add(by_millis, Ordering::SeqCst);
+        let by_millis = u64::try_from(by.as_millis()).unwrap();
+        self.clock
+            .moved_millis
+            .fetch_add(by_millis, Ordering::SeqCst);
         self.simulator.advance(by);
         self.app.pool().ask(Tick).await.unwrap();
     }
