@@ -14,7 +14,7 @@ mod token;
 
 use std::error::Error;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -137,6 +137,6 @@ impl Failure {
     }
 }
 
-fn load_config(path: &PathBuf) -> Result<(Config, Report), ConfigError> {
+fn load_config(path: &Path) -> Result<(Config, Report), ConfigError> {
     Config::load(path, &|name| std::env::var(name).ok())
 }

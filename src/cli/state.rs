@@ -12,8 +12,8 @@ use crate::keyring::MasterKey;
 /// Where the master key is.
 #[derive(Args, Debug)]
 pub(super) struct State {
-    /// Directory for what outlives the process [default: $STATE_DIRECTORY, else
-    /// $XDG_STATE_HOME/acctpool, else ~/.local/state/acctpool].
+    /// Directory for what outlives the process [default: `$STATE_DIRECTORY`, else
+    /// `$XDG_STATE_HOME/acctpool`, else `~/.local/state/acctpool`].
     #[arg(long, value_name = "DIR", env = "ACCTPOOL_STATE_DIR")]
     state_dir: Option<PathBuf>,
     /// The master key, from which every credential is derived: the one file to back up. Made at
@@ -25,25 +25,18 @@ pub(super) struct State {
 impl State {
     /// Reads the master key, or makes it.
     pub(super) fn master_key(&self) -> Result<MasterKey, Failure> {
-        let path = match &self.master_key_file {
-            Some(path) => path.clone(),
-            None => {
-                let directory = self.directory()?;
-                let action = format!("cannot make the directory {}", directory.display());
-                fs::create_dir_all(&directory).map_err(Failure::of(action))?;
-                directory.join("master.key")
-            }
-        };
+        let path = self.key_file()?;
+        if let (None, Some(directory)) = (&self.master_key_file, path.parent()) {
+            let action = format!("cannot make the directory {}", directory.display());
+            fs::create_dir_all(directory).map_err(Failure::of(action))?;
+        }
         let action = format!("cannot use the master key {}", path.display());
         MasterKey::load_or_create(&path).map_err(Failure::of(action))
     }
 
     /// Reads the master key if there is one.
     pub(super) fn existing_master_key(&self) -> Result<Option<MasterKey>, Failure> {
-        let path = match &self.master_key_file {
-            Some(path) => path.clone(),
-            None => self.directory()?.join("master.key"),
-        };
+        let path = self.key_file()?;
         if !path.exists() {
             return Ok(None);
         }
@@ -51,6 +44,13 @@ impl State {
         MasterKey::load(&path)
             .map(Some)
             .map_err(Failure::of(action))
+    }
+
+    fn key_file(&self) -> Result<PathBuf, Failure> {
+        match &self.master_key_file {
+            Some(path) => Ok(path.clone()),
+            None => Ok(self.directory()?.join("master.key")),
+        }
     }
 
     fn directory(&self) -> Result<PathBuf, Failure> {

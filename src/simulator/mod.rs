@@ -174,7 +174,8 @@ impl Simulator {
         works.then(|| key.id.clone())
     }
 
-    /// Ends the server and waits until its threads are gone. Requests that are under way are cut off.
+    /// Ends the server: once this returns, no request is served, and those under way are cut off. The
+    /// truth stays readable.
     pub fn stop(&self) {
         self.running.stop();
     }
@@ -190,6 +191,7 @@ impl std::fmt::Debug for Simulator {
 
 impl Running {
     fn stop(&self) {
+        self.shared.settled().0.stopped = true;
         // The command is sent by the call itself; the future only waits, as joining does.
         drop(self.server.stop(false));
         let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);

@@ -36,6 +36,8 @@ pub(super) struct State {
     pub(super) world: World,
     pub(super) faults: Faults,
     pub(super) requests: Vec<LoggedRequest>,
+    /// Once true, no request is served, on connections that are still open either.
+    pub(super) stopped: bool,
     /// Of ids that belong to no account.
     random: Random,
 }
@@ -47,6 +49,7 @@ impl Shared {
                 world,
                 faults: Faults::default(),
                 requests: Vec::new(),
+                stopped: false,
                 random: Random::new(!seed),
             }),
             base,
@@ -162,6 +165,9 @@ impl Shared {
     /// Does a request and logs it; `None` means that the client hears nothing.
     fn serve(&self, arrived: &Arrived, strike: Option<&FaultAction>) -> Option<HttpResponse> {
         let (mut state, now) = self.settled();
+        if state.stopped {
+            return None;
+        }
         let origin = state.origin(arrived, now);
         let transaction_id = state.random.uuid();
         let found = find_route(&arrived.method, &arrived.path);

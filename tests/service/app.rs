@@ -1,5 +1,6 @@
 //! The service and the simulator, on one clock that the test moves.
 
+use std::fmt::Write;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
@@ -13,7 +14,9 @@ use acctpool::simulator::{AccountSpec, Inventory, Lags, Settings, Simulator, Tim
 use acctpool::store::MemoryStore;
 use acctpool::token::NewToken;
 use acctpool_actors::clock::Clock;
-use acctpool_actors::pool::{GetStatistics, Statistics, Tick, Timestamp, TypeStatistics};
+use acctpool_actors::pool::{
+    EnableAccount, GetStatistics, Statistics, Tick, Timestamp, TypeStatistics,
+};
 use secrecy::ExposeSecret;
 use time::macros::datetime;
 
@@ -40,7 +43,11 @@ pub(crate) struct Setup {
     pub(crate) lags: Lags,
     /// Where everybody's clock begins: the machine's now, for clients that look at that one.
     pub(crate) start: Timestamp,
-    /// TOML that comes before the accounts.
+    /// Lines of the section `[ibm]`.
+    pub(crate) ibm: &'static str,
+    /// Lines of the section `[policy]`.
+    pub(crate) policy: &'static str,
+    /// Sections that come before the accounts.
     pub(crate) settings: String,
     /// Changes the accounts' TOML: what is configured, not what is simulated.
     pub(crate) configured: fn(&mut Vec<AccountSpec>),
@@ -52,6 +59,8 @@ impl Default for Setup {
             accounts: vec![("free", 1)],
             lags: Lags::short(),
             start: START,
+            ibm: "",
+            policy: "",
             settings: String::new(),
             configured: |_| {},
         }
@@ -89,18 +98,21 @@ impl TestApp {
         let mut configured = accounts.clone();
         (setup.configured)(&mut configured);
         let mut text = format!(
-            "[ibm]\nendpoint = \"{}\"\nallow_plain_http = true\n{POLICY}\n{}\n{}\n{}\n",
+            "[ibm]\nendpoint = \"{}\"\nallow_plain_http = true\n{}\n{POLICY}{}\n{}\n{}\n{}\n",
             simulator.url(),
+            setup.ibm,
+            setup.policy,
             setup.settings,
             token.toml(),
             other.toml(),
         );
         for (label, account) in labels.iter().zip(&configured) {
-            text += &format!(
-                "[[accounts]]\nid = \"{}\"\ntype = \"{label}\"\napi_key = \"{}\"\n",
-                account.id,
-                account.api_key.expose_secret(),
-            );
+            let (id, key) = (&account.id, account.api_key.expose_secret());
+            writeln!(
+                text,
+                "[[accounts]]\nid = \"{id}\"\ntype = \"{label}\"\napi_key = \"{key}\""
+            )
+            .unwrap();
         }
         let (config, _) = Config::parse(&text, Path::new("test.toml"), &|_| None)
             .unwrap_or_else(|error| panic!("{error}\n{text}"));
@@ -176,6 +188,19 @@ impl TestApp {
     pub(crate) async fn until_ready(&self, account_type: &str, count: usize) {
         self.until(account_type, |counts| counts.ready == count)
             .await;
+    }
+
+    /// Brings every quarantined account back, as an operator would.
+    pub(crate) async fn enable_all(&self) {
+        for account in &self.accounts {
+            let account = account.id.as_str().into();
+            self.app
+                .pool()
+                .ask(EnableAccount { account })
+                .await
+                .unwrap()
+                .unwrap();
+        }
     }
 
     /// What an account holds in truth, but for the lease credential that waits in it.

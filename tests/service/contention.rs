@@ -25,7 +25,7 @@ async fn fifty_consumers_of_three_accounts_are_served_in_order() {
         app.until("free", |counts| counts.active > 0).await;
         let holders = look_around(&consumer, &waiting).await;
         assert!((1..=3).contains(&holders.len()));
-        let accounts: BTreeSet<_> = holders.iter().map(|shown| account(shown)).collect();
+        let accounts: BTreeSet<_> = holders.iter().map(account).collect();
         assert_eq!(accounts.len(), holders.len(), "an account is held twice");
         for shown in &holders {
             let key = shown["credentials"]["api_key"].to_string();

@@ -39,3 +39,10 @@ pub(crate) fn start() {
 pub(crate) fn everything() -> String {
     LINES.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
+
+/// Returns the lines of the log that hold a text.
+pub(crate) fn lines_with(text: &str) -> String {
+    let log = everything();
+    let lines = log.lines().filter(|line| line.contains(text));
+    lines.collect::<Vec<_>>().join("\n")
+}

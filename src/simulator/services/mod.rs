@@ -12,6 +12,7 @@ pub(super) mod reclamations;
 pub(super) mod resource_attachments;
 pub(super) mod resource_groups;
 pub(super) mod resource_instances;
+pub(super) mod roles;
 pub(super) mod search;
 pub(super) mod service_ids;
 pub(super) mod tags;
@@ -29,6 +30,7 @@ pub(super) const ALL: &[Service] = &[
     trusted_profiles::SERVICE,
     identity_settings::SERVICE,
     policies::SERVICE,
+    roles::SERVICE,
     access_groups::SERVICE,
     users::SERVICE,
     account::SERVICE,
