@@ -89,12 +89,12 @@ impl Process {
 
     /// Waits for a line on stderr, and returns what comes after `start` in it.
     pub(crate) fn says(&mut self, start: &str) -> String {
-        self.hears(start, |process| process.stderr())
+        self.hears(start, Self::stderr)
     }
 
     /// Waits for a line on stdout, and returns what comes after `start` in it.
     pub(crate) fn prints(&mut self, start: &str) -> String {
-        self.hears(start, |process| process.stdout())
+        self.hears(start, Self::stdout)
     }
 
     fn hears(&mut self, start: &str, text: fn(&Self) -> String) -> String {

@@ -98,12 +98,12 @@ fn ends_gracefully(signal: &str) {
     server.process.signal(signal);
     server.process.says("finishing what runs");
     for held in &mut asking {
-        let answer = held.to_end();
+        let answer = held.rest();
         // Whole, or not begun; never cut off.
         assert!(answer.is_empty() || answer.ends_with("}}"), "{answer:?}");
     }
     assert_eq!(
-        (resting.to_end(), half.to_end()),
+        (resting.rest(), half.rest()),
         (String::new(), String::new())
     );
 
@@ -175,7 +175,7 @@ impl Held {
     }
 
     /// Reads until the other side closes.
-    fn to_end(&mut self) -> String {
+    fn rest(&mut self) -> String {
         let mut read = Vec::new();
         match self.0.read_to_end(&mut read) {
             // What was sent to a closed socket comes back as a reset.

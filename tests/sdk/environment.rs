@@ -12,24 +12,11 @@ use std::sync::OnceLock;
 
 use sha2::{Digest, Sha256};
 
-const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sdk");
+const REQUIREMENTS_FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sdk/requirements.txt");
 const REQUIREMENTS: &str = include_str!("requirements.txt");
 
 /// Written last: an environment without it was not finished.
 const FINISHED: &str = "finished";
-
-/// Returns a command that runs a script of this directory.
-pub(crate) fn python(script: &str) -> Command {
-    let mut command = Command::new(interpreter());
-    command
-        .arg(Path::new(SCRIPTS).join(script))
-        .env_remove("PYTHONPATH")
-        // Nothing is written beside the scripts.
-        .env("PYTHONDONTWRITEBYTECODE", "1")
-        // The tests' servers are on this machine.
-        .env("NO_PROXY", "*");
-    command
-}
 
 /// Returns the environment's interpreter, which is made when it is not there.
 pub(crate) fn interpreter() -> &'static Path {
@@ -65,7 +52,7 @@ fn make() -> Result<PathBuf, String> {
     run(Command::new(&interpreter)
         .args(["-m", "pip", "install", "--quiet", "--no-input"])
         .args(["--disable-pip-version-check", "--requirement"])
-        .arg(Path::new(SCRIPTS).join("requirements.txt")))?;
+        .arg(REQUIREMENTS_FILE))?;
     fs::write(directory.join(FINISHED), "")
         .map_err(|why| format!("cannot finish {}: {why}", directory.display()))?;
     Ok(interpreter)

@@ -4,7 +4,7 @@
 mod environment;
 
 use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, ChildStdout, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use acctpool::simulator::{AccountSpec, Lags, Settings, Simulator, Time};
@@ -25,7 +25,7 @@ fn ibms_sdk_finds_the_simulator_to_be_like_ibm_cloud() {
         seed: 11,
     };
     let simulator = Simulator::start(anywhere(), &settings).unwrap();
-    let judged = environment::python("conformance.py")
+    let judged = script("conformance.py")
         .args(["--url", simulator.url(), "--account", &account.id])
         .env("SIMULATOR_KEY", account.api_key.expose_secret())
         .output()
@@ -167,6 +167,19 @@ fn refusal(app: &TestApp, key: &Value) -> Value {
     json!({ "step": "await_refusal", "iam_url": app.simulator.url(), "key": key })
 }
 
+/// Returns a command that runs a script of `tests/sdk`.
+fn script(name: &str) -> Command {
+    let mut command = Command::new(environment::interpreter());
+    command
+        .arg(format!("{}/tests/sdk/{name}", env!("CARGO_MANIFEST_DIR")))
+        .env_remove("PYTHONPATH")
+        // Nothing is written beside the scripts.
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        // The servers are on this machine.
+        .env("NO_PROXY", "*");
+    command
+}
+
 /// A running `consumer.py`.
 struct Python {
     process: Child,
@@ -176,7 +189,7 @@ struct Python {
 
 impl Python {
     fn start() -> Self {
-        let mut process = environment::python("consumer.py")
+        let mut process = script("consumer.py")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
