@@ -6,16 +6,18 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// How often something is looked at before a test gives up, and the pause in between: 30 seconds, of
-/// which a test that passes uses what it needs.
-const LOOKS: usize = 3000;
+/// How long a test looks before it gives up; one that passes uses what it needs.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The pause between two looks.
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// Returns what `look` finds, once it finds something.
 pub(crate) fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    for _ in 0..LOOKS {
+    let start = Instant::now();
+    while start.elapsed() < PATIENCE {
         if let Some(found) = look() {
             return found;
         }
