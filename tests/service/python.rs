@@ -96,6 +96,9 @@ async fn an_account_is_used_and_given_back(rights: &str, end: End) {
     assert_eq!(lease["credentials"]["iam_url"], *app.simulator.url());
     let door_key = use_account(&mut python, rights, &lease);
     assert_ne!(python.step(&listing), before, "the mess is seen");
+    let key = lease["credentials"]["api_key"].as_str().unwrap();
+    let key_id = app.simulator.working_key(key).unwrap();
+    app.simulator.clear_requests();
 
     match end {
         End::Cancelled => drop(python.step(&about(&app, "cancel", &lease))),
@@ -110,6 +113,13 @@ async fn an_account_is_used_and_given_back(rights: &str, end: End) {
     assert_eq!(shown.get("credentials"), None);
     // No clock moves here: what was due at the end is all that it takes.
     python.step(&refusal(&app, &lease["credentials"]["api_key"]));
+    let requests = app.simulator.requests();
+    let first_write = requests.iter().find(|request| request.is_write).unwrap();
+    assert_eq!(
+        format!("{} {}", first_write.method, first_write.path),
+        format!("POST /v1/apikeys/{key_id}/disable"),
+        "the key goes before anything else is done"
+    );
 
     app.until_ready("lent", 1).await;
     if let Some(door_key) = door_key {
