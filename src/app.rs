@@ -254,6 +254,7 @@ fn pool_policy(config: &Config) -> pool::Policy {
         retain_ended: policy.retain_ended,
         max_pending_per_token: policy.max_pending_per_token as usize,
         max_pending: policy.max_pending as usize,
+        max_ended: policy.max_ended as usize,
         types: config
             .types
             .iter()

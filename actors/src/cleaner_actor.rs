@@ -60,7 +60,6 @@ impl<C: Cloud> Handler<Clean> for CleanerActor<C> {
             .catch_unwind()
             .into_actor(self)
             .map(move |result, this, _| {
-                this.running = None;
                 // A bug that one account's state brings to light must not end the others' service.
                 let result = result.unwrap_or_else(|_| {
                     Err(CloudError::Transient("the cleaner panicked".to_owned()))

@@ -91,7 +91,11 @@ impl PoolActor {
                         keys: *keys,
                         job: job.clone(),
                     };
-                    Some((self.cleaners.get(account)?.clone(), call))
+                    let cleaner = self.cleaners.get(account);
+                    if cleaner.is_none() {
+                        warn!("account {account}: nobody is there to clean it");
+                    }
+                    Some((cleaner?.clone(), call))
                 }
                 _ => None,
             })

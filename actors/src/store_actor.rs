@@ -55,8 +55,10 @@ impl<S: Store> StoreActor<S> {
                 return;
             }
         }
-        for speak in speeches {
-            speak();
+        let speaking = AssertUnwindSafe(|| speeches.into_iter().for_each(|speak| speak()));
+        if catch_unwind(speaking).is_err() {
+            // Some of it was said, some not, and the pool would go on as if all was.
+            std::process::abort();
         }
     }
 }

@@ -27,8 +27,12 @@ pub(super) const SCHEMA: Schema = Schema {
         "retain_ended",
         "max_pending_per_token",
         "max_pending",
+        "max_ended",
     ],
 };
+
+/// Fresh policies and keys take seconds to minutes to work (`ibm-cloud.md` 4).
+const SHORTEST_UPKEEP: Duration = Duration::from_mins(10);
 
 /// The settings of the pool.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +73,8 @@ pub struct Policy {
     pub max_pending_per_token: u32,
     /// How many reservations may be pending at once.
     pub max_pending: u32,
+    /// How many ended reservations can be read at once; beyond that the oldest is forgotten early.
+    pub max_ended: u32,
 }
 
 impl Default for Policy {
@@ -92,6 +98,7 @@ impl Default for Policy {
             retain_ended: Duration::from_hours(24),
             max_pending_per_token: 100,
             max_pending: 10_000,
+            max_ended: 100_000,
         }
     }
 }
@@ -106,8 +113,8 @@ impl Policy {
             policy.rotate_every = rotate_every;
         }
         policy.check(&mut section);
-        if real_caches && policy.settle < Self::default().settle {
-            section.refuse("settle", Fault::ShortSettle);
+        if real_caches {
+            policy.check_against_ibm(&mut section);
         }
         policy
     }
@@ -141,10 +148,29 @@ impl Policy {
             ("stuck_passes", &mut self.stuck_passes),
             ("max_pending_per_token", &mut self.max_pending_per_token),
             ("max_pending", &mut self.max_pending),
+            ("max_ended", &mut self.max_ended),
         ];
         for (key, setting) in settings {
             if let Some(count) = section.read(key, &COUNT) {
                 *setting = count;
+            }
+        }
+    }
+
+    /// IBM Cloud takes its time: what is shorter would be unsafe, or would keep every account busy
+    /// with its own upkeep.
+    fn check_against_ibm(&self, section: &mut Section<'_, '_, '_>) {
+        if self.settle < Self::default().settle {
+            section.refuse("settle", Fault::ShortSettle);
+        }
+        let upkeep = [
+            ("verify_every", Some(self.verify_every)),
+            ("remint_every", Some(self.remint_every)),
+            ("rotate_every", self.rotate_every),
+        ];
+        for (key, every) in upkeep {
+            if every.is_some_and(|every| every < SHORTEST_UPKEEP) {
+                section.refuse(key, Fault::ShortUpkeep(key));
             }
         }
     }

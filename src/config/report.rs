@@ -155,6 +155,11 @@ pub enum Fault {
         "`settle` is shorter than the 10 minutes for which IBM's caches may still honour a revoked credential"
     )]
     ShortSettle,
+    /// Upkeep that would never end.
+    #[error(
+        "`{0}` must be at least 10m on IBM Cloud: fresh credentials take minutes to work, and an account cannot be lent meanwhile"
+    )]
+    ShortUpkeep(&'static str),
 }
 
 impl Fault {

@@ -306,6 +306,7 @@ impl From<UnknownReservation> for HttpError {
 impl From<RequestError> for HttpError {
     fn from(error: RequestError) -> Self {
         match error {
+            RequestError::IdTaken => Self::Unavailable(PoolUnavailable::Full),
             RequestError::UnknownType { known } => Self::InvalidParameter {
                 parameter: "type",
                 allowed: known.into_iter().map(String::from).collect(),

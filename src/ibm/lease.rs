@@ -132,6 +132,11 @@ pub(super) async fn mint(
     let minted = create(session, fence, whole_minute(expires_at)).await;
     if let Err(fault) = &minted {
         log::debug!("account {}: minting failed: {fault}", session.account());
+        if let Fault::Silent { .. } = fault {
+            // A creation that nobody answered may still be on its way, and would slip in behind a
+            // removal that comes too early.
+            tokio::time::sleep(session.ibm.settings.limits.request_timeout).await;
+        }
         // What may have been made is taken away now if it can be; else the next minting, which
         // comes with a higher fence, begins with it.
         if let Err(fault) = revoke(session, None).await {

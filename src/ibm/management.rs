@@ -19,7 +19,7 @@ use super::settings::Api;
 use super::token::{NoToken, Token};
 
 /// What the names of management keys begin with; the epoch follows.
-pub(super) const MANAGEMENT_KEY_PREFIX: &str = "acctpool-mgmt-";
+const MANAGEMENT_KEY_PREFIX: &str = "acctpool-mgmt-";
 
 /// With so many keys one more may not fit: IAM allows 20 per identity.
 const CROWDED: usize = 19;
@@ -125,7 +125,6 @@ async fn prove_new_key(
     value: &SecretString,
     token: &Token,
 ) -> Result<(), Fault> {
-    let transport = &session.ibm.transport;
     let unproven = |what: &str| {
         let words = format!(
             "account {}: the new management key {what}",
@@ -133,11 +132,25 @@ async fn prove_new_key(
         );
         Fault::from(CloudError::Transient(words))
     };
+    let ask = async |request: Request| {
+        let sent = session
+            .ibm
+            .transport
+            .send(&request, Some(&token.value))
+            .await;
+        match sent {
+            // Services learn of a new key with a delay; the current one works meanwhile.
+            Err(fault) if fault.is_status(401) || fault.is_status(403) => {
+                Err(unproven(&format!("is not accepted yet: {fault}")))
+            }
+            sent => sent?.json(),
+        }
+    };
     if token.claims.iam_id != own.iam_id {
         return Err(unproven("belongs to somebody else"));
     }
     let request = Request::get(Api::Iam, "/v1/apikeys/details").header("IAM-ApiKey", value.clone());
-    let details = transport.send(&request, Some(&token.value)).await?.json()?;
+    let details = ask(request).await?;
     if details["account_id"] != session.account() || details["iam_id"] != own.iam_id.as_str() {
         return Err(unproven("is not what was asked for"));
     }
@@ -146,7 +159,7 @@ async fn prove_new_key(
         encode(session.account())
     );
     let request = Request::get(Api::ResourceController, target);
-    let groups = transport.send(&request, Some(&token.value)).await?.json()?;
+    let groups = ask(request).await?;
     let sees = groups["resources"]
         .as_array()
         .is_some_and(|groups| !groups.is_empty());

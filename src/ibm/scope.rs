@@ -70,6 +70,27 @@ impl<'a> Scope<'a> {
         })
     }
 
+    /// Makes the scope of an account that nobody reads.
+    #[cfg(test)]
+    pub(super) fn imagine(
+        keep: &'a Keep,
+        owner: &str,
+        kept_users: &[&str],
+        management_keys: &[&str],
+        kept_groups: &[&str],
+    ) -> Self {
+        let set = |ids: &[&str]| ids.iter().map(|&id| id.to_owned()).collect();
+        Self {
+            keep,
+            owner: owner.to_owned(),
+            kept_users: set(kept_users),
+            management_keys: set(management_keys),
+            kept_groups: set(kept_groups),
+            service_id_groups: Vec::new(),
+            found: RefCell::default(),
+        }
+    }
+
     /// Tells whether the operator keeps what this CRN or id names.
     pub(super) fn keeps(&self, name: &str) -> bool {
         self.keep.crns.contains(name)

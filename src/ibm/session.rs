@@ -46,6 +46,10 @@ impl<'a> Session<'a> {
             keys,
             strict: false,
         };
+        // Not with a token of a key that is being retired: its record may be gone while the token
+        // lives on.
+        let outdated = |access: &Rc<Access>| Some(access.epoch) == keys.previous;
+        ibm.access.lock().await.take_if(|access| outdated(access));
         session.access().await?;
         Ok(session)
     }
@@ -84,9 +88,7 @@ impl<'a> Session<'a> {
         let access = self.access().await?;
         let first = self.send_as(&access, request).await;
         match first {
-            Err(Fault::Refused(refusal))
-                if refusal.status == 401 && !request.takes_as_answer(401) =>
-            {
+            Err(fault) if fault.is_status(401) => {
                 self.discard(&access).await;
                 let access = self.access().await?;
                 self.send_as(&access, request).await
@@ -114,8 +116,7 @@ impl<'a> Session<'a> {
         // Held while a new token is fetched, so that ten calls fetch one.
         let mut cached = self.ibm.access.lock().await;
         let now = self.ibm.clock.now();
-        let held = cached.take().filter(|access| self.accepts(access.epoch));
-        let access = match held {
+        let access = match cached.take() {
             Some(access) if !access.token.is_old(now) => access,
             Some(old) => match self.enter(old.epoch).await {
                 Ok(fresh) => Rc::new(fresh),
@@ -130,16 +131,6 @@ impl<'a> Session<'a> {
         };
         *cached = Some(access.clone());
         Ok(access)
-    }
-
-    /// Tells whether a token of `epoch` may be used: not one of a key that is being retired, whose
-    /// record may be gone while its token lives on.
-    fn accepts(&self, epoch: Epoch) -> bool {
-        if self.strict {
-            epoch == self.keys.current
-        } else {
-            Some(epoch) != self.keys.previous
-        }
     }
 
     async fn discard(&self, stale: &Rc<Access>) {
@@ -164,7 +155,10 @@ impl<'a> Session<'a> {
         let mut refused = None;
         for epoch in self.candidates() {
             match self.enter(epoch).await {
-                Ok(access) => return Ok(access),
+                Ok(access) => {
+                    self.ibm.search_exhausted.set(false);
+                    return Ok(access);
+                }
                 Err(NoToken::Other(fault)) => return Err(fault),
                 Err(NoToken::UnknownKey(refusal) | NoToken::BlockedKey(refusal)) => {
                     // The reason to show is that of the key that ought to work.
@@ -174,7 +168,9 @@ impl<'a> Session<'a> {
                 }
             }
         }
-        self.ibm.search_exhausted.set(!self.strict);
+        if !self.strict {
+            self.ibm.search_exhausted.set(true);
+        }
         Err(self.locked_out(refused).into())
     }
 

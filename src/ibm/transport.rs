@@ -174,9 +174,10 @@ impl Transport {
             });
         }
         let started = Instant::now();
+        let trace = Uuid::new_v4().to_string();
         let sent = timeout(
             self.limits.request_timeout,
-            self.exchange(base, request, bearer),
+            self.exchange(base, request, bearer, &trace),
         );
         let outcome = sent.await.unwrap_or_else(|_| {
             Err(Fault::Silent {
@@ -184,7 +185,7 @@ impl Transport {
                 problem: format!("no answer within {:?}", self.limits.request_timeout),
             })
         });
-        log_attempt(base, request, &outcome, started.elapsed());
+        log_attempt(base, request, &outcome, started.elapsed(), &trace);
         if let Err(Fault::Refused(refusal)) = &outcome
             && let Some(wait) = refusal.retry_after
             && wait > self.limits.backoff_max
@@ -200,6 +201,7 @@ impl Transport {
         base: &BaseUrl,
         request: &Request,
         bearer: Option<&SecretString>,
+        trace: &str,
     ) -> Result<(Reply, Option<String>), Fault> {
         let call = request.describe();
         let mut secrets = request.secrets();
@@ -210,13 +212,12 @@ impl Transport {
         };
 
         let url = format!("{base}{}", request.target);
-        let trace = Uuid::new_v4().to_string();
         let mut sending = self
             .client
             .request(request.method.clone(), url)
             .insert_header(("Accept", "application/json"))
-            .insert_header(("Transaction-Id", trace.as_str()))
-            .insert_header(("X-Correlation-Id", trace.as_str()));
+            .insert_header(("Transaction-Id", trace))
+            .insert_header(("X-Correlation-Id", trace));
         if let Some(bearer) = bearer {
             let value = format!("Bearer {}", bearer.expose_secret());
             sending = sending.insert_header((AUTHORIZATION, value));
@@ -293,6 +294,7 @@ fn log_attempt(
     request: &Request,
     outcome: &Result<(Reply, Option<String>), Fault>,
     took: Duration,
+    trace: &str,
 ) {
     let (status, id) = match outcome {
         Ok((_, id)) => ("ok".to_owned(), id.as_deref()),
@@ -300,7 +302,7 @@ fn log_attempt(
         Err(fault) => (fault.to_string(), None),
     };
     log::debug!(
-        "{} at {base}: {status} in {} ms, request {}",
+        "{} at {base}: {status} in {} ms, request {}, sent as {trace}",
         request.describe(),
         took.as_millis(),
         id.unwrap_or("-"),

@@ -241,6 +241,7 @@ fn policy(setup: &Setup) -> Policy {
         retain_ended: NEVER,
         max_pending_per_token: setup.max_pending_per_token,
         max_pending: setup.max_pending,
+        max_ended: 1000,
         types: setup
             .accounts
             .iter()

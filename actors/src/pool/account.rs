@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::credentials::{Credential, ManagementKeys};
+use super::findings::Leftover;
 use super::ids::{AccountId, AccountType, Fence, ReservationId, Timestamp};
-use crate::cloud::Leftover;
 
 /// A pooled account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,10 +33,13 @@ pub struct Account {
     /// When its management key is to be rotated next.
     #[serde(with = "time::serde::rfc3339::option")]
     pub rotate_at: Option<Timestamp>,
-    /// How many cleanings ran out of time since it was last ready.
+    /// How many cleanings ran out of time. Reset when it is ready, enabled, or the program starts.
     pub timeouts: u32,
     /// Whether the operator wants it out as soon as it is clean.
     pub draining: bool,
+    /// Whether the operator's file names it. Not written down: each start sees for itself.
+    #[serde(skip)]
+    pub configured: bool,
 }
 
 /// Where an account stands.
@@ -74,6 +77,9 @@ pub struct Quarantine {
     pub reason: String,
     /// What could not be deleted.
     pub leftovers: Vec<Leftover>,
+    /// When a lease credential may still exist: the next try to take it away. Nobody has to come for
+    /// that.
+    pub revoke: Option<Step>,
 }
 
 /// How far a cleaning has come.
@@ -91,11 +97,11 @@ pub struct Cleaning {
     /// When the last lease credential was taken away.
     #[serde(with = "time::serde::rfc3339::option")]
     pub revoked_at: Option<Timestamp>,
-    /// Transient faults in a row.
+    /// Transient faults in a row. Reset by any answer.
     pub faults: u32,
-    /// Passes in a row that only met refusals.
+    /// Passes in a row that only met refusals. Reset by a pass that gets on.
     pub stuck_passes: u32,
-    /// Proofs in this cleaning that found something.
+    /// Proofs that found something. Never reset.
     pub failed_proofs: u32,
     /// What the last pass or proof left.
     pub remaining: Vec<Leftover>,
@@ -177,12 +183,7 @@ pub enum StateKind {
 impl Account {
     /// Returns an account that nothing is known about: dirty, to be cleaned at once.
     #[must_use]
-    pub fn unknown(
-        id: AccountId,
-        account_type: AccountType,
-        rotate_at: Option<Timestamp>,
-        now: Timestamp,
-    ) -> Self {
+    pub fn unknown(id: AccountId, account_type: AccountType, now: Timestamp) -> Self {
         Self {
             id,
             account_type,
@@ -193,9 +194,10 @@ impl Account {
             credential: None,
             verify_at: now,
             remint_at: now,
-            rotate_at,
+            rotate_at: None,
             timeouts: 0,
             draining: false,
+            configured: true,
         }
     }
 
@@ -221,13 +223,25 @@ impl Account {
                 let upkeep = self.verify_at.min(self.remint_at);
                 Some(self.rotate_at.map_or(upkeep, |at| at.min(upkeep)))
             }
-            AccountState::Leased { .. } | AccountState::Quarantined(_) | AccountState::Drained => {
-                None
-            }
+            AccountState::Quarantined(quarantine) => quarantine.revoke.map(Step::moment),
+            AccountState::Leased { .. } | AccountState::Drained => None,
         }
     }
 
-    /// Tells whether a rotation of the management key is due, or was begun and not finished.
+    /// Tells whether it is not to be lent again.
+    #[must_use]
+    pub fn is_leaving(&self) -> bool {
+        self.draining || !self.configured
+    }
+
+    /// Tells whether a lease credential may exist: one that is known, or one that is being made.
+    pub(super) fn may_have_credential(&self) -> bool {
+        let minting = matches!(&self.state, AccountState::Cleaning(c) if c.phase == Phase::Mint);
+        self.credential.is_some() || minting
+    }
+
+    /// Tells whether a rotation of the management key is due, or was begun and not finished: by a
+    /// crash, or before the operator turned rotation off.
     pub(super) fn rotation_is_due(&self, now: Timestamp) -> bool {
         self.rotate_at.is_some_and(|at| at <= now)
             || self.keys.pending.is_some()

@@ -9,10 +9,10 @@ use super::Pool;
 use super::account::AccountState;
 use super::credentials::Credential;
 use super::event::Event;
+use super::findings::{CloudError, Leftover, Pass, Probe, Verified};
 use super::ids::{AccountId, AccountType, Fence, ReservationId, Timestamp, TokenId};
 use super::reservation::{EndReason, Reservation, ReservationState};
 use super::view::{ReservationStatus, ReservationView, Statistics};
-use crate::cloud::{CloudError, Leftover, Pass, Probe, Verified};
 
 /// A request to the pool. Only the commands of this module are.
 pub trait Command: sealed::Rule + Send + 'static {
@@ -51,6 +51,9 @@ pub struct RequestReservation {
 /// Why a reservation was not made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RequestError {
+    /// There is a reservation with this id already: draw another.
+    #[error("the id is taken")]
+    IdTaken,
     /// There is no such type.
     #[error("unknown account type")]
     UnknownType {
@@ -81,6 +84,9 @@ impl Rule for RequestReservation {
     type Outcome = Result<ReservationId, RequestError>;
 
     fn rule(self, pool: &mut Pool) -> Self::Outcome {
+        if pool.reservations.contains_key(&self.id) {
+            return Err(RequestError::IdTaken);
+        }
         let policy = &pool.policy;
         let Some(of_type) = policy.types.get(&self.account_type) else {
             return Err(RequestError::UnknownType {
@@ -113,9 +119,8 @@ impl Rule for RequestReservation {
             account_type: self.account_type,
             duration,
             created_at: pool.now,
-            state: ReservationState::Pending {
-                polled_at: pool.now,
-            },
+            state: ReservationState::Pending,
+            silent_since: pool.now,
         });
         Ok(self.id)
     }
@@ -150,7 +155,7 @@ impl Rule for GetReservation {
     fn rule(self, pool: &mut Pool) -> Self::Outcome {
         let reservation = pool.owned(self.id, &self.token)?;
         let credential = match &reservation.state {
-            ReservationState::Pending { .. } => {
+            ReservationState::Pending => {
                 pool.note_poll(self.id);
                 None
             }
@@ -415,7 +420,7 @@ impl Pool {
             duration: reservation.duration,
             created_at: reservation.created_at,
             status: match &reservation.state {
-                ReservationState::Pending { .. } => ReservationStatus::Pending {
+                ReservationState::Pending => ReservationStatus::Pending {
                     queue_position: self.index.position(reservation),
                 },
                 ReservationState::Active {

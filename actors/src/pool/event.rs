@@ -70,7 +70,6 @@ pub enum Event {
     /// A cleaning began.
     CleaningStarted {
         account: AccountId,
-        fence: Fence,
         purpose: Purpose,
     },
     /// A cleaner is to be called.
@@ -161,9 +160,9 @@ impl fmt::Display for Event {
             Self::ReservationForgotten { reservation } => {
                 write!(f, "reservation {reservation}: forgotten")
             }
-            Self::CleaningStarted {
-                account, purpose, ..
-            } => write!(f, "account {account}: {}", purpose.as_sentence()),
+            Self::CleaningStarted { account, purpose } => {
+                write!(f, "account {account}: {}", purpose.as_sentence())
+            }
             Self::JobIssued {
                 account,
                 fence,
@@ -286,9 +285,15 @@ impl fmt::Display for Quarantine {
         for leftover in self.leftovers.iter().take(NAMED) {
             write!(f, "; {leftover}")?;
         }
-        match self.leftovers.len().saturating_sub(NAMED) {
-            0 => Ok(()),
-            more => write!(f, "; and {more} more"),
+        let more = self.leftovers.len().saturating_sub(NAMED);
+        if more > 0 {
+            write!(f, "; and {more} more")?;
+        }
+        match self.revoke {
+            Some(_) => {
+                f.write_str("; a lease credential may still work, and is tried to be revoked")
+            }
+            None => Ok(()),
         }
     }
 }

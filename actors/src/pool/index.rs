@@ -25,6 +25,7 @@ pub(super) enum Subject {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct AccountFile {
     kind: StateKind,
+    leaving: bool,
     ready_order: Option<u64>,
     deadline: Option<Timestamp>,
 }
@@ -33,6 +34,7 @@ impl AccountFile {
     pub(super) fn of(account: &Account) -> Self {
         Self {
             kind: account.kind(),
+            leaving: account.is_leaving(),
             ready_order: match account.state {
                 AccountState::Ready { order } => Some(order),
                 _ => None,
@@ -43,6 +45,11 @@ impl AccountFile {
 
     pub(super) fn deadline(self) -> Option<Timestamp> {
         self.deadline
+    }
+
+    /// In use or at work, but not to be lent again.
+    fn is_hopeless(self) -> bool {
+        self.leaving && !matches!(self.kind, StateKind::Quarantined | StateKind::Drained)
     }
 }
 
@@ -63,16 +70,16 @@ enum ReservationKind {
 impl ReservationFile {
     pub(super) fn of(reservation: &Reservation, policy: &Policy) -> Self {
         let (kind, deadline) = match reservation.state {
-            ReservationState::Pending { polled_at } => {
-                (ReservationKind::Pending, polled_at + policy.pending_timeout)
-            }
+            ReservationState::Pending => (
+                ReservationKind::Pending,
+                reservation.silent_since + policy.pending_timeout,
+            ),
             ReservationState::Active {
-                granted_at,
                 expiration,
                 claimed,
                 ..
             } => {
-                let claim_by = granted_at + policy.claim_timeout;
+                let claim_by = reservation.silent_since + policy.claim_timeout;
                 let deadline = if claimed {
                     expiration
                 } else {
@@ -101,6 +108,8 @@ pub(super) struct Index {
     matches: BTreeSet<AccountType>,
     pending_by_token: BTreeMap<TokenId, usize>,
     pending: usize,
+    /// The reservations that are over, by when they are to be forgotten.
+    ended: BTreeSet<(Timestamp, ReservationId)>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -130,11 +139,13 @@ impl Index {
         let of_type = self.types.entry(account.account_type.clone()).or_default();
         if let Some(before) = before {
             *of_type.counts.accounts_mut(before.kind) -= 1;
+            of_type.counts.leaving -= usize::from(before.is_hopeless());
             if let Some(order) = before.ready_order {
                 of_type.ready.remove(&order);
             }
         }
         *of_type.counts.accounts_mut(after.kind) += 1;
+        of_type.counts.leaving += usize::from(after.is_hopeless());
         if let Some(order) = after.ready_order {
             of_type.ready.insert(order, account.id.clone());
         }
@@ -155,7 +166,7 @@ impl Index {
             return;
         }
         if let Some(before) = before {
-            self.reservation_left(reservation, before.kind);
+            self.reservation_left(reservation, before);
         }
         let of_type = self
             .types
@@ -172,7 +183,9 @@ impl Index {
                     .or_default() += 1;
             }
             ReservationKind::Active => of_type.counts.active += 1,
-            ReservationKind::Ended => {}
+            ReservationKind::Ended => {
+                self.ended.insert((after.deadline, reservation.id));
+            }
         }
         self.match_type(&reservation.account_type);
     }
@@ -185,15 +198,15 @@ impl Index {
     ) {
         let subject = Subject::Reservation(reservation.id);
         self.deadline_moved(subject, Some(file.deadline), None);
-        self.reservation_left(reservation, file.kind);
+        self.reservation_left(reservation, file);
     }
 
-    fn reservation_left(&mut self, reservation: &Reservation, kind: ReservationKind) {
+    fn reservation_left(&mut self, reservation: &Reservation, file: ReservationFile) {
         let of_type = self
             .types
             .entry(reservation.account_type.clone())
             .or_default();
-        match kind {
+        match file.kind {
             ReservationKind::Pending => {
                 of_type.queue.remove(reservation.sequence);
                 of_type.counts.pending -= 1;
@@ -206,7 +219,9 @@ impl Index {
                 }
             }
             ReservationKind::Active => of_type.counts.active -= 1,
-            ReservationKind::Ended => {}
+            ReservationKind::Ended => {
+                self.ended.remove(&(file.deadline, reservation.id));
+            }
         }
     }
 
@@ -268,6 +283,12 @@ impl Index {
     /// Returns every deadline, in order.
     pub(super) fn deadlines(&self) -> impl Iterator<Item = &(Timestamp, Subject)> {
         self.deadlines.iter()
+    }
+
+    /// Returns the reservation that ended first, where more than `limit` are over.
+    pub(super) fn ended_beyond(&self, limit: usize) -> Option<ReservationId> {
+        let (_, id) = self.ended.first()?;
+        (self.ended.len() > limit).then_some(*id)
     }
 
     pub(super) fn pending(&self) -> usize {

@@ -40,8 +40,10 @@ impl Pool {
     fn assert_one_holder(&self, subject: &Subject) {
         match subject {
             Subject::Account(id) => {
-                if let AccountState::Leased { reservation } = self.accounts[id].state {
-                    let holder = self.reservations.get(&reservation).map(|r| &r.state);
+                if let Some(AccountState::Leased { reservation }) =
+                    self.accounts.get(id).map(|account| &account.state)
+                {
+                    let holder = self.reservations.get(reservation).map(|r| &r.state);
                     assert!(
                         matches!(holder, Some(ReservationState::Active { account, .. }) if account == id),
                         "one_holder: account {id} is leased to {reservation}, which is {holder:?}"
@@ -81,7 +83,9 @@ impl Pool {
         let Subject::Account(id) = subject else {
             return;
         };
-        let account = &self.accounts[id];
+        let Some(account) = self.accounts.get(id) else {
+            return;
+        };
         let needed_until: Option<Timestamp> = match &account.state {
             AccountState::Leased { reservation } => match &self.reservations[reservation].state {
                 ReservationState::Active { expiration, .. } => Some(*expiration),

@@ -1,22 +1,11 @@
 //! An account's life (`design.md` 8): what follows when a lease ends, when something is due, and
-//! when a cleaner reports.
-//!
-//! A full cleaning goes through the phases in their order: revoke, verify, sweep until a pass finds
-//! nothing, wait until tokens that were already issued have lost their rights, prove twice, rotate
-//! if due, mint, probe. Revocation comes before verification so that no fault of verification
-//! delays it; the safety interlock is part of every verb of the Cloud port.
-
-use std::time::Duration;
+//! when the operator intervenes. How a cleaning goes is in `cleaning.rs`.
 
 use super::Pool;
-use super::account::{
-    Account, AccountState, Cleaning, Phase, Purpose, Quarantine, StateKind, Step,
-};
-use super::command::Done;
-use super::credentials::ManagementKeys;
-use super::event::{Event, Job};
-use super::ids::{AccountId, Epoch, Fence};
-use crate::cloud::{CloudError, Leftover, Pass, Probe, Verified};
+use super::account::{AccountState, Phase, Purpose, Quarantine, StateKind, Step};
+use super::event::Event;
+
+use super::ids::AccountId;
 
 impl Pool {
     /// Takes an account back from a lease that is over. One whose credential was never shown is as
@@ -43,17 +32,21 @@ impl Pool {
                 Step::Due(_) => self.issue_job(id),
                 Step::Running(_) => self.job_timed_out(id),
             },
-            AccountState::Leased { .. } | AccountState::Quarantined(_) | AccountState::Drained => {
+            AccountState::Quarantined(quarantine) => match quarantine.revoke {
+                Some(Step::Running(_)) => self.revocation_timed_out(id),
+                Some(Step::Due(_)) | None => self.revoke_in_quarantine(id),
+            },
+            AccountState::Leased { .. } | AccountState::Drained => {
                 debug_assert!(false, "{:?} has no deadline", account.kind());
             }
         }
     }
 
     /// Lets an account be granted, unless some upkeep is due first.
-    fn make_ready(&mut self, id: &AccountId) {
+    pub(super) fn make_ready(&mut self, id: &AccountId) {
         let now = self.now;
         let account = &self.accounts[id];
-        if account.draining {
+        if account.is_leaving() {
             self.start_cleaning(id, Purpose::Full);
         } else if account.rotation_is_due(now) {
             self.start_cleaning(id, Purpose::Rotate);
@@ -73,353 +66,8 @@ impl Pool {
         }
     }
 
-    fn start_cleaning(&mut self, id: &AccountId, purpose: Purpose) {
-        let now = self.now;
-        let deadline = now + self.policy.cleaning_timeout;
-        let fence = self.change_account(id, |account| {
-            account.fence = account.fence.next();
-            account.state = AccountState::Cleaning(Cleaning {
-                purpose,
-                phase: match purpose {
-                    Purpose::Full => Phase::Revoke,
-                    Purpose::Check => Phase::Verify,
-                    Purpose::Remint => Phase::Mint,
-                    Purpose::Rotate => rotation_phase(account.keys),
-                },
-                step: Step::Due(now),
-                deadline,
-                revoked_at: None,
-                faults: 0,
-                stuck_passes: 0,
-                failed_proofs: 0,
-                remaining: Vec::new(),
-            });
-            account.fence
-        });
-        self.events.push(Event::CleaningStarted {
-            account: id.clone(),
-            fence,
-            purpose,
-        });
-        self.issue_job(id);
-    }
-
-    /// Calls the cleaner for the present phase. What is intended is part of the record before the
-    /// call: the fence of a credential, the epoch of a management key.
-    fn issue_job(&mut self, id: &AccountId) {
-        let now = self.now;
-        let running = Step::Running(now + self.policy.pass_timeout);
-        let longest_lease = self.policy.longest_lease(&self.accounts[id].account_type);
-        let expires_at =
-            now + self.policy.remint_every + longest_lease + self.policy.credential_grace;
-        let (fence, keys, job) = self.change_account(id, |account| {
-            let credential = account.credential.clone();
-            let cleaning = account.cleaning_mut().expect("only a cleaning has jobs");
-            cleaning.step = running;
-            let job = match (cleaning.phase, credential) {
-                (Phase::Revoke, credential) => Job::Revoke(credential),
-                (Phase::Verify, _) => Job::Verify,
-                (Phase::Sweep, _) => Job::Sweep,
-                (Phase::ProveOnce | Phase::ProveTwice, _) => Job::Prove,
-                (Phase::Rotate, _) => Job::Rotate(intend_next_key(&mut account.keys)),
-                (Phase::Retire, _) => Job::Retire,
-                (Phase::Probe, Some(credential)) => Job::Probe(credential),
-                (Phase::Mint, _) | (Phase::Probe, None) => {
-                    cleaning.phase = Phase::Mint;
-                    // A value is never used twice: each attempt has a fence of its own.
-                    account.fence = account.fence.next();
-                    account.credential = None;
-                    Job::Mint { expires_at }
-                }
-            };
-            (account.fence, account.keys, job)
-        });
-        self.events.push(Event::JobIssued {
-            account: id.clone(),
-            fence,
-            keys,
-            job,
-        });
-    }
-
-    /// Takes a cleaner's report in. One with another fence than the account's is inert.
-    pub(super) fn cleaning_reported(
-        &mut self,
-        id: &AccountId,
-        fence: Fence,
-        result: Result<Done, CloudError>,
-    ) {
-        let Some(account) = self.accounts.get(id) else {
-            return;
-        };
-        let AccountState::Cleaning(cleaning) = &account.state else {
-            return;
-        };
-        if account.fence != fence || !matches!(cleaning.step, Step::Running(_)) {
-            return;
-        }
-        let phase = cleaning.phase;
-        match result {
-            Ok(done) => {
-                self.change_cleaning(id, |cleaning| cleaning.faults = 0);
-                self.phase_done(id, phase, done);
-            }
-            Err(CloudError::Transient(error)) => self.fault_met(id, phase, error, Duration::ZERO),
-            Err(CloudError::Throttled {
-                retry_after,
-                detail,
-            }) => self.fault_met(id, phase, detail, retry_after),
-            Err(
-                CloudError::Unauthorised(reason)
-                | CloudError::Refused(reason)
-                | CloudError::WrongAccount(reason),
-            ) => self.quarantine(id, format!("{}: {reason}", phase.as_str()), Vec::new()),
-        }
-    }
-
-    fn phase_done(&mut self, id: &AccountId, phase: Phase, done: Done) {
-        match (phase, done) {
-            (Phase::Revoke, Done::Revoked) => {
-                let now = self.now;
-                self.change_account(id, |account| account.credential = None);
-                self.change_cleaning(id, |cleaning| cleaning.revoked_at = Some(now));
-                self.go_on(id, Phase::Verify, Duration::ZERO);
-            }
-            (Phase::Verify, Done::Verified(verified)) => self.account_verified(id, verified),
-            (Phase::Sweep, Done::Swept(pass)) => self.account_swept(id, pass),
-            (Phase::ProveOnce | Phase::ProveTwice, Done::Proved(leftovers)) => {
-                self.account_read(id, phase, leftovers);
-            }
-            (Phase::Rotate, Done::Rotated) => {
-                let rotate_at = self.policy.rotate_every.map(|every| self.now + every);
-                let epoch = self.change_account(id, |account| {
-                    let next = account.keys.pending.take().unwrap_or(account.keys.newest);
-                    account.keys.previous = Some(account.keys.current);
-                    account.keys.current = next;
-                    account.rotate_at = rotate_at;
-                    next
-                });
-                self.key_changed(id, epoch);
-                self.go_on(id, Phase::Retire, Duration::ZERO);
-            }
-            (Phase::Retire, Done::Retired) => {
-                self.change_account(id, |account| account.keys.previous = None);
-                self.keys_done(id);
-            }
-            (Phase::Mint, Done::Minted(credential)) => {
-                let remint_at = self.now + self.policy.remint_every;
-                self.change_account(id, |account| {
-                    account.credential = Some(credential);
-                    account.remint_at = remint_at;
-                });
-                self.go_on(id, Phase::Probe, Duration::ZERO);
-            }
-            (Phase::Probe, Done::Probed(probe)) => self.credential_probed(id, probe),
-            (phase, done) => {
-                debug_assert!(false, "{phase:?} was answered by {done:?}");
-                let error = "the cleaner answered something else than it was asked".to_owned();
-                self.fault_met(id, phase, error, Duration::ZERO);
-            }
-        }
-    }
-
-    fn account_verified(&mut self, id: &AccountId, verified: Verified) {
-        let verify_at = self.now + self.policy.verify_every;
-        let rotate_at = self.policy.rotate_every.map(|every| self.now + every);
-        let (changed, purpose, lendable) = self.change_account(id, |account| {
-            let changed = believe(&mut account.keys, verified);
-            if changed {
-                account.rotate_at = rotate_at;
-            }
-            account.verify_at = verify_at;
-            let lendable = account.credential.is_some();
-            let purpose = account.cleaning_mut().map(|cleaning| cleaning.purpose);
-            (changed, purpose, lendable)
-        });
-        if changed {
-            self.key_changed(id, verified.current);
-        }
-        let next = match purpose {
-            Some(Purpose::Full) => Phase::Sweep,
-            _ if lendable => Phase::Probe,
-            _ => Phase::Mint,
-        };
-        self.go_on(id, next, Duration::ZERO);
-    }
-
-    fn account_swept(&mut self, id: &AccountId, pass: Pass) {
-        let now = self.now;
-        let settle = self.policy.settle;
-        let clean = pass.is_clean();
-        let only_refusals = pass.deleted == 0 && pass.waiting.is_empty();
-        self.events.push(Event::PassEnded {
-            account: id.clone(),
-            deleted: pass.deleted,
-            waiting: pass.waiting.len(),
-            stuck: pass.stuck.len(),
-        });
-        let (refusals, settled_at) = self.change_cleaning(id, |cleaning| {
-            cleaning.stuck_passes = match (clean, only_refusals) {
-                (false, true) => cleaning.stuck_passes + 1,
-                _ => 0,
-            };
-            cleaning.remaining = pass.waiting;
-            cleaning.remaining.extend(pass.stuck);
-            let revoked_at = cleaning.revoked_at.unwrap_or(now);
-            (cleaning.stuck_passes, revoked_at + settle)
-        });
-        if clean {
-            let wait = (settled_at - now).try_into().unwrap_or(Duration::ZERO);
-            self.go_on(id, Phase::ProveOnce, wait);
-        } else if refusals >= self.policy.stuck_passes {
-            self.quarantine_with_remaining(id, "cannot be deleted");
-        } else {
-            let wait = self.policy.pass_interval.saturating_mul(refusals.max(1));
-            self.go_on(id, Phase::Sweep, wait);
-        }
-    }
-
-    fn account_read(&mut self, id: &AccountId, phase: Phase, leftovers: Vec<Leftover>) {
-        if leftovers.is_empty() {
-            if phase == Phase::ProveOnce {
-                let gap = self.policy.proof_gap;
-                self.go_on(id, Phase::ProveTwice, gap);
-            } else {
-                self.events.push(Event::AccountProven {
-                    account: id.clone(),
-                });
-                if self.accounts[id].rotation_is_due(self.now) {
-                    let next = rotation_phase(self.accounts[id].keys);
-                    self.go_on(id, next, Duration::ZERO);
-                } else {
-                    self.keys_done(id);
-                }
-            }
-            return;
-        }
-        self.events.push(Event::ProofFailed {
-            account: id.clone(),
-            leftovers: leftovers.len(),
-        });
-        let failures = self.change_cleaning(id, |cleaning| {
-            cleaning.failed_proofs += 1;
-            cleaning.remaining = leftovers;
-            cleaning.failed_proofs
-        });
-        // A search index that lags corrects itself; what no sweep can see does not.
-        if failures > self.policy.stuck_passes {
-            self.quarantine_with_remaining(id, "found by the proof, and no sweep deletes it");
-        } else {
-            let wait = self.policy.proof_gap.saturating_mul(1 << failures.min(10));
-            self.go_on(id, Phase::Sweep, wait);
-        }
-    }
-
-    /// Goes on after the management keys are in order: the account is proven clean, or idle.
-    fn keys_done(&mut self, id: &AccountId) {
-        let account = &self.accounts[id];
-        if matches!(&account.state, AccountState::Cleaning(c) if c.purpose == Purpose::Rotate) {
-            self.make_ready(id);
-        } else if account.draining {
-            self.change_account(id, |account| account.state = AccountState::Drained);
-            self.events.push(Event::AccountDrained {
-                account: id.clone(),
-            });
-        } else {
-            self.go_on(id, Phase::Mint, Duration::ZERO);
-        }
-    }
-
-    fn credential_probed(&mut self, id: &AccountId, probe: Probe) {
-        let purpose = self.change_cleaning(id, |cleaning| cleaning.purpose);
-        match (probe, purpose) {
-            (Probe::Works, _) => self.make_ready(id),
-            // It worked before it was called ready: it has been lost since.
-            (Probe::NotYet, Purpose::Check) => self.go_on(id, Phase::Mint, Duration::ZERO),
-            (Probe::NotYet, _) => {
-                let interval = self.policy.pass_interval;
-                self.go_on(id, Phase::Probe, interval);
-            }
-        }
-    }
-
-    /// Goes on with a phase after a pause.
-    fn go_on(&mut self, id: &AccountId, phase: Phase, pause: Duration) {
-        let at = self.now + pause;
-        self.change_cleaning(id, |cleaning| {
-            cleaning.phase = phase;
-            cleaning.step = Step::Due(at);
-        });
-        if pause.is_zero() {
-            self.issue_job(id);
-        }
-    }
-
-    fn fault_met(&mut self, id: &AccountId, phase: Phase, error: String, at_least: Duration) {
-        let pause = self.next_backoff(id).max(at_least);
-        self.go_on(id, phase, pause);
-        self.events.push(Event::FaultMet {
-            account: id.clone(),
-            phase,
-            error,
-            retry_at: self.now + pause,
-        });
-    }
-
-    /// Gives up on an answer: it may still come, and must not count then.
-    fn job_timed_out(&mut self, id: &AccountId) {
-        let phase = self.change_account(id, |account| {
-            account.fence = account.fence.next();
-            account.cleaning_mut().map(|cleaning| cleaning.phase)
-        });
-        let phase = phase.expect("only a cleaning has jobs");
-        self.events.push(Event::JobTimedOut {
-            account: id.clone(),
-            phase,
-        });
-        let pause = self.next_backoff(id);
-        self.go_on(id, phase, pause);
-    }
-
-    fn next_backoff(&mut self, id: &AccountId) -> Duration {
-        let faults = self.change_cleaning(id, |cleaning| {
-            cleaning.faults += 1;
-            cleaning.faults
-        });
-        self.policy.backoff(faults)
-    }
-
-    fn cleaning_timed_out(&mut self, id: &AccountId) {
-        let not_before = self.now + self.policy.backoff_max;
-        let attempt = self.change_account(id, |account| {
-            account.timeouts += 1;
-            account.timeouts
-        });
-        self.events.push(Event::CleaningTimedOut {
-            account: id.clone(),
-            attempt,
-        });
-        if attempt >= self.policy.cleaning_attempts {
-            self.quarantine_with_remaining(id, "no cleaning ended in time");
-        } else {
-            self.change_account(id, |account| {
-                account.fence = account.fence.next();
-                account.state = AccountState::Dirty { not_before };
-            });
-        }
-    }
-
-    fn quarantine_with_remaining(&mut self, id: &AccountId, what: &str) {
-        let (phase, remaining) = self.change_cleaning(id, |cleaning| {
-            (cleaning.phase, std::mem::take(&mut cleaning.remaining))
-        });
-        self.quarantine(id, format!("{}: {what}", phase.as_str()), remaining);
-    }
-
-    fn quarantine(&mut self, id: &AccountId, reason: String, leftovers: Vec<Leftover>) {
-        let quarantine = Quarantine { reason, leftovers };
+    pub(super) fn quarantine(&mut self, id: &AccountId, quarantine: Quarantine) {
         self.change_account(id, |account| {
-            account.fence = account.fence.next();
             account.state = AccountState::Quarantined(quarantine.clone());
         });
         self.events.push(Event::AccountQuarantined {
@@ -428,28 +76,45 @@ impl Pool {
         });
     }
 
-    fn key_changed(&mut self, id: &AccountId, epoch: Epoch) {
-        self.events.push(Event::KeyChanged {
+    /// Gives up on the answer of a revocation in quarantine, and tries again later.
+    fn revocation_timed_out(&mut self, id: &AccountId) {
+        let retry_at = self.now + self.policy.backoff_max;
+        self.change_account(id, |account| {
+            if let AccountState::Quarantined(quarantine) = &mut account.state {
+                quarantine.revoke = Some(Step::Due(retry_at));
+            }
+        });
+        self.events.push(Event::JobTimedOut {
             account: id.clone(),
-            epoch,
+            phase: Phase::Revoke,
         });
     }
 
     /// See [`super::DrainAccount`].
     pub(super) fn drain(&mut self, id: &AccountId) {
         self.change_account(id, |account| account.draining = true);
-        match self.accounts[id].kind() {
+        match &self.accounts[id].state {
             // Its lease credential has to go first.
-            StateKind::Ready => self.make_ready(id),
-            StateKind::Quarantined => {
-                self.change_account(id, |account| account.state = AccountState::Drained);
-                self.events.push(Event::AccountDrained {
-                    account: id.clone(),
-                });
+            AccountState::Ready { .. } => self.make_ready(id),
+            AccountState::Quarantined(quarantine) if quarantine.revoke.is_none() => {
+                self.put_out(id);
             }
-            // An idle account's upkeep ends in `make_ready`, a full cleaning in `keys_done`.
-            StateKind::Dirty | StateKind::Cleaning | StateKind::Leased | StateKind::Drained => {}
+            // Revocation in quarantine ends here, an idle account's upkeep in `make_ready`, a full
+            // cleaning in `keys_done`.
+            AccountState::Quarantined(_)
+            | AccountState::Dirty { .. }
+            | AccountState::Cleaning(_)
+            | AccountState::Leased { .. }
+            | AccountState::Drained => {}
         }
+    }
+
+    /// Takes an account out: nothing of acctpool is left in it but the management key.
+    pub(super) fn put_out(&mut self, id: &AccountId) {
+        self.change_account(id, |account| account.state = AccountState::Drained);
+        self.events.push(Event::AccountDrained {
+            account: id.clone(),
+        });
     }
 
     /// See [`super::EnableAccount`].
@@ -468,47 +133,4 @@ impl Pool {
             self.start_cleaning(id, Purpose::Full);
         }
     }
-
-    fn change_cleaning<T>(&mut self, id: &AccountId, change: impl FnOnce(&mut Cleaning) -> T) -> T {
-        self.change_account(id, |account: &mut Account| {
-            change(
-                account
-                    .cleaning_mut()
-                    .expect("the account is being cleaned"),
-            )
-        })
-    }
-}
-
-/// Returns where a rotation begins, or goes on after a crash.
-fn rotation_phase(keys: ManagementKeys) -> Phase {
-    if keys.previous.is_some() && keys.pending.is_none() {
-        Phase::Retire
-    } else {
-        Phase::Rotate
-    }
-}
-
-/// Returns the epoch of the key to make. It is never one that may have been used before, except to
-/// finish what was begun.
-fn intend_next_key(keys: &mut ManagementKeys) -> Epoch {
-    *keys.pending.get_or_insert_with(|| {
-        keys.newest = keys.newest.next();
-        keys.newest
-    })
-}
-
-/// Believes the exchange about which management key works (`ibm-cloud.md` 13.2); tells whether it
-/// is another one than before.
-fn believe(keys: &mut ManagementKeys, verified: Verified) -> bool {
-    let before = *keys;
-    keys.newest = keys.newest.max(verified.newest).max(verified.current);
-    if keys.current == verified.current {
-        return false;
-    }
-    // The reply to its creation was lost: it exists, so the one before it is to be retired.
-    keys.previous = (keys.pending == Some(verified.current)).then_some(before.current);
-    keys.pending = None;
-    keys.current = verified.current;
-    true
 }

@@ -13,9 +13,11 @@
 //! A command costs O(log n) of what the pool holds, plus what falls due.
 
 mod account;
+mod cleaning;
 mod command;
 mod credentials;
 mod event;
+mod findings;
 mod ids;
 mod index;
 mod invariants;
@@ -36,6 +38,7 @@ pub use command::{
 };
 pub use credentials::{Credential, ManagementKeys};
 pub use event::{Event, Job};
+pub use findings::{CloudError, Leftover, Pass, Probe, Verified};
 pub use ids::{AccountId, AccountType, Epoch, Fence, ReservationId, Timestamp, TokenId};
 use index::{AccountFile, Index, ReservationFile, Subject};
 pub use policy::{Policy, TypePolicy};
@@ -74,8 +77,9 @@ impl Pool {
     /// Opens the pool on what was written down.
     ///
     /// Live leases go on. Every other account starts dirty: the first start and the recovery from a
-    /// crash are the same path. Accounts that are no longer configured are drained as soon as their
-    /// lease is over. Pending reservations count as polled now.
+    /// crash are the same path. An account that is no longer configured is drained as soon as its
+    /// lease is over, and forgotten at the next start. What the configuration no longer allows to
+    /// those who wait is cut down: their type's longest duration, or the type as a whole.
     #[must_use]
     pub fn open(
         policy: Policy,
@@ -101,18 +105,22 @@ impl Pool {
             let account = match known.remove(&id) {
                 Some(account) => Account {
                     account_type,
-                    draining: false,
+                    configured: true,
                     ..account
                 },
-                None => pool.unknown_account(id, account_type),
+                None => Account::unknown(id, account_type, now),
             };
             pool.open_account(account);
         }
-        for account in known.into_values() {
-            pool.open_account(Account {
-                draining: true,
-                ..account
-            });
+        for (id, account) in known {
+            if matches!(account.state, AccountState::Leased { .. }) {
+                pool.open_account(Account {
+                    configured: false,
+                    ..account
+                });
+            } else {
+                pool.touched.insert(Subject::Account(id));
+            }
         }
         let mut in_order: Vec<Reservation> = reservations.into_values().collect();
         in_order.sort_by_key(|reservation| reservation.sequence);
@@ -122,26 +130,37 @@ impl Pool {
         pool
     }
 
-    fn unknown_account(&self, id: AccountId, account_type: AccountType) -> Account {
-        let rotate_at = self.policy.rotate_every.map(|every| self.now + every);
-        Account::unknown(id, account_type, rotate_at, self.now)
-    }
-
     fn open_account(&mut self, mut account: Account) {
-        if !matches!(account.state, AccountState::Leased { .. }) {
+        if matches!(account.state, AccountState::Leased { .. }) {
+            // The type, or what it may do, may be another one now: this credential is lent no more.
+            account.remint_at = self.now;
+        } else {
             account.state = AccountState::Dirty {
                 not_before: self.now,
             };
             account.since = self.now;
             account.timeouts = 0;
         }
+        let rotate_by = self.policy.rotate_every.map(|every| self.now + every);
+        account.rotate_at = rotate_by.map(|by| account.rotate_at.map_or(by, |at| at.min(by)));
         self.index.account_moved(&account, None);
         self.accounts.insert(account.id.clone(), account);
     }
 
     fn open_reservation(&mut self, mut reservation: Reservation) {
-        if let ReservationState::Pending { polled_at } = &mut reservation.state {
-            *polled_at = self.now;
+        reservation.silent_since = self.now;
+        if reservation.state == ReservationState::Pending {
+            let longest = self.policy.longest_lease(&reservation.account_type);
+            if reservation.duration > longest {
+                reservation.duration = longest;
+                self.touched.insert(Subject::Reservation(reservation.id));
+            }
+            if longest.is_zero() {
+                reservation.state = ReservationState::Ended {
+                    reason: EndReason::Revoked,
+                    ended_at: self.now,
+                };
+            }
         }
         self.sequence = self.sequence.max(reservation.sequence);
         self.index
@@ -201,7 +220,7 @@ impl Pool {
 
     fn reservation_due(&mut self, id: ReservationId) {
         match self.reservations[&id].state {
-            ReservationState::Pending { .. } => self.end_reservation(id, EndReason::Abandoned),
+            ReservationState::Pending => self.end_reservation(id, EndReason::Abandoned),
             ReservationState::Active { expiration, .. } => {
                 let reason = if expiration <= self.now {
                     EndReason::Expired
@@ -225,6 +244,7 @@ impl Pool {
             let now = self.now;
             let (token, expiration) = self.change_reservation(reservation, |reservation| {
                 let expiration = now + reservation.duration;
+                reservation.silent_since = now;
                 reservation.state = ReservationState::Active {
                     account: account.clone(),
                     granted_at: now,
@@ -255,7 +275,7 @@ impl Pool {
                 ReservationState::Active {
                     account, claimed, ..
                 } => Some((account, claimed)),
-                ReservationState::Pending { .. } | ReservationState::Ended { .. } => None,
+                ReservationState::Pending | ReservationState::Ended { .. } => None,
             }
         });
         self.events.push(Event::ReservationEnded {
@@ -265,6 +285,9 @@ impl Pool {
         });
         if let Some((account, claimed)) = held {
             self.take_back(&account, claimed);
+        }
+        while let Some(oldest) = self.index.ended_beyond(self.policy.max_ended) {
+            self.forget_reservation(oldest);
         }
     }
 
@@ -289,9 +312,7 @@ impl Pool {
     fn note_poll(&mut self, id: ReservationId) {
         let reservation = self.reservations.get_mut(&id).expect("its owner named it");
         let before = ReservationFile::of(reservation, &self.policy);
-        if let ReservationState::Pending { polled_at } = &mut reservation.state {
-            *polled_at = self.now;
-        }
+        reservation.silent_since = self.now;
         self.index
             .reservation_moved(reservation, Some(before), &self.policy);
     }
@@ -331,10 +352,13 @@ impl Pool {
         std::mem::take(&mut self.touched)
             .into_iter()
             .map(|subject| match subject {
-                Subject::Account(id) => Change::Account(self.accounts[&id].clone()),
+                Subject::Account(id) => match self.accounts.get(&id) {
+                    Some(account) => Change::Account(account.clone()),
+                    None => Change::AccountForgotten(id),
+                },
                 Subject::Reservation(id) => match self.reservations.get(&id) {
                     Some(reservation) => Change::Reservation(reservation.clone()),
-                    None => Change::Forgotten(id),
+                    None => Change::ReservationForgotten(id),
                 },
             })
             .collect()

@@ -46,7 +46,9 @@ pub struct Policy {
     pub max_pending_per_token: usize,
     /// How many reservations may be pending at once.
     pub max_pending: usize,
-    /// What may be asked for. An account's type is always among them.
+    /// How many ended reservations can be read at once; beyond that the oldest is forgotten early.
+    pub max_ended: usize,
+    /// What may be asked for. A configured account's type is always among them.
     pub types: BTreeMap<AccountType, TypePolicy>,
 }
 

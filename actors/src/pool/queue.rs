@@ -23,6 +23,10 @@ impl Queue {
     pub(super) fn push(&mut self, sequence: u64, id: ReservationId) {
         debug_assert!(self.sequences.last().is_none_or(|last| *last < sequence));
         self.waiting.insert(sequence, id);
+        self.append(sequence);
+    }
+
+    fn append(&mut self, sequence: u64) {
         self.sequences.push(sequence);
         // A new node of a Fenwick tree covers the nodes below it, which are complete already.
         let index = self.sequences.len();
@@ -77,10 +81,11 @@ impl Queue {
     }
 
     fn compact(&mut self) {
-        let waiting = std::mem::take(&mut self.waiting);
-        *self = Self::default();
-        for (sequence, id) in waiting {
-            self.push(sequence, id);
+        self.sequences.clear();
+        self.tree.clear();
+        let waiting: Vec<u64> = self.waiting.keys().copied().collect();
+        for sequence in waiting {
+            self.append(sequence);
         }
     }
 }

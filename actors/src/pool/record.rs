@@ -13,8 +13,10 @@ pub enum Change {
     Account(Account),
     /// The reservation is now this.
     Reservation(Reservation),
+    /// The account is no more.
+    AccountForgotten(AccountId),
     /// The reservation is no more.
-    Forgotten(ReservationId),
+    ReservationForgotten(ReservationId),
 }
 
 /// Everything that was written down.
@@ -36,7 +38,10 @@ impl Snapshot {
             Change::Reservation(reservation) => {
                 self.reservations.insert(reservation.id, reservation);
             }
-            Change::Forgotten(id) => {
+            Change::AccountForgotten(id) => {
+                self.accounts.remove(&id);
+            }
+            Change::ReservationForgotten(id) => {
                 self.reservations.remove(&id);
             }
         }

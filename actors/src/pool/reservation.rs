@@ -24,6 +24,11 @@ pub struct Reservation {
     pub created_at: Timestamp,
     /// Where it stands.
     pub state: ReservationState,
+    /// Since when its owner has had something to ask for without asking: the place in the line, then
+    /// the credential. Not worth a write: a restart counts as a question, since nobody could ask
+    /// while the service was down.
+    #[serde(skip, default = "never")]
+    pub silent_since: Timestamp,
 }
 
 /// Where a reservation stands.
@@ -31,12 +36,7 @@ pub struct Reservation {
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum ReservationState {
     /// It waits.
-    Pending {
-        /// When its owner last asked about it. Not worth a write: after a restart it is the moment
-        /// of the restart.
-        #[serde(skip, default = "never")]
-        polled_at: Timestamp,
-    },
+    Pending,
     /// It holds an account.
     Active {
         /// Which.

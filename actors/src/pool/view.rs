@@ -61,7 +61,8 @@ impl Statistics {
     #[must_use]
     pub fn is_degraded(&self) -> bool {
         self.types.values().any(|counts| {
-            let hopeful = counts.ready + counts.leased + counts.dirty + counts.cleaning;
+            let in_use = counts.ready + counts.leased + counts.dirty + counts.cleaning;
+            let hopeful = in_use - counts.leaving;
             counts.quarantined > 0 || (counts.pending > 0 && hopeful == 0)
         })
     }
@@ -82,6 +83,8 @@ pub struct TypeStatistics {
     pub quarantined: usize,
     /// Accounts that the operator took out.
     pub drained: usize,
+    /// Of those that are ready, leased, dirty or being cleaned: how many will not be lent again.
+    pub leaving: usize,
     /// Reservations that wait.
     pub pending: usize,
     /// Reservations that hold an account.

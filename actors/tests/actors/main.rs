@@ -211,3 +211,40 @@ async fn ten_thousand_accounts_become_ready() {
     let stage = Stage::start(10_000, |_| Behaviour::Well);
     stage.until(|s| ready(s) == 10_000).await;
 }
+
+#[actix_rt::test]
+async fn a_deadline_is_met_when_it_comes() {
+    let stage = Stage::start(1, |_| Behaviour::Well);
+    tokio::time::sleep(Duration::from_mins(15)).await;
+    // Revocation takes 300 ms; the first proof is due ten minutes after it.
+    let first_proof = stage.called_after()[3].as_millis();
+    assert!(
+        (600_300..600_320).contains(&first_proof),
+        "{first_proof} ms"
+    );
+}
+
+#[actix_rt::test]
+async fn a_lease_that_ends_while_nobody_asks_is_revoked_within_a_second() {
+    let stage = Stage::start(1, |_| Behaviour::Well);
+    stage.until(|s| ready(s) == 1).await;
+    // The scheduler may sleep by now: the next verification is a day away.
+    tokio::time::sleep(Duration::from_mins(5)).await;
+    request(&stage, 1).await.unwrap();
+    get(&stage, 1).await;
+    tokio::time::sleep(Duration::from_mins(60)).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let revoked = |(_, job): &(_, Job)| matches!(job, Job::Revoke(Some(_)));
+    assert!(stage.calls().iter().any(revoked), "{:?}", stage.calls());
+}
+
+/// In one breath, the first job's answer arrives and the pool, which has given it up, issues the
+/// second one.
+#[actix_rt::test]
+async fn one_job_runs_at_a_time_even_if_the_former_ends_as_the_next_one_comes() {
+    let cleaner = scripted::LoneCleaner::start();
+    cleaner.call(1).await;
+    cleaner.end_first_and_call(2).await;
+    cleaner.call(3).await;
+    assert_eq!(cleaner.running(), 1);
+}

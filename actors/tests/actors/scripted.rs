@@ -11,15 +11,16 @@ use std::time::Duration;
 
 use acctpool_actors::clock::Clock;
 use acctpool_actors::cloud::{Cloud, CloudError, Leftover, Pass, Probe, Verified};
-use acctpool_actors::messages::Decision;
+use acctpool_actors::messages::{Ask, Clean, Decision};
 use acctpool_actors::pool::{
     AccountId, Change, Credential, Epoch, Fence, GetStatistics, Job, ManagementKeys, Policy, Pool,
-    Snapshot, Statistics, Timestamp, TypePolicy,
+    ReportCleaning, Snapshot, Statistics, Timestamp, TypePolicy,
 };
 use acctpool_actors::store::{Store, StoreError};
 use acctpool_actors::{CleanerActor, Employ, PoolActor, PoolHandle, SchedulerActor, StoreActor};
 use actix::{Actor, Addr, Context, Handler, Message};
 use time::macros::datetime;
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 /// How the scripted cloud treats an account.
@@ -140,6 +141,7 @@ impl Handler<Decision> for Gate {
 #[derive(Default)]
 struct Record {
     calls: RefCell<Vec<(AccountId, Job)>>,
+    called_at: RefCell<Vec<Instant>>,
     running: Cell<usize>,
     most_at_once: Cell<usize>,
     abandoned: Cell<usize>,
@@ -169,6 +171,7 @@ impl ScriptedCloud {
             .calls
             .borrow_mut()
             .push((self.account.clone(), job));
+        self.record.called_at.borrow_mut().push(Instant::now());
         self.record.running.set(self.record.running.get() + 1);
         let most = self
             .record
@@ -353,6 +356,12 @@ impl Stage {
         self.record.calls.borrow().clone()
     }
 
+    /// When the cleaners were called, counted from the first call.
+    pub(crate) fn called_after(&self) -> Vec<Duration> {
+        let at = self.record.called_at.borrow();
+        at.iter().map(|call| *call - at[0]).collect()
+    }
+
     pub(crate) fn most_at_once(&self) -> usize {
         self.record.most_at_once.get()
     }
@@ -387,6 +396,138 @@ fn policy() -> Policy {
         retain_ended: minutes(24 * 60),
         max_pending_per_token: 100,
         max_pending: 1000,
+        max_ended: 1000,
         types: [("free".into(), of_type)].into(),
+    }
+}
+
+/// A cleaner whose first job ends when it is told to, and whose others never do.
+pub(crate) struct LoneCleaner {
+    cleaner: Addr<CleanerActor<Endless>>,
+    end_first: RefCell<Option<oneshot::Sender<()>>>,
+    running: Rc<Cell<usize>>,
+}
+
+impl LoneCleaner {
+    pub(crate) fn start() -> Self {
+        tokio::time::pause();
+        let (end_first, first) = oneshot::channel();
+        let running = Rc::new(Cell::new(0));
+        let cloud = Endless {
+            first: RefCell::new(Some(first)),
+            running: Rc::clone(&running),
+        };
+        let cleaner = CleanerActor::new("free-0".into(), cloud, Deaf.start().recipient());
+        Self {
+            cleaner: cleaner.start(),
+            end_first: RefCell::new(Some(end_first)),
+            running,
+        }
+    }
+
+    pub(crate) async fn call(&self, fence: u64) {
+        self.cleaner.do_send(Clean {
+            fence: Fence(fence),
+            keys: ManagementKeys::default(),
+            job: Job::Sweep,
+        });
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+
+    pub(crate) async fn end_first_and_call(&self, fence: u64) {
+        let end = self.end_first.borrow_mut().take();
+        end.expect("ended once").send(()).expect("it runs");
+        self.call(fence).await;
+    }
+
+    pub(crate) fn running(&self) -> usize {
+        self.running.get()
+    }
+}
+
+/// Hears reports, and does nothing about them.
+struct Deaf;
+
+impl Actor for Deaf {
+    type Context = Context<Self>;
+}
+
+impl Handler<Ask<ReportCleaning>> for Deaf {
+    type Result = ();
+
+    fn handle(&mut self, _: Ask<ReportCleaning>, _: &mut Self::Context) {}
+}
+
+struct Endless {
+    first: RefCell<Option<oneshot::Receiver<()>>>,
+    running: Rc<Cell<usize>>,
+}
+
+/// Counts down when a call ends or is dropped.
+struct CountDown(Rc<Cell<usize>>);
+
+impl Drop for CountDown {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
+    }
+}
+
+impl Endless {
+    async fn never<T>(&self) -> Result<T, CloudError> {
+        self.running.set(self.running.get() + 1);
+        let _running = CountDown(Rc::clone(&self.running));
+        let first = self.first.borrow_mut().take();
+        match first {
+            Some(end) => end.await.expect("the test ends it"),
+            None => std::future::pending().await,
+        }
+        Err(CloudError::Transient("ended".to_owned()))
+    }
+}
+
+impl Cloud for Endless {
+    fn verify(&self, _: ManagementKeys) -> impl Future<Output = Result<Verified, CloudError>> {
+        self.never()
+    }
+
+    fn revoke(
+        &self,
+        _: ManagementKeys,
+        _: Option<&Credential>,
+    ) -> impl Future<Output = Result<(), CloudError>> {
+        self.never()
+    }
+
+    fn sweep(&self, _: ManagementKeys) -> impl Future<Output = Result<Pass, CloudError>> {
+        self.never()
+    }
+
+    fn prove(&self, _: ManagementKeys) -> impl Future<Output = Result<Vec<Leftover>, CloudError>> {
+        self.never()
+    }
+
+    fn mint(
+        &self,
+        _: ManagementKeys,
+        _: Fence,
+        _: Timestamp,
+    ) -> impl Future<Output = Result<Credential, CloudError>> {
+        self.never()
+    }
+
+    fn probe(
+        &self,
+        _: ManagementKeys,
+        _: &Credential,
+    ) -> impl Future<Output = Result<Probe, CloudError>> {
+        self.never()
+    }
+
+    fn rotate(&self, _: ManagementKeys, _: Epoch) -> impl Future<Output = Result<(), CloudError>> {
+        self.never()
+    }
+
+    fn retire(&self, _: ManagementKeys) -> impl Future<Output = Result<(), CloudError>> {
+        self.never()
     }
 }

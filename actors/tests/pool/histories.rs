@@ -5,8 +5,8 @@ use std::time::Duration;
 use acctpool_actors::cloud::CloudError;
 use acctpool_actors::pool::{
     Account, AccountState, CancelReservation, Change, Done, DrainAccount, EnableAccount,
-    GetReservation, GetStatistics, RequestReservation, Reservation, ReservationId,
-    ReservationState, RevokeReservation, Snapshot, StateKind, TokenId, TypeStatistics,
+    GetReservation, GetStatistics, RequestReservation, ReservationId, RevokeReservation, Snapshot,
+    StateKind, Timestamp, TokenId, TypeStatistics,
 };
 use proptest::prelude::*;
 
@@ -290,10 +290,8 @@ fn records(world: &World) -> Snapshot {
 
 /// Polls are not worth a write.
 fn without_polls(mut all: Snapshot) -> Snapshot {
-    for Reservation { state, .. } in all.reservations.values_mut() {
-        if let ReservationState::Pending { polled_at } = state {
-            *polled_at = time::OffsetDateTime::UNIX_EPOCH;
-        }
+    for reservation in all.reservations.values_mut() {
+        reservation.silent_since = Timestamp::UNIX_EPOCH;
     }
     all
 }

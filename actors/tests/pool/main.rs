@@ -4,7 +4,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod exactness;
 mod histories;
+mod lessons;
 mod model;
 mod stories;
 mod world;

@@ -11,7 +11,7 @@ use acctpool_actors::pool::{
 
 use crate::world::{Answer, START, World, leftover, policy};
 
-fn request(world: &mut World, account_type: &str) -> ReservationId {
+pub(crate) fn request(world: &mut World, account_type: &str) -> ReservationId {
     let id = world.fresh_id();
     let reply = world.apply(RequestReservation {
         id,
@@ -22,7 +22,7 @@ fn request(world: &mut World, account_type: &str) -> ReservationId {
     reply.unwrap().id
 }
 
-fn status(world: &mut World, id: ReservationId) -> ReservationStatus {
+pub(crate) fn status(world: &mut World, id: ReservationId) -> ReservationStatus {
     let reply = world.apply(GetReservation {
         id,
         token: "ci".into(),
@@ -30,7 +30,7 @@ fn status(world: &mut World, id: ReservationId) -> ReservationStatus {
     reply.unwrap().status
 }
 
-fn credential(world: &mut World, id: ReservationId) -> Credential {
+pub(crate) fn credential(world: &mut World, id: ReservationId) -> Credential {
     match status(world, id) {
         ReservationStatus::Active {
             credential: Some(credential),
@@ -40,13 +40,13 @@ fn credential(world: &mut World, id: ReservationId) -> Credential {
     }
 }
 
-fn cancel(world: &mut World, id: ReservationId) {
+pub(crate) fn cancel(world: &mut World, id: ReservationId) {
     let token = "ci".into();
     world.apply(CancelReservation { id, token }).unwrap();
 }
 
 /// Answers until the account is in the phase, with a job open.
-fn run_to(world: &mut World, phase: Phase) {
+pub(crate) fn run_to(world: &mut World, phase: Phase) {
     for _ in 0..1000 {
         let there = world
             .pool

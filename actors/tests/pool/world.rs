@@ -6,7 +6,7 @@ use std::time::Duration;
 use acctpool_actors::cloud::{CloudError, Leftover, Pass, Probe, Verified};
 use acctpool_actors::pool::{
     AccountId, AccountState, Applied, Change, Command, Credential, Done, Epoch, Event, Fence, Job,
-    ManagementKeys, Policy, Pool, ReportCleaning, ReservationId, Snapshot, StateKind, Tick,
+    ManagementKeys, Policy, Pool, ReportCleaning, ReservationId, Snapshot, StateKind, Step, Tick,
     Timestamp, TypePolicy,
 };
 use time::macros::datetime;
@@ -39,6 +39,7 @@ pub(crate) fn policy() -> Policy {
         retain_ended: minutes(24 * 60),
         max_pending_per_token: 5,
         max_pending: 12,
+        max_ended: 40,
         types: [("free".into(), of_type), ("lite".into(), of_type)].into(),
     }
 }
@@ -307,26 +308,32 @@ impl World {
 
     /// Stops the process and starts it again on what was written down.
     pub(crate) fn restart(&mut self) {
+        self.restart_with(policy());
+    }
+
+    /// The same, with other settings.
+    pub(crate) fn restart_with(&mut self, policy: Policy) {
         self.old_jobs.append(&mut self.open_jobs);
-        self.pool = Pool::open(
-            policy(),
-            self.accounts.clone(),
-            self.written.clone(),
-            self.now,
-        );
-        self.written = Snapshot::default();
+        let (accounts, written) = (self.accounts.clone(), self.written.clone());
+        self.pool = Pool::open(policy, accounts, written, self.now);
+        self.apply(Tick);
+        // Recovery is not written down, since it is done again at each start.
         for account in self.pool.accounts() {
             self.written.write(Change::Account(account.clone()));
         }
-        for reservation in self.pool.reservations() {
-            self.written.write(Change::Reservation(reservation.clone()));
-        }
-        self.apply(Tick);
     }
 
+    /// Whether nobody waits for the answer any more: another job was issued, or none runs.
     pub(crate) fn is_stale(&self, issued: &Issued) -> bool {
         let account = self.pool.accounts().find(|a| a.id == issued.account);
-        account.is_none_or(|account| account.fence != issued.fence)
+        account.is_none_or(|account| {
+            let running = match &account.state {
+                AccountState::Cleaning(cleaning) => Some(cleaning.step),
+                AccountState::Quarantined(quarantine) => quarantine.revoke,
+                _ => None,
+            };
+            account.fence != issued.fence || !matches!(running, Some(Step::Running(_)))
+        })
     }
 
     pub(crate) fn state(&self, account: &str) -> AccountState {

@@ -105,6 +105,21 @@ fn bad_durations_are_refused() {
 }
 
 #[test]
+fn upkeep_without_end_is_refused_on_ibm_cloud() {
+    for key in ["verify_every", "remint_every", "rotate_every"] {
+        let line = format!("[policy]\n{key} = \"599s\"");
+        let refusal = format!(
+            "2:16: `{key}` must be at least 10m on IBM Cloud: fresh credentials take minutes to \
+             work, and an account cannot be lent meanwhile"
+        );
+        assert_problems(&line, &[&refusal]);
+        // The simulator's are quick.
+        let simulated = "[ibm]\nendpoint = \"https://simulator.example.com\"";
+        assert_problems(&format!("{line}\n{simulated}"), &[]);
+    }
+}
+
+#[test]
 fn durations_that_contradict_each_other_are_refused() {
     assert_problems(
         "[types.lite]\ndefault_duration = \"13h\"",

@@ -43,13 +43,14 @@ fn settings_of_the_pool_are_read() {
         stuck_passes = 8
         backoff_min = "9s"
         backoff_max = "10s"
-        verify_every = "11s"
-        remint_every = "12s"
-        rotate_every = "13s"
+        verify_every = "11m"
+        remint_every = "12m"
+        rotate_every = "13m"
         credential_grace = "14s"
         retain_ended = "15s"
         max_pending_per_token = 16
-        max_pending = 17"#,
+        max_pending = 17
+        max_ended = 18"#,
     );
     let expected = Policy {
         pending_timeout: Duration::from_secs(1),
@@ -63,13 +64,14 @@ fn settings_of_the_pool_are_read() {
         stuck_passes: 8,
         backoff_min: Duration::from_secs(9),
         backoff_max: Duration::from_secs(10),
-        verify_every: Duration::from_secs(11),
-        remint_every: Duration::from_secs(12),
-        rotate_every: Some(Duration::from_secs(13)),
+        verify_every: Duration::from_mins(11),
+        remint_every: Duration::from_mins(12),
+        rotate_every: Some(Duration::from_mins(13)),
         credential_grace: Duration::from_secs(14),
         retain_ended: Duration::from_secs(15),
         max_pending_per_token: 16,
         max_pending: 17,
+        max_ended: 18,
     };
     assert_eq!(config.policy, expected);
 }

@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use super::super::management::MANAGEMENT_KEY_PREFIX;
+use super::super::management::epoch_of;
 use super::super::scope::{Place, Scope};
 use super::Verdict;
 
@@ -138,13 +138,11 @@ pub(super) fn user_key(scope: &Scope<'_>, item: &Value) -> Verdict {
         };
     }
     match by_crn(scope, item) {
-        Verdict::Unwanted if !text(item, "name").starts_with(MANAGEMENT_KEY_PREFIX) => {
-            Verdict::Immovable(format!(
-                "an API key of the account's owner that acctpool did not make: if it is yours, add \
+        Verdict::Unwanted if epoch_of(text(item, "name")).is_none() => Verdict::Immovable(format!(
+            "an API key of the account's owner that acctpool did not make: if it is yours, add \
                  its CRN {} to the keep list; else disable it, and find out who made it",
-                text(item, "crn")
-            ))
-        }
+            text(item, "crn")
+        )),
         verdict => verdict,
     }
 }

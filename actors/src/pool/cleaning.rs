@@ -1,0 +1,475 @@
+//! A cleaning, from its start to a ready account.
+//!
+//! A full one goes through the phases in their order: revoke, verify, sweep until a pass finds
+//! nothing, wait until tokens that were already issued have lost their rights, prove twice, rotate
+//! if due, mint, probe. Revocation comes before verification so that no fault of verification
+//! delays it; the safety interlock is part of every verb of the Cloud port.
+
+use std::time::Duration;
+
+use super::Pool;
+use super::account::{Account, AccountState, Cleaning, Phase, Purpose, Quarantine, Step};
+use super::command::Done;
+use super::credentials::ManagementKeys;
+use super::event::{Event, Job};
+use super::findings::{CloudError, Leftover, Pass, Probe, Verified};
+use super::ids::{AccountId, Epoch, Fence};
+
+impl Pool {
+    pub(super) fn start_cleaning(&mut self, id: &AccountId, purpose: Purpose) {
+        let now = self.now;
+        let deadline = now + self.policy.cleaning_timeout;
+        self.change_account(id, |account| {
+            account.state = AccountState::Cleaning(Cleaning {
+                purpose,
+                phase: match purpose {
+                    Purpose::Full => Phase::Revoke,
+                    Purpose::Check => Phase::Verify,
+                    Purpose::Remint => Phase::Mint,
+                    Purpose::Rotate => rotation_phase(account.keys),
+                },
+                step: Step::Due(now),
+                deadline,
+                revoked_at: None,
+                faults: 0,
+                stuck_passes: 0,
+                failed_proofs: 0,
+                remaining: Vec::new(),
+            });
+        });
+        self.events.push(Event::CleaningStarted {
+            account: id.clone(),
+            purpose,
+        });
+        self.issue_job(id);
+    }
+
+    /// Calls the cleaner for the present phase, under a fence of its own: no report of another call
+    /// counts for this one. What is intended is part of the record before the call: the fence of a
+    /// credential, the epoch of a management key.
+    pub(super) fn issue_job(&mut self, id: &AccountId) {
+        let now = self.now;
+        let running = Step::Running(now + self.policy.pass_timeout);
+        let longest_lease = self.policy.longest_lease(&self.accounts[id].account_type);
+        let expires_at =
+            now + self.policy.remint_every + longest_lease + self.policy.credential_grace;
+        let job = self.change_account(id, |account| {
+            let credential = account.credential.clone();
+            let cleaning = account.cleaning_mut().expect("only a cleaning has jobs");
+            cleaning.step = running;
+            match (cleaning.phase, credential) {
+                (Phase::Revoke, credential) => Job::Revoke(credential),
+                (Phase::Verify, _) => Job::Verify,
+                (Phase::Sweep, _) => Job::Sweep,
+                (Phase::ProveOnce | Phase::ProveTwice, _) => Job::Prove,
+                (Phase::Rotate, _) => Job::Rotate(intend_next_key(&mut account.keys)),
+                (Phase::Retire, _) => Job::Retire,
+                (Phase::Probe, Some(credential)) => Job::Probe(credential),
+                (Phase::Mint, _) | (Phase::Probe, None) => {
+                    cleaning.phase = Phase::Mint;
+                    account.credential = None;
+                    Job::Mint { expires_at }
+                }
+            }
+        });
+        self.call_cleaner(id, job);
+    }
+
+    /// Takes the lease credential away from an account that is quarantined, without more ado.
+    pub(super) fn revoke_in_quarantine(&mut self, id: &AccountId) {
+        let running = Step::Running(self.now + self.policy.pass_timeout);
+        let credential = self.change_account(id, |account| {
+            if let AccountState::Quarantined(quarantine) = &mut account.state {
+                quarantine.revoke = Some(running);
+            }
+            account.credential.clone()
+        });
+        self.call_cleaner(id, Job::Revoke(credential));
+    }
+
+    fn call_cleaner(&mut self, id: &AccountId, job: Job) {
+        let (fence, keys) = self.change_account(id, |account| {
+            account.fence = account.fence.next();
+            (account.fence, account.keys)
+        });
+        self.events.push(Event::JobIssued {
+            account: id.clone(),
+            fence,
+            keys,
+            job,
+        });
+    }
+
+    /// Takes a cleaner's report in. One with another fence than the account's is inert.
+    pub(super) fn cleaning_reported(
+        &mut self,
+        id: &AccountId,
+        fence: Fence,
+        result: Result<Done, CloudError>,
+    ) {
+        let Some(account) = self
+            .accounts
+            .get(id)
+            .filter(|account| account.fence == fence)
+        else {
+            return;
+        };
+        let phase = match &account.state {
+            AccountState::Cleaning(Cleaning {
+                step: Step::Running(_),
+                phase,
+                ..
+            }) => *phase,
+            AccountState::Quarantined(Quarantine {
+                revoke: Some(Step::Running(_)),
+                ..
+            }) => return self.revoked_in_quarantine(id, result),
+            _ => return,
+        };
+        match result {
+            Ok(done) => {
+                self.change_cleaning(id, |cleaning| cleaning.faults = 0);
+                self.phase_done(id, phase, done);
+            }
+            Err(CloudError::Transient(error)) => self.fault_met(id, phase, error, Duration::ZERO),
+            Err(CloudError::Throttled {
+                retry_after,
+                detail,
+            }) => self.fault_met(id, phase, detail, retry_after),
+            Err(
+                CloudError::Unauthorised(reason)
+                | CloudError::Refused(reason)
+                | CloudError::WrongAccount(reason),
+            ) => self.quarantine_cleaning(id, &reason),
+        }
+    }
+
+    fn phase_done(&mut self, id: &AccountId, phase: Phase, done: Done) {
+        match (phase, done) {
+            (Phase::Revoke, Done::Revoked) => {
+                let now = self.now;
+                self.change_account(id, |account| account.credential = None);
+                self.change_cleaning(id, |cleaning| cleaning.revoked_at = Some(now));
+                self.go_on(id, Phase::Verify, Duration::ZERO);
+            }
+            (Phase::Verify, Done::Verified(verified)) => self.account_verified(id, verified),
+            (Phase::Sweep, Done::Swept(pass)) => self.account_swept(id, pass),
+            (Phase::ProveOnce | Phase::ProveTwice, Done::Proved(leftovers)) => {
+                self.account_read(id, phase, leftovers);
+            }
+            (Phase::Rotate, Done::Rotated) => {
+                let rotate_at = self.policy.rotate_every.map(|every| self.now + every);
+                let epoch = self.change_account(id, |account| {
+                    let next = account.keys.pending.take().unwrap_or(account.keys.newest);
+                    account.keys.previous = Some(account.keys.current);
+                    account.keys.current = next;
+                    account.rotate_at = rotate_at;
+                    next
+                });
+                self.key_changed(id, epoch);
+                self.go_on(id, Phase::Retire, Duration::ZERO);
+            }
+            (Phase::Retire, Done::Retired) => {
+                self.change_account(id, |account| account.keys.previous = None);
+                self.keys_done(id);
+            }
+            (Phase::Mint, Done::Minted(credential)) => {
+                let longest_lease = self.policy.longest_lease(&self.accounts[id].account_type);
+                let remint_at =
+                    credential.expires_at - longest_lease - self.policy.credential_grace;
+                self.change_account(id, |account| {
+                    account.credential = Some(credential);
+                    account.remint_at = remint_at;
+                });
+                self.go_on(id, Phase::Probe, Duration::ZERO);
+            }
+            (Phase::Probe, Done::Probed(probe)) => self.credential_probed(id, probe),
+            (phase, done) => {
+                debug_assert!(false, "{phase:?} was answered by {done:?}");
+                let error = "the cleaner answered something else than it was asked".to_owned();
+                self.fault_met(id, phase, error, Duration::ZERO);
+            }
+        }
+    }
+
+    fn account_verified(&mut self, id: &AccountId, verified: Verified) {
+        let verify_at = self.now + self.policy.verify_every;
+        let rotate_at = self.policy.rotate_every.map(|every| self.now + every);
+        let (changed, purpose) = self.change_account(id, |account| {
+            let changed = believe(&mut account.keys, verified);
+            if changed {
+                account.rotate_at = rotate_at;
+            }
+            account.verify_at = verify_at;
+            let cleaning = account.cleaning_mut().expect("only a cleaning verifies");
+            (changed, cleaning.purpose)
+        });
+        if changed {
+            self.key_changed(id, verified.current);
+        }
+        let next = match purpose {
+            Purpose::Full => Phase::Sweep,
+            Purpose::Check | Purpose::Remint | Purpose::Rotate => Phase::Probe,
+        };
+        self.go_on(id, next, Duration::ZERO);
+    }
+
+    fn account_swept(&mut self, id: &AccountId, pass: Pass) {
+        let now = self.now;
+        let settle = self.policy.settle;
+        let clean = pass.is_clean();
+        let only_refusals = pass.deleted == 0 && pass.waiting.is_empty();
+        self.events.push(Event::PassEnded {
+            account: id.clone(),
+            deleted: pass.deleted,
+            waiting: pass.waiting.len(),
+            stuck: pass.stuck.len(),
+        });
+        let (refusals, settled_at) = self.change_cleaning(id, |cleaning| {
+            cleaning.stuck_passes = match (clean, only_refusals) {
+                (false, true) => cleaning.stuck_passes + 1,
+                _ => 0,
+            };
+            cleaning.remaining = pass.waiting;
+            cleaning.remaining.extend(pass.stuck);
+            let revoked_at = cleaning.revoked_at.unwrap_or(now);
+            (cleaning.stuck_passes, revoked_at + settle)
+        });
+        if clean {
+            let wait = (settled_at - now).try_into().unwrap_or(Duration::ZERO);
+            self.go_on(id, Phase::ProveOnce, wait);
+        } else if refusals >= self.policy.stuck_passes {
+            self.quarantine_cleaning(id, "cannot be deleted");
+        } else {
+            let wait = self.policy.pass_interval.saturating_mul(refusals.max(1));
+            self.go_on(id, Phase::Sweep, wait);
+        }
+    }
+
+    fn account_read(&mut self, id: &AccountId, phase: Phase, leftovers: Vec<Leftover>) {
+        if leftovers.is_empty() {
+            if phase == Phase::ProveOnce {
+                let gap = self.policy.proof_gap;
+                self.go_on(id, Phase::ProveTwice, gap);
+            } else {
+                self.events.push(Event::AccountProven {
+                    account: id.clone(),
+                });
+                if self.accounts[id].rotation_is_due(self.now) {
+                    let next = rotation_phase(self.accounts[id].keys);
+                    self.go_on(id, next, Duration::ZERO);
+                } else {
+                    self.keys_done(id);
+                }
+            }
+            return;
+        }
+        self.events.push(Event::ProofFailed {
+            account: id.clone(),
+            leftovers: leftovers.len(),
+        });
+        let failures = self.change_cleaning(id, |cleaning| {
+            cleaning.failed_proofs += 1;
+            cleaning.remaining = leftovers;
+            cleaning.failed_proofs
+        });
+        // A search index that lags corrects itself; what no sweep can see does not.
+        if failures > self.policy.stuck_passes {
+            self.quarantine_cleaning(id, "found by the proof, and no sweep deletes it");
+        } else {
+            let wait = self.policy.proof_gap.saturating_mul(1 << failures.min(10));
+            self.go_on(id, Phase::Sweep, wait);
+        }
+    }
+
+    /// Goes on after the management keys are in order: the account is proven clean, or idle.
+    fn keys_done(&mut self, id: &AccountId) {
+        let account = &self.accounts[id];
+        if matches!(&account.state, AccountState::Cleaning(c) if c.purpose == Purpose::Rotate) {
+            self.make_ready(id);
+        } else if account.is_leaving() {
+            self.put_out(id);
+        } else {
+            self.go_on(id, Phase::Mint, Duration::ZERO);
+        }
+    }
+
+    fn credential_probed(&mut self, id: &AccountId, probe: Probe) {
+        let purpose = self.change_cleaning(id, |cleaning| cleaning.purpose);
+        match (probe, purpose) {
+            (Probe::Works, _) => self.make_ready(id),
+            // It worked before it was called ready: it has been lost since.
+            (Probe::NotYet, Purpose::Check) => {
+                self.change_cleaning(id, |cleaning| cleaning.purpose = Purpose::Remint);
+                self.go_on(id, Phase::Mint, Duration::ZERO);
+            }
+            (Probe::NotYet, _) => {
+                let interval = self.policy.pass_interval;
+                self.go_on(id, Phase::Probe, interval);
+            }
+        }
+    }
+
+    /// Goes on with a phase after a pause.
+    fn go_on(&mut self, id: &AccountId, phase: Phase, pause: Duration) {
+        let at = self.now + pause;
+        self.change_cleaning(id, |cleaning| {
+            cleaning.phase = phase;
+            cleaning.step = Step::Due(at);
+        });
+        if pause.is_zero() {
+            self.issue_job(id);
+        }
+    }
+
+    fn fault_met(&mut self, id: &AccountId, phase: Phase, error: String, at_least: Duration) {
+        // Nobody is waited for longer than a cleaning may take.
+        let at_least = at_least.min(self.policy.cleaning_timeout);
+        let pause = self.next_backoff(id).max(at_least);
+        self.go_on(id, phase, pause);
+        self.events.push(Event::FaultMet {
+            account: id.clone(),
+            phase,
+            error,
+            retry_at: self.now + pause,
+        });
+    }
+
+    /// Gives up on an answer: it may still come, and must not count then.
+    pub(super) fn job_timed_out(&mut self, id: &AccountId) {
+        let phase = self.change_cleaning(id, |cleaning| cleaning.phase);
+        self.events.push(Event::JobTimedOut {
+            account: id.clone(),
+            phase,
+        });
+        let pause = self.next_backoff(id);
+        self.go_on(id, phase, pause);
+    }
+
+    fn next_backoff(&mut self, id: &AccountId) -> Duration {
+        let faults = self.change_cleaning(id, |cleaning| {
+            cleaning.faults += 1;
+            cleaning.faults
+        });
+        self.policy.backoff(faults)
+    }
+
+    pub(super) fn cleaning_timed_out(&mut self, id: &AccountId) {
+        let not_before = self.now + self.policy.backoff_max;
+        let attempt = self.change_account(id, |account| {
+            account.timeouts += 1;
+            account.timeouts
+        });
+        self.events.push(Event::CleaningTimedOut {
+            account: id.clone(),
+            attempt,
+        });
+        if attempt >= self.policy.cleaning_attempts {
+            self.quarantine_cleaning(id, "no cleaning ended in time");
+        } else {
+            self.change_account(id, |account| {
+                account.state = AccountState::Dirty { not_before }
+            });
+        }
+    }
+
+    /// Gives up, and names what is left.
+    fn quarantine_cleaning(&mut self, id: &AccountId, what: &str) {
+        let (phase, remaining) = self.change_cleaning(id, |cleaning| {
+            (cleaning.phase, std::mem::take(&mut cleaning.remaining))
+        });
+        let owed = self.accounts[id].may_have_credential();
+        // What has just been refused is not asked again at once.
+        let pause = match phase {
+            Phase::Revoke => self.policy.backoff_max,
+            _ => Duration::ZERO,
+        };
+        let revoke = owed.then_some(Step::Due(self.now + pause));
+        self.quarantine(
+            id,
+            Quarantine {
+                reason: format!("{}: {what}", phase.as_str()),
+                leftovers: remaining,
+                revoke,
+            },
+        );
+        if owed && pause.is_zero() {
+            self.revoke_in_quarantine(id);
+        }
+    }
+
+    /// Takes in what came of revoking in quarantine.
+    fn revoked_in_quarantine(&mut self, id: &AccountId, result: Result<Done, CloudError>) {
+        let retry_at = self.now + self.policy.backoff_max;
+        let error = result.err();
+        let revoked = error.is_none();
+        self.change_account(id, |account| {
+            if revoked {
+                account.credential = None;
+            }
+            if let AccountState::Quarantined(quarantine) = &mut account.state {
+                quarantine.revoke = (!revoked).then_some(Step::Due(retry_at));
+            }
+        });
+        match error {
+            Some(error) => self.events.push(Event::FaultMet {
+                account: id.clone(),
+                phase: Phase::Revoke,
+                error: error.to_string(),
+                retry_at,
+            }),
+            None if self.accounts[id].draining => self.drain(id),
+            None => {}
+        }
+    }
+
+    fn key_changed(&mut self, id: &AccountId, epoch: Epoch) {
+        self.events.push(Event::KeyChanged {
+            account: id.clone(),
+            epoch,
+        });
+    }
+
+    fn change_cleaning<T>(&mut self, id: &AccountId, change: impl FnOnce(&mut Cleaning) -> T) -> T {
+        self.change_account(id, |account: &mut Account| {
+            change(
+                account
+                    .cleaning_mut()
+                    .expect("the account is being cleaned"),
+            )
+        })
+    }
+}
+
+/// Returns where a rotation begins, or goes on after a crash.
+fn rotation_phase(keys: ManagementKeys) -> Phase {
+    if keys.previous.is_some() && keys.pending.is_none() {
+        Phase::Retire
+    } else {
+        Phase::Rotate
+    }
+}
+
+/// Returns the epoch of the key to make. It is never one that may have been used before, except to
+/// finish what was begun.
+fn intend_next_key(keys: &mut ManagementKeys) -> Epoch {
+    *keys.pending.get_or_insert_with(|| {
+        keys.newest = keys.newest.next();
+        keys.newest
+    })
+}
+
+/// Believes the exchange about which management key works (`ibm-cloud.md` 13.2); tells whether it
+/// is another one than before.
+fn believe(keys: &mut ManagementKeys, verified: Verified) -> bool {
+    let before = *keys;
+    keys.newest = keys.newest.max(verified.newest).max(verified.current);
+    if keys.current == verified.current {
+        return false;
+    }
+    // The reply to its creation was lost: it exists, so the one before it is to be retired.
+    keys.previous = (keys.pending == Some(verified.current)).then_some(before.current);
+    keys.pending = None;
+    keys.current = verified.current;
+    true
+}

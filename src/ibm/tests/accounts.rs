@@ -1,0 +1,255 @@
+//! Verification and proof of an account whose every list a test decides about.
+
+use acctpool_actors::cloud::{Cloud, CloudError, Leftover};
+use serde_json::{Value, json};
+
+use super::server::{ACCOUNT, Answer, Asked, CONFIGURED, HandClock, Server};
+
+/// An account that is empty but for its owner (`IBMid-1`), the owner's key and what every account
+/// has. `change` may answer differently.
+fn account(change: impl Fn(&Asked) -> Option<Answer> + Send + Sync + 'static) -> Server {
+    let key = json!({"id": "ApiKey-1", "name": "mine", "iam_id": "IBMid-1", "account_id": ACCOUNT,
+                     "created_at": "1970-01-01T00:00+0000"});
+    Server::signed_in(move |asked, _| {
+        if let Some(answer) = change(asked) {
+            return answer;
+        }
+        Answer::json(&match asked.path.as_str() {
+            "/v1/apikeys/details" => key.clone(),
+            "/v1/apikeys" if asked.query.contains("type=user") => json!({"apikeys": [key]}),
+            "/v1/apikeys" => json!({"apikeys": []}),
+            "/v2/accounts/acct/users" => json!({"resources": [{"iam_id": "IBMid-1"}]}),
+            "/v2/resource_groups" => json!({"resources": [{"id": "g", "default": true}]}),
+            "/v4/accounts/acct" => json!({"status": "ACTIVE", "owner_iamid": "IBMid-1"}),
+            "/v1/serviceid_groups" => json!({"serviceid_groups": []}),
+            "/v1/serviceids/" => json!({"serviceids": []}),
+            "/v1/profiles" => json!({"profiles": []}),
+            "/v2/groups" => json!({"groups": [], "total_count": 0}),
+            "/v1/policies" | "/v2/policies" => json!({"policies": []}),
+            "/v3/tags" => json!({"items": [], "total_count": 0}),
+            "/v3/resources/search" => json!({"items": []}),
+            _ => json!({"resources": []}),
+        })
+    })
+}
+
+fn at(path: &'static str, body: Value) -> Server {
+    account(move |asked| (asked.path == path).then(|| Answer::json(&body)))
+}
+
+async fn verified(server: &Server) -> Result<(), CloudError> {
+    server.ibm().0.verify(CONFIGURED).await.map(drop)
+}
+
+async fn proven(server: &Server) -> Result<Vec<Leftover>, CloudError> {
+    server.ibm().0.prove(CONFIGURED).await
+}
+
+#[actix_web::test]
+async fn empty_account_is_verified_and_proven() {
+    let server = account(|_| None);
+    assert_eq!(verified(&server).await, Ok(()));
+    assert_eq!(proven(&server).await, Ok(vec![]));
+    let mut methods: Vec<_> = server
+        .asked()
+        .into_iter()
+        .map(|asked| asked.method)
+        .collect();
+    methods.retain(|method| method != "GET");
+    // Two exchanges and one search.
+    assert_eq!(methods, ["POST"; 3]);
+}
+
+#[actix_web::test]
+async fn empty_list_proves_nothing_unless_what_must_exist_is_seen() {
+    for (path, body) in [
+        ("/v1/apikeys", json!({"apikeys": []})),
+        ("/v2/resource_groups", json!({"resources": []})),
+        (
+            "/v2/resource_groups",
+            json!({"resources": [{"id": "g", "default": false}]}),
+        ),
+        ("/v2/accounts/acct/users", json!({"resources": []})),
+    ] {
+        let server = at(path, body);
+        let outcome = proven(&server).await.map(drop);
+        assert!(
+            matches!(outcome, Err(CloudError::Unauthorised(_))),
+            "{path}: {outcome:?}"
+        );
+        let outcome = verified(&server).await;
+        assert!(
+            matches!(outcome, Err(CloudError::Unauthorised(_))),
+            "{path}: {outcome:?}"
+        );
+        let outcome = server.ibm().0.sweep(CONFIGURED).await.map(drop);
+        assert!(
+            matches!(outcome, Err(CloudError::Unauthorised(_))),
+            "{path}: {outcome:?}"
+        );
+    }
+}
+
+#[actix_web::test]
+async fn instance_is_found_in_whatever_state_it_hides() {
+    for state in [
+        "active",
+        "provisioning",
+        "inactive",
+        "failed",
+        "pre_provisioning",
+        "pending_reclamation",
+    ] {
+        let shown_for = format!("state={state}&");
+        let body = json!({"resources": [{"crn": "c", "guid": "g", "state": state}]});
+        let server = account(move |asked| {
+            let here = asked.path == "/v2/resource_instances" && asked.query.contains(&shown_for);
+            here.then(|| Answer::json(&body))
+        });
+        assert_eq!(proven(&server).await.unwrap().len(), 1, "{state}");
+    }
+}
+
+#[actix_web::test]
+async fn list_that_cannot_be_read_fails_the_proof() {
+    for path in [
+        "/v2/resource_keys",
+        "/v2/resource_instances",
+        "/v1/reclamations",
+        "/v1/profiles",
+        "/v2/groups",
+        "/v2/policies",
+        "/v3/tags",
+        "/v3/resources/search",
+    ] {
+        let server = account(move |asked| (asked.path == path).then(|| Answer::status(403)));
+        let outcome = proven(&server).await;
+        assert!(
+            matches!(outcome, Err(CloudError::Unauthorised(_))),
+            "{path}: {outcome:?}"
+        );
+        let server = account(move |asked| (asked.path == path).then(|| Answer::status(200)));
+        let outcome = proven(&server).await;
+        assert!(
+            matches!(outcome, Err(CloudError::Transient(_))),
+            "{path}: {outcome:?}"
+        );
+    }
+}
+
+#[actix_web::test]
+async fn new_management_key_may_take_a_while_to_be_listed() {
+    let server = at("/v1/apikeys", json!({"apikeys": []}));
+    let (ibm, clock) = server.ibm();
+    // The key was made at the epoch's beginning.
+    let rewind = |clock: &HandClock, to: i64| clock.advance(to - 1_000_000);
+    rewind(&clock, 14 * 60);
+    let outcome = ibm.verify(CONFIGURED).await;
+    assert!(
+        matches!(outcome, Err(CloudError::Transient(_))),
+        "{outcome:?}"
+    );
+    clock.advance(60);
+    let outcome = ibm.verify(CONFIGURED).await;
+    assert!(
+        matches!(outcome, Err(CloudError::Unauthorised(_))),
+        "{outcome:?}"
+    );
+}
+
+#[actix_web::test]
+async fn account_that_is_not_what_it_should_be_needs_a_person() {
+    for details in [
+        json!({"status": "SUSPENDED", "owner_iamid": "IBMid-1"}),
+        json!({"status": "ACTIVE", "owner_iamid": "IBMid-2"}),
+    ] {
+        let server = at("/v4/accounts/acct", details);
+        let outcome = verified(&server).await;
+        assert!(
+            matches!(outcome, Err(CloudError::Refused(_))),
+            "{outcome:?}"
+        );
+    }
+    let server = at(
+        "/v4/accounts/acct",
+        json!({"status": "ACTIVE", "owner_iamid": "IBMid-2"}),
+    );
+    let expected = server.ibm_with(|settings| settings.owner = Some("IBMid-1".into()));
+    assert!(
+        expected.0.verify(CONFIGURED).await.is_ok(),
+        "the operator says who it is"
+    );
+}
+
+#[actix_web::test]
+async fn details_that_may_not_be_read_are_done_without() {
+    for status in [403, 404] {
+        let server = account(move |asked| {
+            (asked.path == "/v4/accounts/acct").then(|| Answer::status(status))
+        });
+        assert_eq!(verified(&server).await, Ok(()));
+    }
+}
+
+fn found(crn: &str, family: &str) -> Server {
+    let hit = json!({"items": [{"crn": crn, "name": "n", "family": family, "type": "t"}]});
+    at("/v3/resources/search", hit)
+}
+
+#[actix_web::test]
+async fn what_only_search_knows_is_a_leftover() {
+    let crn = "crn:v1:bluemix:public:is:eu-de:a/acct::vpc:r010-1";
+    let leftovers = proven(&found(crn, "is")).await.unwrap();
+    let [leftover] = leftovers.as_slice() else {
+        panic!("{leftovers:?}");
+    };
+    assert_eq!(
+        (leftover.collection.as_str(), leftover.id.as_str()),
+        ("search", crn)
+    );
+
+    let server = found(crn, "is");
+    let (kept, _clock) = server.ibm_with(|settings| {
+        settings.keep.crns.insert(crn.to_owned());
+    });
+    assert_eq!(kept.prove(CONFIGURED).await, Ok(vec![]));
+    let server = found(
+        "crn:v1:bluemix:public:is:eu-de:a/somebody::vpc:r010-1",
+        "is",
+    );
+    assert_eq!(
+        proven(&server).await,
+        Ok(vec![]),
+        "shared by another account"
+    );
+}
+
+#[actix_web::test]
+async fn what_search_has_not_forgotten_yet_is_no_leftover() {
+    let crn = "crn:v1:bluemix:public:cos:global:a/acct:1b2c::";
+    let with_state = |answer: fn() -> Answer| {
+        account(move |asked| match asked.path.as_str() {
+            "/v3/resources/search" => Some(Answer::json(&json!({
+                "items": [{"crn": crn, "family": "resource_controller", "type": "t"}]
+            }))),
+            path if path.starts_with("/v2/resource_instances/") => Some(answer()),
+            _ => None,
+        })
+    };
+    for gone in [
+        || Answer::json(&json!({"state": "removed"})),
+        || Answer::status(404),
+        || Answer::status(410),
+    ] {
+        assert_eq!(proven(&with_state(gone)).await, Ok(vec![]));
+    }
+    let there = with_state(|| Answer::json(&json!({"state": "active"})));
+    assert_eq!(proven(&there).await.unwrap().len(), 1);
+    let group = "crn:v1:bluemix:public:resource-controller::a/acct::resource-group:9a";
+    let stale = found(group, "resource_controller");
+    assert_eq!(
+        proven(&stale).await,
+        Ok(vec![]),
+        "the list of groups is the truth"
+    );
+}

@@ -1,0 +1,6 @@
+//! The contract of the Cloud port, kept by the IBM adapter: black box, against the simulator.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod contract;
+mod mess;
+mod setup;
