@@ -34,7 +34,7 @@ impl Demo {
         config
             .server
             .bind_to(self.bind)
-            .map_err(|refused| Failure::Found(format!("error: --bind {}: {refused}", self.bind)))?;
+            .map_err(|refused| Failure::Found(format!("--bind {}: {refused}", self.bind)))?;
         let master_key = MasterKey::random().map_err(Failure::of("cannot make a key"))?;
         let listener = listen(self.bind)?;
         actix_rt::System::new().block_on(async {

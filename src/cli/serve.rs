@@ -40,7 +40,7 @@ impl Serve {
             config
                 .server
                 .bind_to(bind)
-                .map_err(|refused| Failure::Found(format!("error: --bind {bind}: {refused}")))?;
+                .map_err(|refused| Failure::Found(format!("--bind {bind}: {refused}")))?;
         }
         let master_key = self.state.master_key()?;
         let listener = listen(config.server.bind)?;

@@ -39,7 +39,7 @@ impl Simulate {
     pub(super) fn run(self) -> Result<(), Failure> {
         if !self.bind.ip().is_loopback() {
             return Err(Failure::Found(format!(
-                "error: --bind {}: the simulator serves this machine only, so the address must be a loopback one",
+                "--bind {}: the simulator serves this machine only, so the address must be a loopback one",
                 self.bind
             )));
         }

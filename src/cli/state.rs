@@ -67,7 +67,7 @@ impl State {
         match named("HOME") {
             Some(home) => Ok(PathBuf::from(home).join(".local/state/acctpool")),
             None => Err(Failure::Found(
-                "error: there is no home directory: say where with --state-dir".to_owned(),
+                "there is no home directory: say where with --state-dir".to_owned(),
             )),
         }
     }

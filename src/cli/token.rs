@@ -1,8 +1,11 @@
 //! `acctpool token`: makes tokens for consumers.
 
+use std::ffi::OsStr;
 use std::io::Write;
 
-use clap::{Args, Subcommand};
+use clap::builder::TypedValueParser;
+use clap::error::ErrorKind;
+use clap::{Arg, Args, Command, Subcommand};
 
 use super::Failure;
 use crate::token::{NewToken, TokenName};
@@ -19,8 +22,30 @@ enum Verb {
     /// Makes a token: prints it once, with the lines that let it in.
     New {
         /// The consumer's name, as the log shows it.
+        #[arg(value_parser = NameParser)]
         name: TokenName,
     },
+}
+
+/// Reads a name without repeating one that is refused: it may be a token that was pasted there.
+#[derive(Clone)]
+struct NameParser;
+
+impl TypedValueParser for NameParser {
+    type Value = TokenName;
+
+    fn parse_ref(
+        &self,
+        command: &Command,
+        _argument: Option<&Arg>,
+        value: &OsStr,
+    ) -> Result<TokenName, clap::Error> {
+        let name = value.to_str().and_then(|text| text.parse().ok());
+        name.ok_or_else(|| {
+            let allowed = format!("NAME must be {}", TokenName::ALLOWED);
+            clap::Error::raw(ErrorKind::ValueValidation, allowed).with_cmd(command)
+        })
+    }
 }
 
 impl Token {

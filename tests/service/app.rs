@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use acctpool::app::{App, Parts};
@@ -36,11 +36,14 @@ pub(crate) fn seed() -> u64 {
 const START: Timestamp = datetime!(2026-05-01 10:00 UTC);
 
 /// A clock that stands still until it is moved.
-pub(crate) struct ManualClock(AtomicI64);
+pub(crate) struct ManualClock {
+    start: Timestamp,
+    moved_millis: AtomicU64,
+}
 
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
-        START + Duration::from_millis(self.0.load(Ordering::SeqCst).unsigned_abs())
+        self.start + Duration::from_millis(self.moved_millis.load(Ordering::SeqCst))
     }
 }
 
@@ -48,6 +51,8 @@ impl Clock for ManualClock {
 pub(crate) struct Setup {
     pub(crate) accounts: Vec<(&'static str, usize)>,
     pub(crate) lags: Lags,
+    /// Where everybody's clock begins: the machine's now, for clients that look at that one.
+    pub(crate) start: Timestamp,
     /// Lines of the section `[ibm]`.
     pub(crate) ibm: &'static str,
     /// Lines of the section `[policy]`.
@@ -63,6 +68,7 @@ impl Default for Setup {
         Self {
             accounts: vec![("free", 1)],
             lags: Lags::short(),
+            start: START,
             ibm: "",
             policy: "",
             settings: String::new(),
@@ -91,7 +97,7 @@ impl TestApp {
             &Settings {
                 accounts: accounts.clone(),
                 lags: setup.lags,
-                time: Time::Frozen(START),
+                time: Time::Frozen(setup.start),
                 seed: seed(),
             },
         )
@@ -121,7 +127,10 @@ impl TestApp {
         let (config, _) = Config::parse(&text, Path::new("test.toml"), &|_| None)
             .unwrap_or_else(|error| panic!("{error}\n{text}"));
 
-        let clock = Arc::new(ManualClock(AtomicI64::new(0)));
+        let clock = Arc::new(ManualClock {
+            start: setup.start,
+            moved_millis: AtomicU64::new(0),
+        });
         let app = App::start(Parts {
             config,
             master_key: MasterKey::random().unwrap(),
@@ -151,8 +160,10 @@ impl TestApp {
 
     /// Moves everybody's clock, and lets the pool see it.
     pub(crate) async fn advance(&self, by: Duration) {
-        let by_millis = i64::try_from(by.as_millis()).unwrap();
-        self.clock.0.fetch_add(by_millis, Ordering::SeqCst);
+        let by_millis = u64::try_from(by.as_millis()).unwrap();
+        self.clock
+            .moved_millis
+            .fetch_add(by_millis, Ordering::SeqCst);
         self.simulator.advance(by);
         self.app.pool().ask(Tick).await.unwrap();
     }

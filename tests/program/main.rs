@@ -1,0 +1,21 @@
+//! The program as its users start it: the real binary, real signals, real time, public clients.
+//!
+//! Every process listens on a port that the system chose and has a home directory of its own, so the
+//! tests run beside each other; each ends exactly the processes that it started.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod bench;
+mod check;
+mod demo;
+#[path = "../sdk/environment.rs"]
+mod environment;
+mod help;
+mod process;
+mod readme;
+mod refusals;
+mod rotation;
+mod secrets;
+mod serve;
+mod simulate;
+mod token;
