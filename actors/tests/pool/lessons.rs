@@ -290,3 +290,19 @@ fn an_id_is_taken_once() {
     assert_eq!(world.apply(again), Err(RequestError::IdTaken));
     world.pool.assert_invariants();
 }
+
+#[test]
+fn a_credential_of_a_minting_that_was_given_up_is_revoked_in_quarantine() {
+    let mut world = World::new(1, 0);
+    run_to(&mut world, Phase::Mint);
+    world.advance(policy().pass_timeout);
+    // The call went through after all, when nobody waited for it any more.
+    world.answer(0, Answer::Well);
+    while account(&world).kind() != StateKind::Quarantined {
+        world.now = world.pool.next_deadline().unwrap();
+        world.apply(Tick);
+    }
+    assert!(!world.cloud[&"free-0".into()].leases.is_empty());
+    live_on(&mut world, policy().backoff_max + Duration::from_mins(1));
+    assert!(world.cloud[&"free-0".into()].leases.is_empty());
+}
