@@ -42,11 +42,12 @@ impl Check {
             // Nowhere to complain if stderr is closed.
             let _ = writeln!(std::io::stderr(), "{report}");
         }
+        let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
         print(&format!(
-            "{}: good, {} accounts, {} tokens",
+            "{}: good, {}, {}",
             self.config.display(),
-            config.accounts.len(),
-            config.tokens.names().count()
+            count(config.accounts.len(), "account"),
+            count(config.tokens.names().count(), "token")
         ))?;
         if !self.online {
             return Ok(());

@@ -13,6 +13,9 @@ pub(super) fn start(level: &str) {
     let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     Builder::new()
         .filter_level(others)
+        // Says what is wrong with every malformed request, at length, as an error: anybody could
+        // fill the log with it.
+        .filter_module("actix_http", LevelFilter::Off)
         .filter_module("acctpool", level)
         .filter_module("acctpool_actors", level)
         .target(Target::Stderr)

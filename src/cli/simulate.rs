@@ -1,10 +1,10 @@
 //! `acctpool simulate`: the simulator alone, and the configuration that makes a pool of it.
 
 use std::fmt::Write as _;
-use std::fs::OpenOptions;
+use std::fs::{OpenOptions, Permissions};
 use std::io::Write as _;
 use std::net::SocketAddr;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -158,13 +158,17 @@ impl Simulated {
     }
 
     fn write_config(&self, path: &Path) -> Result<(), Failure> {
-        OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(path)
-            .and_then(|mut file| file.write_all(self.config().as_bytes()))
-            .map_err(Failure::of(format!("cannot write {}", path.display())))
+        let write = || {
+            let mut file = OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .mode(0o600)
+                .open(path)?;
+            // It may have been there before, for everybody to read.
+            file.set_permissions(Permissions::from_mode(0o600))?;
+            file.write_all(self.config().as_bytes())
+        };
+        write().map_err(Failure::of(format!("cannot write {}", path.display())))
     }
 }
