@@ -20,7 +20,6 @@ use actix_rt::Arbiter;
 use actix_web::dev::ServerHandle;
 use secrecy::SecretString;
 use tokio::sync::oneshot;
-use uuid::Uuid;
 
 use crate::config::{self, Config};
 use crate::http;
@@ -48,7 +47,7 @@ pub struct Parts<S> {
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The records could not be read.
-    #[error("cannot read the store")]
+    #[error(transparent)]
     Store(#[from] StoreError),
     /// The HTTP server could not be started.
     #[error("cannot start the HTTP server")]
@@ -88,7 +87,7 @@ impl App {
         } = parts;
         let address = listener.local_addr()?;
         let now = clock.now();
-        let keyring = Arc::new(Keyring::new(master_key, Uuid::new_v4()));
+        let keyring = Arc::new(Keyring::new(master_key, store.id()));
         let written = store.load()?;
         let pool = Pool::open(pool_policy(&config), pool_accounts(&config), written, now);
 

@@ -1,9 +1,15 @@
 //! The port to what survives a crash.
 
+use uuid::Uuid;
+
 use crate::pool::{Change, Snapshot};
 
 /// Keeps records. Its methods may block: they run on the store's own thread.
 pub trait Store: Send + Unpin + 'static {
+    /// Returns the store's own random id, which it keeps for as long as it keeps anything. Lease
+    /// credentials are derived from it, so that none is ever derived twice should a store be lost
+    /// and its fences begin anew.
+    fn id(&self) -> Uuid;
     /// Writes the changes of a batch of decisions, in order: all of them or none. When it returns,
     /// they are durable.
     fn commit(&mut self, changes: Vec<Change>) -> Result<(), StoreError>;

@@ -11,7 +11,7 @@ use futures_util::StreamExt;
 use futures_util::stream;
 use uuid::Uuid;
 
-use super::state::State;
+use super::state_dir::StateDir;
 use super::{Failure, load_config};
 use crate::app::ibm_settings;
 use crate::clock::SystemClock;
@@ -32,7 +32,7 @@ pub(super) struct Check {
     #[arg(long)]
     online: bool,
     #[command(flatten)]
-    state: State,
+    state: StateDir,
 }
 
 impl Check {

@@ -13,6 +13,7 @@ use super::simulate::{Crowd, Simulated};
 use crate::config::Config;
 use crate::keyring::MasterKey;
 use crate::simulator::Lags;
+use crate::store::MemoryStore;
 
 /// See the verb.
 #[derive(Args, Debug)]
@@ -39,7 +40,8 @@ impl Demo {
         let listener = listen(self.bind)?;
         actix_rt::System::new().block_on(async {
             let end = interrupted().map_err(Failure::of("cannot listen for signals"))?;
-            let app = start(config, master_key, listener).await?;
+            let store = MemoryStore::default();
+            let app = start(config, master_key, store, listener).await?;
             let lesson = lesson(
                 app.address(),
                 simulated.token.reveal(),

@@ -10,6 +10,7 @@ mod logging;
 mod serve;
 mod simulate;
 mod state;
+mod state_dir;
 mod token;
 
 use std::error::Error;
@@ -63,6 +64,8 @@ enum Verb {
     Check(check::Check),
     /// Makes tokens for consumers.
     Token(token::Token),
+    /// Shows, copies and checks what `serve` has written down.
+    State(state::State),
 }
 
 /// Runs the program.
@@ -76,6 +79,7 @@ pub fn run() -> ExitCode {
         Verb::Simulate(verb) => verb.run(),
         Verb::Check(verb) => verb.run(),
         Verb::Token(verb) => verb.run(),
+        Verb::State(verb) => verb.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

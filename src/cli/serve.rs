@@ -4,18 +4,19 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use acctpool_actors::store::StoreError;
+use acctpool_actors::clock::Clock;
+use acctpool_actors::store::{Store, StoreError};
 use clap::Args;
 use log::{error, info, warn};
 
 use super::interrupt::interrupted;
-use super::state::State;
+use super::state_dir::StateDir;
 use super::{Failure, load_config};
 use crate::app::{App, Parts};
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::keyring::MasterKey;
-use crate::store::MemoryStore;
+use crate::store::SqliteStore;
 
 /// See the verb.
 #[derive(Args, Debug)]
@@ -27,7 +28,7 @@ pub(super) struct Serve {
     #[arg(long, value_name = "ADDRESS:PORT", env = "ACCTPOOL_BIND")]
     bind: Option<SocketAddr>,
     #[command(flatten)]
-    state: State,
+    state: StateDir,
 }
 
 impl Serve {
@@ -42,11 +43,15 @@ impl Serve {
                 .bind_to(bind)
                 .map_err(|refused| Failure::Found(format!("--bind {bind}: {refused}")))?;
         }
+        // Held until the process ends.
+        let directory = self.state.take()?;
         let master_key = self.state.master_key()?;
+        let store = SqliteStore::open(&directory.database(), SystemClock.now())
+            .map_err(Failure::of("cannot keep records"))?;
         let listener = listen(config.server.bind)?;
         actix_rt::System::new().block_on(async {
             let end = interrupted().map_err(Failure::of("cannot listen for signals"))?;
-            let app = start(config, master_key, listener).await?;
+            let app = start(config, master_key, store, listener).await?;
             end.await;
             app.stop().await;
             info!("ended; leases stay alive until their expiration");
@@ -63,13 +68,14 @@ pub(super) fn listen(bind: SocketAddr) -> Result<TcpListener, Failure> {
 pub(super) async fn start(
     config: Config,
     master_key: MasterKey,
+    store: impl Store,
     listener: TcpListener,
 ) -> Result<App, Failure> {
     let accounts = config.accounts.len();
     let app = App::start(Parts {
         config,
         master_key,
-        store: MemoryStore::default(),
+        store,
         on_store_failure: Box::new(end_at_once),
         clock: Arc::new(SystemClock),
         listener,
@@ -82,7 +88,7 @@ pub(super) async fn start(
 
 /// Memory is ahead of the disk: starting anew is the recovery.
 fn end_at_once(failure: StoreError) {
-    let failure = Failure::of("cannot write the store")(failure);
+    let failure = Failure::of("ending at once, since nothing can be kept")(failure);
     error!("{}", failure.message());
     std::process::exit(1);
 }

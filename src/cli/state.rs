@@ -1,74 +1,124 @@
-//! Where the program keeps what outlives it.
+//! `acctpool state`: what `serve` has written down.
 
-use std::env;
-use std::fs;
+use std::io::Write;
 use std::path::PathBuf;
 
-use clap::Args;
+use acctpool_actors::pool::{Account, AccountState, Reservation, ReservationState, Timestamp};
+use acctpool_actors::store::Store;
+use clap::{Args, Subcommand};
+use time::format_description::well_known::Rfc3339;
 
 use super::Failure;
-use crate::keyring::MasterKey;
+use super::state_dir::StateDir;
+use crate::store::{SqliteStore, StateDirectory};
 
-/// Where the master key is.
+/// See the verb.
 #[derive(Args, Debug)]
 pub(super) struct State {
-    /// Directory for what outlives the process [default: `$STATE_DIRECTORY`, else
-    /// `$XDG_STATE_HOME/acctpool`, else `~/.local/state/acctpool`].
-    #[arg(long, value_name = "DIR", env = "ACCTPOOL_STATE_DIR")]
-    state_dir: Option<PathBuf>,
-    /// The master key, from which every credential is derived: the one file to back up. Made at
-    /// the first start, readable by its owner only [default: master.key in the state directory].
-    #[arg(long, value_name = "FILE", env = "ACCTPOOL_MASTER_KEY_FILE")]
-    master_key_file: Option<PathBuf>,
+    #[command(subcommand)]
+    verb: Verb,
+    #[command(flatten)]
+    directory: StateDir,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Prints every account and every reservation, a line each.
+    Show,
+    /// Copies the records to a new file, also while the server runs. The file holds no secret; the
+    /// master key is to be backed up beside it.
+    Backup {
+        /// The file to make.
+        file: PathBuf,
+    },
+    /// Looks for damage in the records.
+    Check,
 }
 
 impl State {
-    /// Reads the master key, or makes it.
-    pub(super) fn master_key(&self) -> Result<MasterKey, Failure> {
-        let path = self.key_file()?;
-        if let (None, Some(directory)) = (&self.master_key_file, path.parent()) {
-            let action = format!("cannot make the directory {}", directory.display());
-            fs::create_dir_all(directory).map_err(Failure::of(action))?;
+    pub(super) fn run(self) -> Result<(), Failure> {
+        let path = StateDirectory::database_in(&self.directory.path()?);
+        let mut store = SqliteStore::inspect(&path).map_err(Failure::of("no records"))?;
+        match self.verb {
+            Verb::Show => show(&mut store),
+            Verb::Backup { file } => store.backup(&file).map_err(Failure::of("no copy")),
+            Verb::Check => check(&mut store),
         }
-        let action = format!("cannot use the master key {}", path.display());
-        MasterKey::load_or_create(&path).map_err(Failure::of(action))
     }
+}
 
-    /// Reads the master key if there is one.
-    pub(super) fn existing_master_key(&self) -> Result<Option<MasterKey>, Failure> {
-        let path = self.key_file()?;
-        if !path.exists() {
-            return Ok(None);
-        }
-        let action = format!("cannot use the master key {}", path.display());
-        MasterKey::load(&path)
-            .map(Some)
-            .map_err(Failure::of(action))
+fn show(store: &mut SqliteStore) -> Result<(), Failure> {
+    let written = store.load().map_err(Failure::of("nothing to show"))?;
+    let mut reservations: Vec<_> = written.reservations.values().collect();
+    reservations.sort_by_key(|reservation| reservation.sequence);
+    let accounts = written.accounts.values().map(line_of_account);
+    let lines = accounts.chain(reservations.into_iter().map(line_of_reservation));
+    let mut out = std::io::stdout().lock();
+    for line in lines {
+        writeln!(out, "{line}").map_err(Failure::of("cannot print"))?;
     }
+    Ok(())
+}
 
-    fn key_file(&self) -> Result<PathBuf, Failure> {
-        match &self.master_key_file {
-            Some(path) => Ok(path.clone()),
-            None => Ok(self.directory()?.join("master.key")),
-        }
-    }
+fn line_of_account(account: &Account) -> String {
+    let state = match &account.state {
+        AccountState::Dirty { .. } => "dirty".to_owned(),
+        AccountState::Cleaning(cleaning) => format!("cleaning ({})", cleaning.phase.as_str()),
+        AccountState::Ready { .. } => "ready".to_owned(),
+        AccountState::Leased { reservation } => format!("leased by {reservation}"),
+        AccountState::Quarantined(quarantine) => format!("quarantined: {quarantine}"),
+        AccountState::Drained => "drained".to_owned(),
+    };
+    format!(
+        "account {} {} since {}: {state}",
+        account.id,
+        account.account_type,
+        moment(account.since)
+    )
+}
 
-    fn directory(&self) -> Result<PathBuf, Failure> {
-        let named = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
-        if let Some(directory) = &self.state_dir {
-            return Ok(directory.clone());
+fn line_of_reservation(reservation: &Reservation) -> String {
+    let state = match &reservation.state {
+        ReservationState::Pending => "pending".to_owned(),
+        ReservationState::Active {
+            account,
+            expiration,
+            ..
+        } => format!("active on {account} until {}", moment(*expiration)),
+        ReservationState::Ended { reason, ended_at } => {
+            format!("{} at {}", reason.as_str(), moment(*ended_at))
         }
-        if let Some(directory) = named("STATE_DIRECTORY") {
-            return Ok(directory.into());
-        }
-        if let Some(base) = named("XDG_STATE_HOME") {
-            return Ok(PathBuf::from(base).join("acctpool"));
-        }
-        match named("HOME") {
-            Some(home) => Ok(PathBuf::from(home).join(".local/state/acctpool")),
-            None => Err(Failure::Found(
-                "there is no home directory: say where with --state-dir".to_owned(),
-            )),
-        }
+    };
+    format!(
+        "reservation {} {} of {} at {}: {state}",
+        reservation.id,
+        reservation.account_type,
+        reservation.token,
+        moment(reservation.created_at)
+    )
+}
+
+fn check(store: &mut SqliteStore) -> Result<(), Failure> {
+    let damage = store.check().map_err(Failure::of("cannot check"))?;
+    if !damage.is_empty() {
+        return Err(Failure::Found(format!(
+            "the records are damaged; a file of `acctpool state backup` can take their place:\n{}",
+            damage.join("\n")
+        )));
     }
+    let written = store
+        .load()
+        .map_err(Failure::of("the records are damaged"))?;
+    writeln!(
+        std::io::stdout(),
+        "good: {} accounts, {} reservations",
+        written.accounts.len(),
+        written.reservations.len()
+    )
+    .map_err(Failure::of("cannot print"))
+}
+
+fn moment(moment: Timestamp) -> String {
+    let whole = moment.replace_nanosecond(0).unwrap_or(moment);
+    whole.format(&Rfc3339).unwrap_or_else(|_| whole.to_string())
 }

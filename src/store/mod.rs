@@ -1,5 +1,11 @@
 //! Adapters of the Store port.
+//!
+//! Depends on the port and on SQLite; knows nothing of HTTP and IBM.
 
+mod directory;
 mod memory;
+mod sqlite;
 
+pub use directory::{DirectoryError, StateDirectory};
 pub use memory::MemoryStore;
+pub use sqlite::SqliteStore;

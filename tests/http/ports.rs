@@ -11,6 +11,7 @@ use acctpool_actors::pool::{
 };
 use acctpool_actors::store::{Store, StoreError};
 use secrecy::SecretString;
+use uuid::Uuid;
 
 /// The token of the consumer `ci`. It has characters that a query must escape.
 pub(crate) const CI: &str = "acctpool_ci+secret/=&";
@@ -105,6 +106,10 @@ impl Disk {
 pub(crate) struct MemoryStore(pub(crate) Arc<Disk>);
 
 impl Store for MemoryStore {
+    fn id(&self) -> Uuid {
+        Uuid::nil()
+    }
+
     fn commit(&mut self, _: Vec<Change>) -> Result<(), StoreError> {
         self.0.write()
     }

@@ -7,6 +7,7 @@
 
 mod bench;
 mod check;
+mod crash;
 mod demo;
 #[path = "../sdk/environment.rs"]
 mod environment;

@@ -11,13 +11,14 @@ use acctpool::app::{App, Parts};
 use acctpool::config::Config;
 use acctpool::keyring::MasterKey;
 use acctpool::simulator::{AccountSpec, Inventory, Lags, Settings, Simulator, Time};
-use acctpool::store::MemoryStore;
+use acctpool::store::SqliteStore;
 use acctpool::token::NewToken;
 use acctpool_actors::clock::Clock;
 use acctpool_actors::pool::{
     EnableAccount, GetStatistics, Statistics, Tick, Timestamp, TypeStatistics,
 };
 use secrecy::ExposeSecret;
+use tempfile::TempDir;
 use time::macros::datetime;
 
 use crate::consumer::Consumer;
@@ -39,6 +40,13 @@ const START: Timestamp = datetime!(2026-05-01 10:00 UTC);
 pub(crate) struct ManualClock {
     start: Timestamp,
     moved_millis: AtomicU64,
+}
+
+impl ManualClock {
+    fn advance(&self, by: Duration) {
+        let by_millis = u64::try_from(by.as_millis()).unwrap();
+        self.moved_millis.fetch_add(by_millis, Ordering::SeqCst);
+    }
 }
 
 impl Clock for ManualClock {
@@ -83,6 +91,10 @@ pub(crate) struct TestApp {
     pub(crate) token: String,
     app: App,
     clock: Arc<ManualClock>,
+    /// What the operator wrote.
+    config: String,
+    /// What outlives the service.
+    state: TempDir,
 }
 
 impl TestApp {
@@ -124,30 +136,29 @@ impl TestApp {
             )
             .unwrap();
         }
-        let (config, _) = Config::parse(&text, Path::new("test.toml"), &|_| None)
-            .unwrap_or_else(|error| panic!("{error}\n{text}"));
-
         let clock = Arc::new(ManualClock {
             start: setup.start,
             moved_millis: AtomicU64::new(0),
         });
-        let app = App::start(Parts {
-            config,
-            master_key: MasterKey::random().unwrap(),
-            store: MemoryStore::default(),
-            on_store_failure: Box::new(|error| panic!("{error}")),
-            clock: Arc::clone(&clock) as Arc<dyn Clock>,
-            listener: TcpListener::bind(anywhere()).unwrap(),
-        })
-        .await
-        .unwrap();
+        let state = tempfile::tempdir().unwrap();
         Self {
+            app: serve(&text, &state, &clock).await,
             simulator,
             accounts,
             token: token.reveal().to_owned(),
-            app,
             clock,
+            config: text,
+            state,
         }
+    }
+
+    /// Ends the service, lets time pass without it, and starts it again on what it left.
+    pub(crate) async fn restart(mut self, down: Duration) -> Self {
+        self.app.stop().await;
+        self.clock.advance(down);
+        self.simulator.advance(down);
+        self.app = serve(&self.config, &self.state, &self.clock).await;
+        self
     }
 
     pub(crate) fn url(&self) -> String {
@@ -160,10 +171,7 @@ impl TestApp {
 
     /// Moves everybody's clock, and lets the pool see it.
     pub(crate) async fn advance(&self, by: Duration) {
-        let by_millis = u64::try_from(by.as_millis()).unwrap();
-        self.clock
-            .moved_millis
-            .fetch_add(by_millis, Ordering::SeqCst);
+        self.clock.advance(by);
         self.simulator.advance(by);
         self.app.pool().ask(Tick).await.unwrap();
     }
@@ -246,6 +254,21 @@ backoff_max = "1s"
 
 fn is_policy_of_lease(line: &str) -> bool {
     line.starts_with("policies ") && line.contains("acctpool")
+}
+
+async fn serve(config: &str, state: &TempDir, clock: &Arc<ManualClock>) -> App {
+    let (config, _) = Config::parse(config, Path::new("test.toml"), &|_| None)
+        .unwrap_or_else(|error| panic!("{error}\n{config}"));
+    App::start(Parts {
+        config,
+        master_key: MasterKey::load_or_create(&state.path().join("master.key")).unwrap(),
+        store: SqliteStore::open(&state.path().join("state.db"), clock.now()).unwrap(),
+        on_store_failure: Box::new(|error| panic!("{error}")),
+        clock: Arc::clone(clock) as Arc<dyn Clock>,
+        listener: TcpListener::bind(anywhere()).unwrap(),
+    })
+    .await
+    .unwrap()
 }
 
 pub(crate) fn anywhere() -> SocketAddr {

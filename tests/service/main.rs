@@ -14,4 +14,5 @@ mod log_capture;
 mod mess;
 mod python;
 mod quarantine;
+mod restarts;
 mod time_passes;

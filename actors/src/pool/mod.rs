@@ -71,6 +71,9 @@ pub struct Pool {
     events: Vec<Event>,
     /// Of the present turn: what to write down.
     touched: BTreeSet<Subject>,
+    /// Of the present turn: the reservations that are no more, with their places in the order of
+    /// asking.
+    forgotten: BTreeMap<ReservationId, u64>,
 }
 
 impl Pool {
@@ -100,6 +103,7 @@ impl Pool {
             reservations: BTreeMap::new(),
             events: Vec::new(),
             touched: BTreeSet::new(),
+            forgotten: BTreeMap::new(),
         };
         for (id, account_type) in configured {
             let account = match known.remove(&id) {
@@ -296,6 +300,7 @@ impl Pool {
             let file = ReservationFile::of(&reservation, &self.policy);
             self.index.reservation_forgotten(&reservation, file);
             self.touched.insert(Subject::Reservation(id));
+            self.forgotten.insert(id, reservation.sequence);
             self.events
                 .push(Event::ReservationForgotten { reservation: id });
         }
@@ -349,6 +354,7 @@ impl Pool {
     }
 
     fn take_changes(&mut self) -> Vec<Change> {
+        let forgotten = std::mem::take(&mut self.forgotten);
         std::mem::take(&mut self.touched)
             .into_iter()
             .map(|subject| match subject {
@@ -358,7 +364,10 @@ impl Pool {
                 },
                 Subject::Reservation(id) => match self.reservations.get(&id) {
                     Some(reservation) => Change::Reservation(reservation.clone()),
-                    None => Change::ReservationForgotten(id),
+                    None => Change::ReservationForgotten {
+                        id,
+                        sequence: forgotten[&id],
+                    },
                 },
             })
             .collect()

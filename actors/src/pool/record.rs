@@ -16,7 +16,12 @@ pub enum Change {
     /// The account is no more.
     AccountForgotten(AccountId),
     /// The reservation is no more.
-    ReservationForgotten(ReservationId),
+    ReservationForgotten {
+        /// Its id.
+        id: ReservationId,
+        /// Its place in the order of asking.
+        sequence: u64,
+    },
 }
 
 /// Everything that was written down.
@@ -41,7 +46,7 @@ impl Snapshot {
             Change::AccountForgotten(id) => {
                 self.accounts.remove(&id);
             }
-            Change::ReservationForgotten(id) => {
+            Change::ReservationForgotten { id, .. } => {
                 self.reservations.remove(&id);
             }
         }

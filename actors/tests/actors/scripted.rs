@@ -22,6 +22,7 @@ use actix::{Actor, Addr, Context, Handler, Message};
 use time::macros::datetime;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
+use uuid::Uuid;
 
 /// How the scripted cloud treats an account.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -76,6 +77,9 @@ impl Disk {
 }
 
 impl Store for Disk {
+    fn id(&self) -> Uuid {
+        Uuid::nil()
+    }
     fn commit(&mut self, changes: Vec<Change>) -> Result<(), StoreError> {
         if self.0.broken.load(Ordering::SeqCst) {
             return Err(StoreError {

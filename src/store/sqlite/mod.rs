@@ -1,0 +1,282 @@
+//! Records in one SQLite file.
+//!
+//! What [`Store::commit`] has returned for survives `kill -9` and power loss: the journal is a
+//! write-ahead log, and every commit waits until it is on the disk (`synchronous=FULL`). A new file
+//! is made under another name and renamed, so that there is never half of one.
+
+mod schema;
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use acctpool_actors::pool::{
+    Account, AccountState, Change, Reservation, ReservationState, Snapshot, Timestamp,
+};
+use acctpool_actors::store::{Store, StoreError};
+use rusqlite::{Connection, OpenFlags, Transaction, params};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use time::format_description::well_known::Rfc3339;
+use uuid::Uuid;
+
+/// See the module.
+#[derive(Debug)]
+pub struct SqliteStore {
+    connection: Connection,
+    id: Uuid,
+}
+
+type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+impl SqliteStore {
+    /// Opens the file, or makes it. The caller sees to it that no other process writes to it.
+    pub fn open(path: &Path, now: Timestamp) -> Result<Self, StoreError> {
+        let failed = |cause| StoreError {
+            action: format!("cannot open {}", path.display()),
+            cause,
+        };
+        if !path.try_exists().map_err(|error| failed(error.into()))? {
+            create(path, now).map_err(failed)?;
+        }
+        Self::open_existing(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(failed)
+    }
+
+    /// Opens a file to look at it, also while a server writes to it.
+    pub fn inspect(path: &Path) -> Result<Self, StoreError> {
+        // A reader of a write-ahead log takes part in its index, and so has to write there.
+        Self::open_existing(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(|cause| StoreError {
+            action: format!("cannot open {}", path.display()),
+            cause,
+        })
+    }
+
+    fn open_existing(path: &Path, flags: OpenFlags) -> Result<Self, Cause> {
+        let connection =
+            Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+        schema::check(&connection)?;
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        let id: String = connection.query_row("SELECT id FROM store", [], |row| row.get(0))?;
+        Ok(Self {
+            id: id.parse()?,
+            connection,
+        })
+    }
+
+    /// Copies everything to a new file, as it was at one moment, also while a server writes.
+    pub fn backup(&self, to: &Path) -> Result<(), StoreError> {
+        let copy = || -> Result<(), Cause> {
+            // Made first, for its owner only: SQLite fills an empty file.
+            OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .mode(0o600)
+                .open(to)?;
+            let name = to.to_str().ok_or("the name must be UTF-8")?;
+            self.connection.execute("VACUUM INTO ?1", [name])?;
+            File::open(to)?.sync_all()?;
+            Ok(())
+        };
+        copy().map_err(|cause| StoreError {
+            action: format!("cannot copy the records to {}", to.display()),
+            cause,
+        })
+    }
+
+    /// Looks for damage; returns what was found.
+    pub fn check(&self) -> Result<Vec<String>, StoreError> {
+        let look = || -> Result<Vec<String>, Cause> {
+            let mut check = self.connection.prepare("PRAGMA integrity_check")?;
+            let found = check.query_map([], |row| row.get(0))?;
+            Ok(found.collect::<Result<_, _>>()?)
+        };
+        let found = look().map_err(|cause| StoreError {
+            action: "cannot check the records".to_owned(),
+            cause,
+        })?;
+        Ok(found.into_iter().filter(|line| line != "ok").collect())
+    }
+
+    fn read(&self) -> Result<Snapshot, Cause> {
+        let mut snapshot = Snapshot::default();
+        let accounts = self.records::<Account>("SELECT record FROM accounts")?;
+        snapshot.accounts.extend(
+            accounts
+                .into_iter()
+                .map(|account| (account.id.clone(), account)),
+        );
+        let reservations = self.records::<Reservation>("SELECT record FROM reservations")?;
+        snapshot.reservations.extend(
+            reservations
+                .into_iter()
+                .map(|reservation| (reservation.id, reservation)),
+        );
+        Ok(snapshot)
+    }
+
+    fn records<R: DeserializeOwned>(&self, query: &str) -> Result<Vec<R>, Cause> {
+        let mut statement = self.connection.prepare(query)?;
+        let mut rows = statement.query([])?;
+        let mut records = Vec::new();
+        while let Some(row) = rows.next()? {
+            let record = row.get_ref(0)?.as_str()?;
+            records.push(serde_json::from_str(record)?);
+        }
+        Ok(records)
+    }
+
+    fn write(&mut self, changes: &[Change]) -> Result<(), Cause> {
+        let transaction = self.connection.transaction()?;
+        for change in changes {
+            match change {
+                Change::Account(account) => write_account(&transaction, account)?,
+                Change::Reservation(reservation) => write_reservation(&transaction, reservation)?,
+                Change::AccountForgotten(id) => {
+                    transaction
+                        .prepare_cached("DELETE FROM accounts WHERE id = ?1")?
+                        .execute([id.as_str()])?;
+                }
+                Change::ReservationForgotten { sequence, .. } => {
+                    transaction
+                        .prepare_cached("DELETE FROM reservations WHERE sequence = ?1")?
+                        .execute([sequence])?;
+                }
+            }
+        }
+        transaction.commit()?;
+        Ok(())
+    }
+}
+
+impl Store for SqliteStore {
+    fn id(&self) -> Uuid {
+        self.id
+    }
+
+    fn commit(&mut self, changes: Vec<Change>) -> Result<(), StoreError> {
+        self.write(&changes).map_err(|cause| StoreError {
+            action: "cannot write the records".to_owned(),
+            cause,
+        })
+    }
+
+    fn load(&mut self) -> Result<Snapshot, StoreError> {
+        self.read().map_err(|cause| StoreError {
+            action: "cannot read the records; `acctpool state check` says more, and a file of \
+                     `acctpool state backup` can take their place"
+                .to_owned(),
+            cause,
+        })
+    }
+}
+
+/// Makes a file whole before it gets its name.
+fn create(path: &Path, now: Timestamp) -> Result<(), Cause> {
+    let unfinished = path.with_extension("db.new");
+    match fs::remove_file(&unfinished) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+        _ => {}
+    }
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&unfinished)?;
+    let mut connection = Connection::open(&unfinished)?;
+    let transaction = connection.transaction()?;
+    schema::create(&transaction)?;
+    transaction.execute(
+        "INSERT INTO store (id, created_at) VALUES (?1, ?2)",
+        params![Uuid::new_v4().to_string(), moment(now)],
+    )?;
+    transaction.commit()?;
+    connection.close().map_err(|(_, error)| error)?;
+    File::open(&unfinished)?.sync_all()?;
+    fs::rename(&unfinished, path)?;
+    let directory = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    File::open(directory.unwrap_or(Path::new(".")))?.sync_all()?;
+    Ok(())
+}
+
+fn write_account(transaction: &Transaction<'_>, account: &Account) -> Result<(), Cause> {
+    let state = match account.state {
+        AccountState::Dirty { .. } => "dirty",
+        AccountState::Cleaning(_) => "cleaning",
+        AccountState::Ready { .. } => "ready",
+        AccountState::Leased { .. } => "leased",
+        AccountState::Quarantined(_) => "quarantined",
+        AccountState::Drained => "drained",
+    };
+    transaction
+        .prepare_cached(
+            "INSERT OR REPLACE INTO accounts (id, type, state, since, fence, epoch, record)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )?
+        .execute(params![
+            account.id.as_str(),
+            account.account_type.as_str(),
+            state,
+            moment(account.since),
+            account.fence.0,
+            account.keys.current.0,
+            record(account)?,
+        ])?;
+    Ok(())
+}
+
+fn write_reservation(
+    transaction: &Transaction<'_>,
+    reservation: &Reservation,
+) -> Result<(), Cause> {
+    let (state, account, expiration, reason) = match &reservation.state {
+        ReservationState::Pending => ("pending", None, None, None),
+        ReservationState::Active {
+            account,
+            expiration,
+            ..
+        } => (
+            "active",
+            Some(account.as_str()),
+            Some(moment(*expiration)),
+            None,
+        ),
+        ReservationState::Ended { reason, .. } => ("ended", None, None, Some(reason.as_str())),
+    };
+    transaction
+        .prepare_cached(
+            "INSERT OR REPLACE INTO reservations
+             (sequence, id, token, type, state, created_at, account, expiration, end_reason, record)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        )?
+        .execute(params![
+            reservation.sequence,
+            reservation.id.to_string(),
+            reservation.token.as_str(),
+            reservation.account_type.as_str(),
+            state,
+            moment(reservation.created_at),
+            account,
+            expiration,
+            reason,
+            record(reservation)?,
+        ])?;
+    Ok(())
+}
+
+fn record(of: &impl Serialize) -> serde_json::Result<String> {
+    serde_json::to_string(of)
+}
+
+/// Writes a moment as RFC 3339. Years beyond 9999 have no such form, and no record has them.
+fn moment(moment: Timestamp) -> String {
+    moment
+        .format(&Rfc3339)
+        .unwrap_or_else(|_| moment.to_string())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,266 @@
+//! What is committed is read again, whole, by the next process; what is damaged, foreign or newer is
+//! refused.
+
+use std::time::Duration;
+
+use acctpool_actors::pool::{
+    AccountId, Cleaning, Credential, EndReason, Epoch, Fence, Phase, Purpose, Quarantine,
+    ReservationId, Step,
+};
+use time::macros::datetime;
+
+use super::*;
+
+const NOW: Timestamp = datetime!(2026-05-01 10:00:00.123_456_789 UTC);
+
+fn account(id: &str, state: AccountState) -> Account {
+    let mut account = Account::unknown(id.into(), "lite".into(), NOW);
+    account.state = state;
+    account.fence = Fence(7);
+    account.keys.current = Epoch(2);
+    account.keys.previous = Some(Epoch(1));
+    account.rotate_at = Some(NOW + Duration::from_hours(24));
+    account.credential = Some(Credential {
+        fence: Fence(6),
+        service_id: "ServiceId-1".to_owned(),
+        key_id: "ApiKey-1".to_owned(),
+        policy_ids: vec!["a".to_owned(), "b".to_owned()],
+        expires_at: NOW + Duration::from_hours(2),
+    });
+    // Not written down: each start sees for itself.
+    account.configured = false;
+    account
+}
+
+fn reservation(sequence: u64, state: ReservationState) -> Reservation {
+    Reservation {
+        id: Uuid::from_u128(sequence.into()).into(),
+        sequence,
+        token: "ci".into(),
+        account_type: "lite".into(),
+        duration: Duration::from_mins(90),
+        created_at: NOW,
+        state,
+        silent_since: Timestamp::UNIX_EPOCH,
+    }
+}
+
+/// Every kind of record, with everything in it that can be.
+fn everything() -> Vec<Change> {
+    let cleaning = Cleaning {
+        purpose: Purpose::Full,
+        phase: Phase::ProveTwice,
+        step: Step::Running(NOW),
+        deadline: NOW,
+        revoked_at: Some(NOW),
+        faults: 1,
+        stuck_passes: 2,
+        failed_proofs: 3,
+        remaining: Vec::new(),
+    };
+    let quarantine = Quarantine {
+        reason: "sweep: cannot be deleted".to_owned(),
+        leftovers: Vec::new(),
+        revoke: Some(Step::Due(NOW)),
+    };
+    let held = id(2);
+    let accounts = [
+        AccountState::Dirty { not_before: NOW },
+        AccountState::Cleaning(cleaning),
+        AccountState::Ready { order: 9 },
+        AccountState::Leased { reservation: held },
+        AccountState::Quarantined(quarantine),
+        AccountState::Drained,
+    ];
+    let accounts = accounts.into_iter().enumerate();
+    let accounts = accounts.map(|(n, state)| Change::Account(account(&n.to_string(), state)));
+    let active = ReservationState::Active {
+        account: "3".into(),
+        granted_at: NOW,
+        expiration: NOW + Duration::from_mins(90),
+        claimed: true,
+    };
+    let ended = ReservationState::Ended {
+        reason: EndReason::Abandoned,
+        ended_at: NOW,
+    };
+    let reservations = [ReservationState::Pending, active, ended];
+    let reservations = (1..).zip(reservations);
+    let reservations = reservations.map(|(n, state)| Change::Reservation(reservation(n, state)));
+    accounts.chain(reservations).collect()
+}
+
+fn id(n: u128) -> ReservationId {
+    Uuid::from_u128(n).into()
+}
+
+fn expected(changes: &[Change]) -> Snapshot {
+    let mut snapshot = Snapshot::default();
+    for change in changes {
+        snapshot.write(change.clone());
+    }
+    snapshot
+}
+
+#[test]
+fn what_was_committed_is_read_by_the_next_process() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("state.db");
+    let changes = everything();
+    let mut store = SqliteStore::open(&path, NOW).unwrap();
+    let id = store.id();
+    store.commit(changes.clone()).unwrap();
+    drop(store);
+
+    let mut store = SqliteStore::open(&path, NOW).unwrap();
+    assert_eq!(store.id(), id);
+    assert_eq!(store.load().unwrap(), expected(&changes));
+    assert_eq!(store.check().unwrap(), [""; 0]);
+}
+
+#[test]
+fn records_are_replaced_and_forgotten() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut store = SqliteStore::open(&directory.path().join("state.db"), NOW).unwrap();
+    store.commit(everything()).unwrap();
+    let later = vec![
+        Change::Account(account("0", AccountState::Drained)),
+        Change::AccountForgotten(AccountId::from("1")),
+        Change::ReservationForgotten {
+            id: id(3),
+            sequence: 3,
+        },
+    ];
+    store.commit(later.clone()).unwrap();
+    let all: Vec<_> = everything().into_iter().chain(later).collect();
+    assert_eq!(store.load().unwrap(), expected(&all));
+}
+
+#[test]
+fn a_batch_is_written_whole_or_not_at_all() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("state.db");
+    let mut store = SqliteStore::open(&path, NOW).unwrap();
+    let refuse = "CREATE TRIGGER refuse BEFORE INSERT ON reservations
+                  BEGIN SELECT RAISE(ABORT, 'refused'); END";
+    store.connection.execute_batch(refuse).unwrap();
+    let error = store.commit(everything()).unwrap_err();
+    assert_eq!(error.to_string(), "cannot write the records");
+    drop(store);
+    let mut store = SqliteStore::open(&path, NOW).unwrap();
+    assert_eq!(store.load().unwrap(), Snapshot::default());
+}
+
+#[test]
+fn every_commit_waits_for_the_disk() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(&directory.path().join("state.db"), NOW).unwrap();
+    let pragma = |name| {
+        let value = |row: &rusqlite::Row<'_>| row.get::<_, rusqlite::types::Value>(0);
+        let value = store.connection.pragma_query_value(None, name, value);
+        format!("{:?}", value.unwrap())
+    };
+    assert_eq!(pragma("journal_mode"), "Text(\"wal\")");
+    assert_eq!(pragma("synchronous"), "Integer(2)", "FULL");
+}
+
+#[test]
+fn a_newer_a_foreign_and_a_damaged_file_are_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("state.db");
+    let words = |path: &Path| {
+        let error = SqliteStore::open(path, NOW).unwrap_err();
+        error.cause.to_string()
+    };
+    let store = SqliteStore::open(&path, NOW).unwrap();
+    store
+        .connection
+        .pragma_update(None, "user_version", 99)
+        .unwrap();
+    drop(store);
+    assert!(
+        words(&path).contains("newer acctpool (version 99"),
+        "{}",
+        words(&path)
+    );
+
+    let foreign = directory.path().join("foreign.db");
+    Connection::open(&foreign)
+        .unwrap()
+        .execute_batch("CREATE TABLE a (b)")
+        .unwrap();
+    assert_eq!(words(&foreign), "it is not a file of acctpool's");
+
+    let damaged = directory.path().join("damaged.db");
+    fs::write(&damaged, vec![b'x'; 8192]).unwrap();
+    assert!(
+        words(&damaged).contains("not a database"),
+        "{}",
+        words(&damaged)
+    );
+}
+
+#[test]
+fn a_record_that_cannot_be_understood_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut store = SqliteStore::open(&directory.path().join("state.db"), NOW).unwrap();
+    store.commit(everything()).unwrap();
+    store
+        .connection
+        .execute("UPDATE accounts SET record = '{}' WHERE id = '0'", [])
+        .unwrap();
+    let error = store.load().unwrap_err();
+    assert!(error.to_string().contains("state check"), "{error}");
+}
+
+#[test]
+fn a_start_that_broke_off_leaves_no_half_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("state.db");
+    fs::write(directory.path().join("state.db.new"), "half").unwrap();
+    let mut store = SqliteStore::open(&path, NOW).unwrap();
+    assert_eq!(store.load().unwrap(), Snapshot::default());
+    assert!(!directory.path().join("state.db.new").exists());
+}
+
+#[test]
+fn a_copy_is_whole_and_made_while_the_store_is_in_use() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("state.db");
+    let copy = directory.path().join("copy.db");
+    let mut store = SqliteStore::open(&path, NOW).unwrap();
+    store.commit(everything()).unwrap();
+    SqliteStore::inspect(&path).unwrap().backup(&copy).unwrap();
+    store
+        .commit(vec![Change::AccountForgotten("0".into())])
+        .unwrap();
+    let copied = SqliteStore::inspect(&copy).unwrap().load().unwrap();
+    assert_eq!(copied, expected(&everything()));
+    SqliteStore::inspect(&path)
+        .unwrap()
+        .backup(&copy)
+        .unwrap_err();
+}
+
+#[test]
+fn a_person_can_read_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut store = SqliteStore::open(&directory.path().join("state.db"), NOW).unwrap();
+    store.commit(everything()).unwrap();
+    let row = store
+        .connection
+        .query_row(
+            "SELECT state, token, account, expiration FROM reservations WHERE sequence = 2",
+            [],
+            |row| {
+                Ok([
+                    row.get::<_, String>(0)?,
+                    row.get(1)?,
+                    row.get(2)?,
+                    row.get(3)?,
+                ])
+            },
+        )
+        .unwrap();
+    assert_eq!(row, ["active", "ci", "3", "2026-05-01T11:30:00.123456789Z"]);
+}
