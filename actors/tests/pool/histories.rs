@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use acctpool_actors::cloud::CloudError;
 use acctpool_actors::pool::{
-    Account, AccountState, CancelReservation, Change, Done, DrainAccount, EnableAccount,
-    GetReservation, GetStatistics, RequestReservation, ReservationId, RevokeReservation, Snapshot,
-    StateKind, Timestamp, TokenId, TypeStatistics,
+    CancelReservation, Change, Done, DrainAccount, EnableAccount,
+    GetReservation, GetStatistics, RequestReservation, ReservationId, RevokeReservation, Snapshot, TokenId, TypeStatistics,
 };
 use proptest::prelude::*;
 
 use crate::model::Model;
+use crate::promises;
 use crate::world::{Answer, World, policy};
 
 #[derive(Clone, Debug)]
@@ -219,7 +219,7 @@ impl History {
         if let Some((issued, result)) = self.world.carry_out_picked(pick, answer) {
             // An answer that came too late counts neither for nor against the account.
             if !self.world.is_stale(&issued) {
-                model.answered(&issued, &result, now);
+                model.answered(&issued, &result, now, self.world.pool.policy());
             }
             self.world.report(&issued, result);
         }
@@ -232,7 +232,7 @@ impl History {
             return;
         };
         if !self.world.is_stale(&issued) {
-            self.model.answered(&issued, &result, now);
+            self.model.answered(&issued, &result, now, self.world.pool.policy());
         }
         self.world.report(&issued, result.clone());
         self.model.observe(&self.world);
@@ -273,62 +273,10 @@ impl History {
     }
 
     fn check(&mut self) {
-        self.world.pool.assert_invariants();
-        assert_eq!(
-            without_polls(records(&self.world)),
-            without_polls(self.world.written.clone()),
-            "what was written down is not what is"
-        );
-        for account in self.world.pool.accounts() {
-            self.check_account(account);
-        }
+        promises::check(&self.world, &self.model);
         let statistics = self.world.apply(GetStatistics);
         let total: usize = statistics.types.values().map(TypeStatistics::total).sum();
         assert_eq!(total, self.world.accounts.len());
-    }
-
-    fn check_account(&self, account: &Account) {
-        let cloud = &self.world.cloud[&account.id];
-        let known = [
-            Some(account.keys.current),
-            account.keys.pending,
-            account.keys.previous,
-        ];
-        assert!(
-            known
-                .iter()
-                .flatten()
-                .any(|epoch| cloud.management.contains(epoch)),
-            "management_key_never_lost: {:?} of {:?}",
-            account.keys,
-            cloud.management
-        );
-        if matches!(account.kind(), StateKind::Ready | StateKind::Leased) {
-            let credential = account.credential.as_ref().map(|c| c.fence);
-            assert_eq!(
-                cloud.leases.iter().copied().collect::<Vec<_>>(),
-                credential.into_iter().collect::<Vec<_>>(),
-                "no_orphan_credential: {}",
-                account.id
-            );
-        }
-        if account.kind() == StateKind::Ready {
-            assert!(self.model.is_proven(&account.id), "never_lent_dirty");
-        }
-        let owed = match &account.state {
-            AccountState::Quarantined(quarantine) => {
-                assert!(!quarantine.reason.is_empty(), "no_silent_leftover");
-                quarantine.revoke.is_some()
-            }
-            AccountState::Drained => false,
-            _ => true,
-        };
-        assert!(
-            owed || cloud.leases.is_empty(),
-            "no_orphan_credential: {} is {:?}",
-            account.id,
-            account.kind()
-        );
     }
 }
 
@@ -339,14 +287,6 @@ fn records(world: &World) -> Snapshot {
     }
     for reservation in world.pool.reservations() {
         all.write(Change::Reservation(reservation.clone()));
-    }
-    all
-}
-
-/// Polls are not worth a write.
-fn without_polls(mut all: Snapshot) -> Snapshot {
-    for reservation in all.reservations.values_mut() {
-        reservation.silent_since = Timestamp::UNIX_EPOCH;
     }
     all
 }

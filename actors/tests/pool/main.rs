@@ -7,6 +7,6 @@
 mod exactness;
 mod histories;
 mod lessons;
-mod model;
 mod stories;
-mod world;
+
+use acctpool_soak::{model, promises, world};

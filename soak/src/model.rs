@@ -3,23 +3,28 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use acctpool_actors::cloud::CloudError;
+use acctpool_actors::cloud::{CloudError, Leftover};
 use acctpool_actors::pool::{
-    AccountId, AccountType, Done, EndReason, Event, Job, ReservationId, ReservationStatus,
-    ReservationView, StateKind, Timestamp,
+    AccountId, AccountType, Done, EndReason, Event, Job, Policy, Quarantine, ReservationId,
+    ReservationStatus, ReservationView, StateKind, Timestamp,
 };
 
-use crate::world::{Issued, World, policy};
+use crate::world::{Issued, World};
 
-#[derive(Default)]
-pub(crate) struct Model {
+/// See the module.
+#[derive(Clone, Default)]
+pub struct Model {
     lines: BTreeMap<AccountType, VecDeque<ReservationId>>,
+    /// Of every reservation that can still be read.
     types: BTreeMap<ReservationId, AccountType>,
     holders: BTreeMap<AccountId, Holder>,
     cleanliness: BTreeMap<AccountId, Cleanliness>,
+    /// What the last pass or proof of the present cleaning left.
+    leftovers: BTreeMap<AccountId, Vec<Leftover>>,
     ready: BTreeSet<AccountId>,
 }
 
+#[derive(Clone)]
 struct Holder {
     reservation: ReservationId,
     expiration: Timestamp,
@@ -27,7 +32,7 @@ struct Holder {
 }
 
 /// What has been seen since the account was last used: nothing counts that came before.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Cleanliness {
     proven: bool,
     revoked_at: Option<Timestamp>,
@@ -36,17 +41,24 @@ struct Cleanliness {
 }
 
 impl Model {
-    /// Takes the events of one turn in.
-    pub(crate) fn observe(&mut self, world: &World) {
-        for event in &world.events {
-            self.observe_event(event, world);
-        }
-        self.nothing_is_overdue(world);
-        self.no_idle_while_waiting();
+    /// Takes the last turn in, and compares.
+    pub fn observe(&mut self, world: &World) {
+        self.observe_turn(&world.events, world.now);
         self.counts_agree(world);
     }
 
-    fn observe_event(&mut self, event: &Event, world: &World) {
+    /// Takes the events of one turn in.
+    pub fn observe_turn(&mut self, events: &[Event], now: Timestamp) {
+        for event in events {
+            self.observe_event(event, events, now);
+        }
+        if !events.is_empty() {
+            self.no_idle_while_waiting();
+        }
+        self.nothing_is_overdue(now);
+    }
+
+    fn observe_event(&mut self, event: &Event, turn: &[Event], now: Timestamp) {
         match event {
             Event::ReservationRequested {
                 reservation,
@@ -109,11 +121,11 @@ impl Model {
                     let holder = self.holders.remove(account).expect("ended what was held");
                     assert_eq!(holder.reservation, *reservation, "one_holder");
                     if *reason == EndReason::Expired {
-                        assert!(world.now >= holder.expiration, "ended too early");
+                        assert!(now >= holder.expiration, "ended too early");
                     }
                     if holder.shown {
                         assert!(
-                            world.events.iter().any(|event| matches!(
+                            turn.iter().any(|event| matches!(
                                 event,
                                 Event::JobIssued { account: a, job: Job::Revoke(Some(_)), .. } if a == account
                             )),
@@ -129,10 +141,20 @@ impl Model {
                 );
                 self.ready.insert(account.clone());
             }
+            Event::ReservationForgotten { reservation } => {
+                self.types.remove(reservation);
+            }
             Event::CleaningStarted { account, .. } => {
                 self.ready.remove(account);
+                self.leftovers.remove(account);
             }
-            Event::AccountQuarantined { account, .. } | Event::AccountDrained { account } => {
+            Event::AccountQuarantined { account, quarantine } => {
+                self.names_what_is_left(account, quarantine);
+                self.ready.remove(account);
+                self.cleanliness
+                    .insert(account.clone(), Cleanliness::default());
+            }
+            Event::AccountDrained { account } => {
                 self.ready.remove(account);
                 self.cleanliness
                     .insert(account.clone(), Cleanliness::default());
@@ -142,12 +164,14 @@ impl Model {
     }
 
     /// Takes an answer of the cloud in, before the turn that it leads to.
-    pub(crate) fn answered(
+    pub fn answered(
         &mut self,
         issued: &Issued,
         result: &Result<Done, CloudError>,
         now: Timestamp,
+        policy: &Policy,
     ) {
+        self.left(issued, result);
         let cleanliness = self.cleanliness.entry(issued.account.clone()).or_default();
         match result {
             Ok(Done::Revoked) => {
@@ -158,12 +182,12 @@ impl Model {
             }
             Ok(Done::Swept(pass)) if !pass.is_clean() => cleanliness.proofs.clear(),
             Ok(Done::Proved(leftovers)) if leftovers.is_empty() => {
-                let settled = cleanliness.revoked_at.map(|at| at + policy().settle);
+                let settled = cleanliness.revoked_at.map(|at| at + policy.settle);
                 if settled.is_some_and(|settled| issued.at >= settled) {
                     cleanliness.proofs.push(issued.at);
                 }
                 cleanliness.proven |= match cleanliness.proofs[..] {
-                    [.., first, second] => second >= first + policy().proof_gap,
+                    [.., first, second] => second >= first + policy.proof_gap,
                     _ => false,
                 };
             }
@@ -172,8 +196,26 @@ impl Model {
         }
     }
 
+    fn left(&mut self, issued: &Issued, result: &Result<Done, CloudError>) {
+        let found = match result {
+            Ok(Done::Swept(pass)) => [&pass.waiting[..], &pass.stuck[..]].concat(),
+            Ok(Done::Proved(leftovers)) if !leftovers.is_empty() => leftovers.clone(),
+            _ => return,
+        };
+        self.leftovers.insert(issued.account.clone(), found);
+    }
+
+    fn names_what_is_left(&self, account: &AccountId, quarantine: &Quarantine) {
+        let left = self.leftovers.get(account).map_or(&[][..], Vec::as_slice);
+        assert_eq!(
+            quarantine.leftovers, left,
+            "no_silent_leftover: {account} is quarantined for {}",
+            quarantine.reason
+        );
+    }
+
     /// Checks what a consumer was told.
-    pub(crate) fn told(&self, view: &ReservationView, now: Timestamp) {
+    pub fn told(&self, view: &ReservationView, now: Timestamp) {
         let ReservationStatus::Active {
             expiration,
             account,
@@ -192,48 +234,64 @@ impl Model {
     }
 
     /// Whether nobody has used the account since it was proven.
-    pub(crate) fn is_proven(&self, account: &AccountId) -> bool {
+    #[must_use]
+    pub fn is_proven(&self, account: &AccountId) -> bool {
         self.cleanliness.get(account).is_some_and(|c| c.proven)
     }
 
+    /// Tells whether the reservation cannot be read any more.
+    #[must_use]
+    pub fn has_forgotten(&self, reservation: ReservationId) -> bool {
+        !self.types.contains_key(&reservation)
+    }
+
     /// Nothing survives the process but what was written down: what was idle is dirty again.
-    pub(crate) fn restarted(&mut self) {
+    pub fn restarted(&mut self) {
         self.ready.clear();
         let held: BTreeSet<_> = self.holders.keys().cloned().collect();
         self.cleanliness.retain(|account, _| held.contains(account));
     }
 
-    fn nothing_is_overdue(&self, world: &World) {
+    fn nothing_is_overdue(&self, now: Timestamp) {
         for (account, holder) in &self.holders {
             assert!(
-                world.now < holder.expiration,
+                now < holder.expiration,
                 "deadline_holds: {account} is held after its expiration"
             );
         }
     }
 
     fn no_idle_while_waiting(&self) {
-        for (account_type, line) in &self.lines {
+        let waiting = self.lines.iter().filter(|(_, line)| !line.is_empty());
+        for (account_type, line) in waiting {
             let idle = self
                 .ready
                 .iter()
                 .find(|account| account.as_str().starts_with(account_type.as_str()));
             assert!(
-                line.is_empty() || idle.is_none(),
+                idle.is_none(),
                 "no_idle_while_waiting: {idle:?} while {line:?} wait"
             );
         }
     }
 
     fn counts_agree(&self, world: &World) {
-        let of_kind = |kind| {
-            let accounts = world.pool.accounts().filter(move |a| a.kind() == kind);
-            accounts.map(|a| a.id.clone()).collect::<BTreeSet<_>>()
-        };
-        assert_eq!(of_kind(StateKind::Ready), self.ready);
-        assert_eq!(
-            of_kind(StateKind::Leased),
-            self.holders.keys().cloned().collect()
-        );
+        let (mut ready, mut leased) = (0, 0);
+        for account in world.pool.accounts() {
+            match account.kind() {
+                StateKind::Ready => {
+                    ready += 1;
+                    assert!(self.ready.contains(&account.id), "{} is ready", account.id);
+                }
+                StateKind::Leased => {
+                    leased += 1;
+                    let held = self.holders.contains_key(&account.id);
+                    assert!(held, "one_holder: {} is leased to nobody", account.id);
+                }
+                _ => {}
+            }
+        }
+        assert_eq!(ready, self.ready.len(), "ready are {:?}", self.ready);
+        assert_eq!(leased, self.holders.len(), "one_holder");
     }
 }
