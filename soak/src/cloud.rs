@@ -54,8 +54,8 @@ pub struct CloudAccount {
     pub management: BTreeSet<Epoch>,
     /// The lease credentials that work.
     pub leases: BTreeSet<Fence>,
-    /// Until when tokens of a lease credential that is gone still work.
-    pub tokens_until: Option<Timestamp>,
+    /// The lease credential that went last, and until when tokens of it still work.
+    pub tokens: Option<(Fence, Timestamp)>,
     /// How many resources are there that can be deleted.
     pub resources: u32,
     /// Whether one is there that cannot.
@@ -69,7 +69,7 @@ impl CloudAccount {
         Self {
             management: [Epoch(0)].into(),
             leases: BTreeSet::new(),
-            tokens_until: None,
+            tokens: None,
             resources: 0,
             immortal: false,
         }
@@ -83,7 +83,8 @@ impl CloudAccount {
 
     /// Lets the holder of a lease credential make a resource, where that still works.
     pub fn use_lease(&mut self, lease: Fence, now: Timestamp) {
-        if self.leases.contains(&lease) || self.tokens_until.is_some_and(|until| now < until) {
+        let has_token = matches!(self.tokens, Some((of, until)) if of == lease && now < until);
+        if self.leases.contains(&lease) || has_token {
             self.resources += 1;
         }
     }
@@ -154,9 +155,8 @@ impl CloudAccount {
     }
 
     fn revoke(&mut self, now: Timestamp) {
-        if !self.leases.is_empty() {
-            self.leases.clear();
-            self.tokens_until = Some(now + TOKEN_LAG);
+        while let Some(lease) = self.leases.pop_last() {
+            self.tokens = Some((lease, now + TOKEN_LAG));
         }
     }
 

@@ -16,12 +16,12 @@
 )]
 
 pub mod cloud;
-//pub mod consumers;
+pub mod consumers;
 pub mod dice;
-//pub mod life;
-//pub mod lives;
+pub mod life;
+pub mod lives;
 pub mod model;
 pub mod promises;
-//pub mod tally;
-//pub mod weather;
+pub mod tally;
+pub mod weather;
 pub mod world;

@@ -1,0 +1,307 @@
+//! A life of the pool: everything that happens to it, from one seed.
+//!
+//! What is to happen stands on an agenda. The next thing on it, or the pool's own deadline where that
+//! comes first, happens; then every promise is checked.
+
+mod calls;
+mod outages;
+mod visits;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use acctpool_actors::cloud::CloudError;
+use acctpool_actors::pool::{
+    AccountId, Command, Done, DrainAccount, EnableAccount, Fence, ReservationId, ReservationState,
+    RevokeReservation, StateKind, Tick, Timestamp,
+};
+
+use crate::consumers::Consumers;
+use crate::dice::Dice;
+use crate::model::Model;
+use crate::promises;
+use crate::tally::{Fault, Tally};
+use crate::weather::{Weather, any_policy};
+use crate::world::{Answer, Issued, START, World};
+use outages::Held;
+
+/// How many accounts there are of each of the two types.
+pub const ACCOUNTS_PER_TYPE: usize = 10;
+
+/// How long a year is.
+pub const YEAR: Duration = Duration::from_hours(24 * 365);
+
+/// See the module.
+pub struct Life {
+    world: World,
+    model: Model,
+    dice: Dice,
+    agenda: BTreeMap<(Timestamp, u64), Happening>,
+    /// How many things have ever been put on the agenda.
+    planned: u64,
+    consumers: Consumers,
+    weather: Weather,
+    /// Since when the weather is what it is, and how many there were before it.
+    since: Timestamp,
+    season: u64,
+    /// The account of which nothing is heard in calm weather.
+    mute: Option<AccountId>,
+    held: Option<Held>,
+    tally: Tally,
+}
+
+/// What is on the agenda.
+enum Happening {
+    Arrival,
+    Visit(ReservationId),
+    Use(AccountId, Fence),
+    Answer {
+        issued: Issued,
+        answer: Answer,
+        twice: bool,
+    },
+    Again(Issued, Result<Done, CloudError>),
+    Unheard(Issued),
+    OperatorLooks,
+    WeatherChanges,
+    Crash {
+        season: u64,
+    },
+    DiskGetsSlow {
+        season: u64,
+    },
+    DiskRecovers {
+        season: u64,
+    },
+}
+
+impl Life {
+    /// Begins a life.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        let mut dice = Dice::new(seed);
+        let policy = any_policy(&mut dice);
+        let mut life = Self {
+            world: World::new(ACCOUNTS_PER_TYPE, ACCOUNTS_PER_TYPE),
+            model: Model::default(),
+            weather: Weather::any(&mut dice),
+            dice,
+            agenda: BTreeMap::new(),
+            planned: 0,
+            consumers: Consumers::new(),
+            since: START,
+            season: 0,
+            mute: None,
+            held: None,
+            tally: Tally::default(),
+        };
+        life.start(policy);
+        life.plan(Duration::ZERO, Happening::Arrival);
+        life.plan(Duration::ZERO, Happening::WeatherChanges);
+        life.plan(Duration::from_hours(1), Happening::OperatorLooks);
+        life
+    }
+
+    /// Lives on until so much time has passed since the beginning.
+    ///
+    /// # Panics
+    ///
+    /// With the name of the promise, where one is broken.
+    pub fn live(&mut self, time: Duration) {
+        while self.world.now < START + time {
+            self.step();
+        }
+    }
+
+    /// Returns what has happened.
+    #[must_use]
+    pub fn tally(&self) -> Tally {
+        let mut tally = self.tally.clone();
+        tally.records(&self.world.written);
+        tally
+    }
+
+    /// Returns how much time has passed.
+    #[must_use]
+    pub fn age(&self) -> Duration {
+        (self.world.now - START).unsigned_abs()
+    }
+
+    fn step(&mut self) {
+        let next = self.agenda.first_key_value().map(|((at, _), _)| *at);
+        let deadline = self.world.pool.next_deadline();
+        match (next, deadline) {
+            (Some(next), Some(deadline)) if deadline <= next => {
+                // The clock ticks at least once a second.
+                let tick = deadline + Duration::from_millis(self.dice.below(1000));
+                self.world.now = self.world.now.max(tick.min(next));
+                self.apply(Tick);
+            }
+            _ => {
+                if let Some(((at, _), happening)) = self.agenda.pop_first() {
+                    self.world.now = self.world.now.max(at);
+                    self.happen(happening);
+                }
+            }
+        }
+    }
+
+    fn happen(&mut self, happening: Happening) {
+        match happening {
+            Happening::Arrival => self.arrive(),
+            Happening::Visit(reservation) => self.visit(reservation),
+            Happening::Use(account, lease) => self.use_lease(&account, lease),
+            Happening::Answer {
+                issued,
+                answer,
+                twice,
+            } => self.answer(&issued, answer, twice),
+            Happening::Again(issued, result) => self.answer_again(&issued, result),
+            Happening::Unheard(issued) => self.carry_out_unheard(&issued),
+            Happening::OperatorLooks => self.operator_looks(),
+            Happening::WeatherChanges => self.weather_changes(),
+            Happening::Crash { season } if season == self.season => self.crash(),
+            Happening::DiskGetsSlow { season } if season == self.season => self.disk_gets_slow(),
+            Happening::DiskRecovers { season } if season == self.season => self.disk_recovers(),
+            Happening::Crash { .. }
+            | Happening::DiskGetsSlow { .. }
+            | Happening::DiskRecovers { .. } => {}
+        }
+    }
+
+    fn plan(&mut self, after: Duration, happening: Happening) {
+        self.planned += 1;
+        let at = self.world.now + after;
+        self.agenda.insert((at, self.planned), happening);
+    }
+
+    /// Plans something for some time that is so long on average.
+    fn plan_about(&mut self, after: Duration, happening: Happening) {
+        let after = self.dice.between(Duration::ZERO, after * 2);
+        self.plan(after, happening);
+    }
+
+    /// Carries a command out, and checks everything.
+    fn apply<C: Command>(&mut self, command: C) -> C::Reply {
+        let reply = self.world.apply(command);
+        self.observe();
+        reply
+    }
+
+    fn observe(&mut self) {
+        let (events, now) = (&self.world.events, self.world.now);
+        self.tally.turn(events, now);
+        if let Some(held) = &mut self.held {
+            held.turn(events, now);
+        }
+        self.model.observe(&self.world);
+        promises::check(&self.world, &self.model);
+        if self.weather.is_calm() {
+            self.assert_waiting_ends();
+        }
+        self.send_out();
+    }
+
+    /// P11, and that the pool lives: while the cloud is well, nobody waits for longer than it takes
+    /// to clean and lend the accounts as often as the line is long. One account that gives no
+    /// answer changes nothing of that.
+    fn assert_waiting_ends(&self) {
+        let policy = self.world.pool.policy();
+        let longest = policy.types.values().map(|t| t.max_duration).max();
+        let cleaning = policy.settle + policy.proof_gap * 8 + Duration::from_hours(1);
+        let round = longest.unwrap_or_default() + cleaning;
+        let rounds = policy.max_pending.div_ceil(ACCOUNTS_PER_TYPE - 1);
+        let what_was = policy.cleaning_timeout + policy.pass_timeout + policy.backoff_max;
+        let bound = what_was + round * u32::try_from(rounds).unwrap_or(u32::MAX);
+        for reservation in self.world.pool.reservations() {
+            if reservation.state == ReservationState::Pending {
+                let waits_since = reservation.created_at.max(self.since);
+                assert!(
+                    self.world.now < waits_since + bound,
+                    "one_stuck_account_blocks_nobody: {reservation:?} is not served"
+                );
+            }
+        }
+    }
+
+    fn weather_changes(&mut self) {
+        if self.held.is_some() {
+            self.disk_recovers();
+        }
+        if self.weather.is_calm() {
+            self.tally.calms += 1;
+        }
+        self.season += 1;
+        self.since = self.world.now;
+        self.mute = None;
+        let few_days = self
+            .dice
+            .between(Duration::from_hours(48), Duration::from_hours(96));
+        if self.dice.chance(300) {
+            self.weather = Weather::calm(few_days);
+            let mute = self.dice.place(self.world.accounts.len());
+            self.mute = Some(self.world.accounts[mute].0.clone());
+            self.operator_looks_after_all();
+        } else {
+            self.weather = Weather::any(&mut self.dice);
+        }
+        let season = self.season;
+        self.plan(self.weather.lasts, Happening::WeatherChanges);
+        if let Some(every) = self.weather.crash_every {
+            self.plan_about(every, Happening::Crash { season });
+        }
+        if let Some(every) = self.weather.slow_disk_every {
+            self.plan_about(every, Happening::DiskGetsSlow { season });
+        }
+        let (consumers, model) = (&mut self.consumers, &self.model);
+        consumers.retain(|reservation, _| !model.has_forgotten(*reservation));
+    }
+
+    /// The operator comes by: at times in bad weather, often in calm weather.
+    fn operator_looks(&mut self) {
+        if self.weather.is_calm() {
+            self.operator_looks_after_all();
+            return self.plan(Duration::from_mins(30), Happening::OperatorLooks);
+        }
+        if self.dice.chance(700) {
+            self.operator_looks_after_all();
+        }
+        if self.dice.chance(150) {
+            let account = self.dice.place(self.world.accounts.len());
+            let account = self.world.accounts[account].0.clone();
+            self.apply(DrainAccount { account })
+                .expect("the account is configured");
+        }
+        if self.dice.chance(300) {
+            let ids: Vec<_> = self.world.pool.reservations().map(|r| r.id).collect();
+            if !ids.is_empty() {
+                let id = ids[self.dice.place(ids.len())];
+                self.apply(RevokeReservation { id })
+                    .expect("the reservation can be read");
+            }
+        }
+        self.plan_about(Duration::from_hours(24), Happening::OperatorLooks);
+    }
+
+    /// Deals with what is named, and brings back every account that is out.
+    fn operator_looks_after_all(&mut self) {
+        let out = |kind| matches!(kind, StateKind::Quarantined | StateKind::Drained);
+        let calm = self.weather.is_calm();
+        let accounts: Vec<_> = self
+            .world
+            .pool
+            .accounts()
+            .filter(|account| out(account.kind()) || (calm && account.draining))
+            .map(|account| account.id.clone())
+            .collect();
+        for account in accounts {
+            self.world.at_cloud(&account).immortal = false;
+            self.apply(EnableAccount { account })
+                .expect("the account is configured");
+        }
+    }
+
+    fn fault(&mut self, fault: Fault) {
+        self.tally.fault(fault);
+    }
+}
