@@ -9,7 +9,7 @@ use crate::life::{Life, YEAR};
 use crate::tally::Tally;
 
 /// How many years a life lasts. Then the next one begins, with the next seed.
-pub const YEARS_OF_A_LIFE: u64 = 10;
+pub const YEARS_OF_A_LIFE: u64 = 5;
 
 /// A life that broke a promise.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,20 +29,20 @@ pub struct Broken {
 ///
 /// With the life that broke a promise: of several, the one with the lowest seed.
 pub fn live(seed: u64, years: u64, threads: usize) -> Result<Tally, Broken> {
-    let lives = years.div_ceil(YEARS_OF_A_LIFE);
+    let count = years.div_ceil(YEARS_OF_A_LIFE);
     let next = AtomicU64::new(0);
     let work = || {
         let mut lived = Vec::new();
         loop {
             let index = next.fetch_add(1, Ordering::Relaxed);
-            if index >= lives {
+            if index >= count {
                 return lived;
             }
             let years = (years - index * YEARS_OF_A_LIFE).min(YEARS_OF_A_LIFE);
             let life = live_once(seed + index, years);
             if life.is_err() {
                 // Nobody begins another one.
-                next.store(lives, Ordering::Relaxed);
+                next.store(count, Ordering::Relaxed);
             }
             lived.push((index, life));
         }

@@ -13,7 +13,7 @@ struct Arguments {
     /// How many years.
     #[arg(long, default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..))]
     years: u64,
-    /// Where chance begins. Every ten years another life begins, with the next seed.
+    /// Where chance begins. Every five years another life begins, with the next seed.
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// How many lives are lived side by side; as many as there are cores, if not given. What happens
@@ -22,7 +22,11 @@ struct Arguments {
     threads: Option<NonZero<usize>>,
 }
 
-#[expect(clippy::print_stdout, clippy::print_stderr, reason = "this is a command")]
+#[expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "this is a command"
+)]
 #[expect(clippy::disallowed_methods, reason = "no life sees this clock")]
 fn main() -> ExitCode {
     let Arguments {
@@ -43,7 +47,10 @@ fn main() -> ExitCode {
         Err(broken) => {
             let age = broken.age.as_secs_f64() / acctpool_soak::life::YEAR.as_secs_f64();
             eprintln!("a promise was broken in year {age:.3}: {}", broken.what);
-            eprintln!("again: soak --seed {} --years {YEARS_OF_A_LIFE}", broken.seed);
+            eprintln!(
+                "again: soak --seed {} --years {YEARS_OF_A_LIFE}",
+                broken.seed
+            );
             ExitCode::FAILURE
         }
     }

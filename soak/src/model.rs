@@ -115,23 +115,11 @@ impl Model {
                 account,
                 reason,
             } => {
-                let line = self.lines.get_mut(&self.types[reservation]).unwrap();
-                line.retain(|waiting| waiting != reservation);
+                let line = self.lines.get_mut(&self.types[reservation]);
+                line.expect("its type has a line")
+                    .retain(|waiting| waiting != reservation);
                 if let Some(account) = account {
-                    let holder = self.holders.remove(account).expect("ended what was held");
-                    assert_eq!(holder.reservation, *reservation, "one_holder");
-                    if *reason == EndReason::Expired {
-                        assert!(now >= holder.expiration, "ended too early");
-                    }
-                    if holder.shown {
-                        assert!(
-                            turn.iter().any(|event| matches!(
-                                event,
-                                Event::JobIssued { account: a, job: Job::Revoke(Some(_)), .. } if a == account
-                            )),
-                            "deadline_holds: no revocation in the turn that ended the lease of {account}"
-                        );
-                    }
+                    self.lease_ended(*reservation, account, *reason, turn, now);
                 }
             }
             Event::AccountReady { account } => {
@@ -148,7 +136,10 @@ impl Model {
                 self.ready.remove(account);
                 self.leftovers.remove(account);
             }
-            Event::AccountQuarantined { account, quarantine } => {
+            Event::AccountQuarantined {
+                account,
+                quarantine,
+            } => {
                 self.names_what_is_left(account, quarantine);
                 self.ready.remove(account);
                 self.cleanliness
@@ -160,6 +151,30 @@ impl Model {
                     .insert(account.clone(), Cleanliness::default());
             }
             _ => {}
+        }
+    }
+
+    fn lease_ended(
+        &mut self,
+        reservation: ReservationId,
+        account: &AccountId,
+        reason: EndReason,
+        turn: &[Event],
+        now: Timestamp,
+    ) {
+        let holder = self.holders.remove(account).expect("ended what was held");
+        assert_eq!(holder.reservation, reservation, "one_holder");
+        if reason == EndReason::Expired {
+            assert!(now >= holder.expiration, "ended too early");
+        }
+        if holder.shown {
+            assert!(
+                turn.iter().any(|event| matches!(
+                    event,
+                    Event::JobIssued { account: a, job: Job::Revoke(Some(_)), .. } if a == account
+                )),
+                "deadline_holds: no revocation in the turn that ended the lease of {account}"
+            );
         }
     }
 

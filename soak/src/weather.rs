@@ -29,8 +29,8 @@ pub struct Weather {
     faults: u64,
     /// How often the process crashes, on average.
     pub crash_every: Option<Duration>,
-    /// How often the disk is slow, on average.
-    pub slow_disk_every: Option<Duration>,
+    /// At how many arrivals of a thousand the disk gets slow.
+    pub slow_disks: u64,
     /// Whether an account comes to hold something that cannot be deleted.
     pub immortals: bool,
     /// How long it lasts.
@@ -45,7 +45,7 @@ impl Weather {
         Self {
             faults: 0,
             crash_every: None,
-            slow_disk_every: None,
+            slow_disks: 0,
             immortals: false,
             lasts,
         }
@@ -55,11 +55,10 @@ impl Weather {
     #[must_use]
     pub fn any(dice: &mut Dice) -> Self {
         let (faults, hours) = [(30, 2000), (150, 1000), (300, 500), (600, 250)][dice.place(4)];
-        let every = |hours| Some(Duration::from_hours(hours));
         Self {
             faults,
-            crash_every: every(hours),
-            slow_disk_every: every(hours / 4),
+            crash_every: Some(Duration::from_hours(hours)),
+            slow_disks: 40,
             immortals: dice.chance(500),
             lasts: dice.between(Duration::from_hours(24), Duration::from_hours(24 * 7)),
         }
@@ -85,7 +84,10 @@ impl Weather {
         let late = policy.pass_timeout + soon;
         let (fate, fault) = match dice.below(100) {
             0..40 => (Fate::Answered(Answer::Fault, soon), Fault::CallFailed),
-            40..55 => (Fate::Answered(Answer::Throttled, soon), Fault::CallThrottled),
+            40..55 => (
+                Fate::Answered(Answer::Throttled, soon),
+                Fault::CallThrottled,
+            ),
             55..75 => (Fate::Answered(Answer::LostReply, soon), Fault::ReplyLost),
             75..83 => (Fate::AnsweredTwice(Answer::Well, soon), Fault::ReplyTwice),
             83..87 => (Fate::Answered(Answer::Well, late), Fault::ReplyLate),
@@ -116,8 +118,8 @@ pub fn any_policy(dice: &mut Dice) -> Policy {
     policy.cleaning_timeout = dice.between(minutes(60), minutes(240));
     policy.cleaning_attempts = 1 + u32::from(dice.chance(500)) * 3;
     policy.backoff_max = dice.between(minutes(1), minutes(10));
-    policy.verify_every = dice.between(hours(12), hours(24 * 10));
-    policy.remint_every = dice.between(hours(24), hours(24 * 20));
+    policy.verify_every = dice.between(hours(24), hours(24 * 20));
+    policy.remint_every = dice.between(hours(24 * 2), hours(24 * 30));
     policy.rotate_every = dice
         .chance(800)
         .then(|| dice.between(hours(24 * 2), hours(24 * 40)));

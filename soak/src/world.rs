@@ -191,7 +191,11 @@ impl World {
     }
 
     fn retire_job_of(&mut self, account: &AccountId) {
-        if let Some(at) = self.open_jobs.iter().position(|job| job.account == *account) {
+        if let Some(at) = self
+            .open_jobs
+            .iter()
+            .position(|job| job.account == *account)
+        {
             let job = self.open_jobs.remove(at);
             self.remember(job);
         }

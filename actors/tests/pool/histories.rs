@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use acctpool_actors::cloud::CloudError;
 use acctpool_actors::pool::{
-    CancelReservation, Change, Done, DrainAccount, EnableAccount,
-    GetReservation, GetStatistics, RequestReservation, ReservationId, RevokeReservation, Snapshot, TokenId, TypeStatistics,
+    CancelReservation, Change, Done, DrainAccount, EnableAccount, GetReservation, GetStatistics,
+    RequestReservation, ReservationId, RevokeReservation, Snapshot, TokenId, TypeStatistics,
 };
 use proptest::prelude::*;
 
@@ -232,7 +232,8 @@ impl History {
             return;
         };
         if !self.world.is_stale(&issued) {
-            self.model.answered(&issued, &result, now, self.world.pool.policy());
+            self.model
+                .answered(&issued, &result, now, self.world.pool.policy());
         }
         self.world.report(&issued, result.clone());
         self.model.observe(&self.world);

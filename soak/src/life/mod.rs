@@ -67,9 +67,6 @@ enum Happening {
     Crash {
         season: u64,
     },
-    DiskGetsSlow {
-        season: u64,
-    },
     DiskRecovers {
         season: u64,
     },
@@ -161,11 +158,8 @@ impl Life {
             Happening::OperatorLooks => self.operator_looks(),
             Happening::WeatherChanges => self.weather_changes(),
             Happening::Crash { season } if season == self.season => self.crash(),
-            Happening::DiskGetsSlow { season } if season == self.season => self.disk_gets_slow(),
             Happening::DiskRecovers { season } if season == self.season => self.disk_recovers(),
-            Happening::Crash { .. }
-            | Happening::DiskGetsSlow { .. }
-            | Happening::DiskRecovers { .. } => {}
+            Happening::Crash { .. } | Happening::DiskRecovers { .. } => {}
         }
     }
 
@@ -237,7 +231,7 @@ impl Life {
         let few_days = self
             .dice
             .between(Duration::from_hours(48), Duration::from_hours(96));
-        if self.dice.chance(300) {
+        if self.dice.chance(150) {
             self.weather = Weather::calm(few_days);
             let mute = self.dice.place(self.world.accounts.len());
             self.mute = Some(self.world.accounts[mute].0.clone());
@@ -249,9 +243,6 @@ impl Life {
         self.plan(self.weather.lasts, Happening::WeatherChanges);
         if let Some(every) = self.weather.crash_every {
             self.plan_about(every, Happening::Crash { season });
-        }
-        if let Some(every) = self.weather.slow_disk_every {
-            self.plan_about(every, Happening::DiskGetsSlow { season });
         }
         let (consumers, model) = (&mut self.consumers, &self.model);
         consumers.retain(|reservation, _| !model.has_forgotten(*reservation));

@@ -63,19 +63,20 @@ impl Held {
 
 impl Life {
     pub(super) fn disk_gets_slow(&mut self) {
-        if self.held.is_none() {
-            self.fault(Fault::SlowDisk);
-            self.world.disk_is_slow = true;
-            self.held = Some(Held {
-                model: self.model.clone(),
-                seen: Vec::new(),
-                replies: Vec::new(),
-            });
+        if self.held.is_some() {
+            return;
         }
+        self.fault(Fault::SlowDisk);
+        self.world.disk_is_slow = true;
+        self.held = Some(Held {
+            model: self.model.clone(),
+            seen: Vec::new(),
+            replies: Vec::new(),
+        });
         let season = self.season;
         let slow = self
             .dice
-            .between(Duration::from_secs(1), Duration::from_mins(20));
+            .between(Duration::from_secs(1), Duration::from_mins(15));
         self.plan(slow, Happening::DiskRecovers { season });
     }
 
@@ -93,10 +94,6 @@ impl Life {
             self.deliver(reservation, told);
         }
         self.send_out();
-        if let Some(every) = self.weather.slow_disk_every {
-            let season = self.season;
-            self.plan_about(every, Happening::DiskGetsSlow { season });
-        }
     }
 
     /// Tells a consumer something, as soon as it is durable.
@@ -145,9 +142,6 @@ impl Life {
         let season = self.season;
         if let Some(every) = self.weather.crash_every {
             self.plan_about(every, Happening::Crash { season });
-        }
-        if let Some(every) = self.weather.slow_disk_every {
-            self.plan_about(every, Happening::DiskGetsSlow { season });
         }
     }
 

@@ -23,9 +23,16 @@ impl Life {
             Duration::from_secs(self.dice.below(240))
         };
         self.plan(next, Happening::Arrival);
+        if self.dice.chance(self.weather.slow_disks) {
+            self.disk_gets_slow();
+        }
         let id = self.world.fresh_id();
         let token = TokenId::from(format!("consumer-{}", self.dice.below(8)));
-        let label = if self.dice.chance(500) { "free" } else { "lite" };
+        let label = if self.dice.chance(500) {
+            "free"
+        } else {
+            "lite"
+        };
         let account_type = AccountType::from(label);
         let longest = self.world.pool.policy().longest_lease(&account_type);
         let duration = self
