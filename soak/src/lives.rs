@@ -66,16 +66,17 @@ pub fn live(seed: u64, years: u64, threads: usize) -> Result<Tally, Broken> {
 
 fn live_once(seed: u64, years: u64) -> Result<Tally, Broken> {
     let years = u32::try_from(years).expect("a life lasts a few years");
-    let mut life = Life::new(seed);
-    let lived = catch_unwind(AssertUnwindSafe(|| life.live(YEAR * years)));
-    match lived {
-        Ok(()) => Ok(life.tally()),
-        Err(panic) => Err(Broken {
-            seed,
-            age: life.age(),
-            what: words(panic.as_ref()),
-        }),
-    }
+    let mut begun = None;
+    let lived = catch_unwind(AssertUnwindSafe(|| {
+        let life = begun.insert(Life::new(seed));
+        life.live(YEAR * years);
+        life.tally()
+    }));
+    lived.map_err(|panic| Broken {
+        seed,
+        age: begun.map_or(Duration::ZERO, |life| life.age()),
+        what: words(panic.as_ref()),
+    })
 }
 
 fn words(panic: &(dyn Any + Send)) -> String {

@@ -7,13 +7,13 @@ mod calls;
 mod outages;
 mod visits;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use acctpool_actors::cloud::CloudError;
 use acctpool_actors::pool::{
-    AccountId, Command, Done, DrainAccount, EnableAccount, Fence, ReservationId, ReservationState,
-    RevokeReservation, StateKind, Tick, Timestamp,
+    Account, AccountId, Command, Done, DrainAccount, EnableAccount, Event, Fence, ReservationId,
+    ReservationState, RevokeReservation, StateKind, Tick, Timestamp,
 };
 
 use crate::consumers::Consumers;
@@ -46,6 +46,8 @@ pub struct Life {
     season: u64,
     /// The account of which nothing is heard in calm weather.
     mute: Option<AccountId>,
+    /// The accounts that have been ready in the present weather.
+    recovered: BTreeSet<AccountId>,
     held: Option<Held>,
     tally: Tally,
 }
@@ -64,6 +66,9 @@ enum Happening {
     Unheard(Issued),
     OperatorLooks,
     WeatherChanges,
+    AllHasRecovered {
+        season: u64,
+    },
     Crash {
         season: u64,
     },
@@ -89,6 +94,7 @@ impl Life {
             since: START,
             season: 0,
             mute: None,
+            recovered: BTreeSet::new(),
             held: None,
             tally: Tally::default(),
         };
@@ -157,9 +163,14 @@ impl Life {
             Happening::Unheard(issued) => self.carry_out_unheard(&issued),
             Happening::OperatorLooks => self.operator_looks(),
             Happening::WeatherChanges => self.weather_changes(),
+            Happening::AllHasRecovered { season } if season == self.season => {
+                self.assert_recovered();
+            }
             Happening::Crash { season } if season == self.season => self.crash(),
             Happening::DiskRecovers { season } if season == self.season => self.disk_recovers(),
-            Happening::Crash { .. } | Happening::DiskRecovers { .. } => {}
+            Happening::AllHasRecovered { .. }
+            | Happening::Crash { .. }
+            | Happening::DiskRecovers { .. } => {}
         }
     }
 
@@ -191,6 +202,11 @@ impl Life {
         self.model.observe(&self.world);
         promises::check(&self.world, &self.model);
         if self.weather.is_calm() {
+            for event in &self.world.events {
+                if let Event::AccountReady { account } = event {
+                    self.recovered.insert(account.clone());
+                }
+            }
             self.assert_waiting_ends();
         }
         self.send_out();
@@ -200,13 +216,11 @@ impl Life {
     /// to clean and lend the accounts as often as the line is long. One account that gives no
     /// answer changes nothing of that.
     fn assert_waiting_ends(&self) {
-        let policy = self.world.pool.policy();
-        let longest = policy.types.values().map(|t| t.max_duration).max();
-        let cleaning = policy.settle + policy.proof_gap * 8 + Duration::from_hours(1);
-        let round = longest.unwrap_or_default() + cleaning;
-        let rounds = policy.max_pending.div_ceil(ACCOUNTS_PER_TYPE - 1);
-        let what_was = policy.cleaning_timeout + policy.pass_timeout + policy.backoff_max;
-        let bound = what_was + round * u32::try_from(rounds).unwrap_or(u32::MAX);
+        let accounts = ACCOUNTS_PER_TYPE - 1;
+        let rounds = self.world.pool.policy().max_pending.div_ceil(accounts);
+        let rounds = u32::try_from(rounds).expect("a line is not that long");
+        let bound =
+            self.longest_trouble() + (self.longest_lease() + self.longest_cleaning()) * rounds;
         for reservation in self.world.pool.reservations() {
             if reservation.state == ReservationState::Pending {
                 let waits_since = reservation.created_at.max(self.since);
@@ -218,12 +232,39 @@ impl Life {
         }
     }
 
+    /// While the cloud is well, every account becomes ready but the one that gives no answer.
+    fn assert_recovered(&mut self) {
+        for (account, _) in &self.world.accounts {
+            assert!(
+                self.recovered.contains(account) || self.mute.as_ref() == Some(account),
+                "one_stuck_account_blocks_nobody: {account} is {:?} since the cloud is well",
+                self.world.state(account.as_str())
+            );
+        }
+        self.tally.calms += 1;
+    }
+
+    /// How long what went wrong before can last.
+    fn longest_trouble(&self) -> Duration {
+        let policy = self.world.pool.policy();
+        policy.cleaning_timeout + policy.pass_timeout + policy.backoff_max
+    }
+
+    fn longest_lease(&self) -> Duration {
+        let types = self.world.pool.policy().types.values();
+        let longest = types.map(|of_type| of_type.max_duration).max();
+        longest.unwrap_or_default()
+    }
+
+    /// How long a cleaning can take while the cloud is well, and does no more than take its time.
+    fn longest_cleaning(&self) -> Duration {
+        let policy = self.world.pool.policy();
+        policy.settle + policy.proof_gap * 8 + Duration::from_hours(1)
+    }
+
     fn weather_changes(&mut self) {
         if self.held.is_some() {
             self.disk_recovers();
-        }
-        if self.weather.is_calm() {
-            self.tally.calms += 1;
         }
         self.season += 1;
         self.since = self.world.now;
@@ -235,7 +276,7 @@ impl Life {
             self.weather = Weather::calm(few_days);
             let mute = self.dice.place(self.world.accounts.len());
             self.mute = Some(self.world.accounts[mute].0.clone());
-            self.operator_looks_after_all();
+            self.calm_begins();
         } else {
             self.weather = Weather::any(&mut self.dice);
         }
@@ -246,6 +287,16 @@ impl Life {
         }
         let (consumers, model) = (&mut self.consumers, &self.model);
         consumers.retain(|reservation, _| !model.has_forgotten(*reservation));
+    }
+
+    fn calm_begins(&mut self) {
+        let ready = |account: &&Account| account.kind() == StateKind::Ready;
+        let accounts = self.world.pool.accounts().filter(ready);
+        self.recovered = accounts.map(|account| account.id.clone()).collect();
+        self.operator_looks_after_all();
+        let season = self.season;
+        let bound = self.longest_trouble() + self.longest_lease() + self.longest_cleaning() * 3;
+        self.plan(bound, Happening::AllHasRecovered { season });
     }
 
     /// The operator comes by: at times in bad weather, often in calm weather.
