@@ -64,7 +64,9 @@ enum Happening {
     },
     Again(Issued, Result<Done, CloudError>),
     Unheard(Issued),
-    OperatorLooks,
+    OperatorLooks {
+        season: u64,
+    },
     WeatherChanges,
     AllHasRecovered {
         season: u64,
@@ -101,7 +103,6 @@ impl Life {
         life.start(policy);
         life.plan(Duration::ZERO, Happening::Arrival);
         life.plan(Duration::ZERO, Happening::WeatherChanges);
-        life.plan(Duration::from_hours(1), Happening::OperatorLooks);
         life
     }
 
@@ -161,14 +162,15 @@ impl Life {
             } => self.answer(&issued, answer, twice),
             Happening::Again(issued, result) => self.answer_again(&issued, result),
             Happening::Unheard(issued) => self.carry_out_unheard(&issued),
-            Happening::OperatorLooks => self.operator_looks(),
+            Happening::OperatorLooks { season } if season == self.season => self.operator_looks(),
             Happening::WeatherChanges => self.weather_changes(),
             Happening::AllHasRecovered { season } if season == self.season => {
                 self.assert_recovered();
             }
             Happening::Crash { season } if season == self.season => self.crash(),
             Happening::DiskRecovers { season } if season == self.season => self.disk_recovers(),
-            Happening::AllHasRecovered { .. }
+            Happening::OperatorLooks { .. }
+            | Happening::AllHasRecovered { .. }
             | Happening::Crash { .. }
             | Happening::DiskRecovers { .. } => {}
         }
@@ -282,6 +284,7 @@ impl Life {
         }
         let season = self.season;
         self.plan(self.weather.lasts, Happening::WeatherChanges);
+        self.operator_comes_again();
         if let Some(every) = self.weather.crash_every {
             self.plan_about(every, Happening::Crash { season });
         }
@@ -303,7 +306,7 @@ impl Life {
     fn operator_looks(&mut self) {
         if self.weather.is_calm() {
             self.operator_looks_after_all();
-            return self.plan(Duration::from_mins(30), Happening::OperatorLooks);
+            return self.operator_comes_again();
         }
         if self.dice.chance(700) {
             self.operator_looks_after_all();
@@ -322,7 +325,17 @@ impl Life {
                     .expect("the reservation can be read");
             }
         }
-        self.plan_about(Duration::from_hours(24), Happening::OperatorLooks);
+        self.operator_comes_again();
+    }
+
+    fn operator_comes_again(&mut self) {
+        let season = self.season;
+        let looks = Happening::OperatorLooks { season };
+        if self.weather.is_calm() {
+            self.plan(Duration::from_mins(30), looks);
+        } else {
+            self.plan_about(Duration::from_hours(24), looks);
+        }
     }
 
     /// Deals with what is named, and brings back every account that is out.
