@@ -7,11 +7,13 @@
 
 mod bench;
 mod check;
+mod consumer;
 mod crash;
 mod demo;
 #[path = "../sdk/environment.rs"]
 mod environment;
 mod help;
+mod kills;
 mod process;
 mod readme;
 mod refusals;
@@ -20,3 +22,4 @@ mod secrets;
 mod serve;
 mod simulate;
 mod token;
+mod wire;
