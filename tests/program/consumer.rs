@@ -6,7 +6,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use time::OffsetDateTime;
@@ -103,12 +103,13 @@ impl<'a> Consumer<'a> {
         }
     }
 
-    /// Reserves, looks, uses and cancels until the service is gone.
-    pub(crate) fn work(&mut self, server: SocketAddr) {
+    /// Reserves, looks, uses and cancels until the service is gone, or so long.
+    pub(crate) fn work(&mut self, server: SocketAddr, at_most: Duration) {
         let Ok(mut connection) = Connection::open(server) else {
             return;
         };
-        while self.step(&mut connection).is_ok() {
+        let start = Instant::now();
+        while start.elapsed() < at_most && self.step(&mut connection).is_ok() {
             thread::sleep(Duration::from_millis(self.random.below(5)));
         }
     }

@@ -119,7 +119,7 @@ fn kill_at_work(bench: &Bench, config: &Path, consumers: &mut [Consumer<'_>], li
     thread::scope(|scope| {
         let server = &server;
         for consumer in consumers.iter_mut() {
-            scope.spawn(move || consumer.work(address));
+            scope.spawn(move || consumer.work(address, LONG_LIFE * 2));
         }
         thread::sleep(life);
         server.process.signal("KILL");

@@ -10,6 +10,7 @@ mod check;
 mod consumer;
 mod crash;
 mod demo;
+mod disk;
 #[path = "../sdk/environment.rs"]
 mod environment;
 mod help;
@@ -21,5 +22,6 @@ mod rotation;
 mod secrets;
 mod serve;
 mod simulate;
+mod spoiled;
 mod token;
 mod wire;

@@ -40,7 +40,18 @@ impl SqliteStore {
         if !path.try_exists().map_err(|error| failed(error.into()))? {
             create(path, now).map_err(failed)?;
         }
-        Self::open_existing(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(failed)
+        let store = Self::open_existing(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(failed)?;
+        store.keep_journal(path).map_err(failed)?;
+        Ok(store)
+    }
+
+    /// Sees to it that the write-ahead log exists and would still be found after a power loss: SQLite
+    /// makes it at the first commit, and ignores a directory that cannot be written.
+    fn keep_journal(&self, path: &Path) -> Result<(), Cause> {
+        self.connection
+            .execute("UPDATE store SET created_at = created_at", [])?;
+        sync_directory_of(path)?;
+        Ok(())
     }
 
     /// Opens a file to look at it, also while a server writes to it.
@@ -56,7 +67,12 @@ impl SqliteStore {
         let connection =
             Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
         schema::check(&connection)?;
-        connection.pragma_update(None, "journal_mode", "WAL")?;
+        let mode: String =
+            connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+        if mode != "wal" {
+            // SQLite keeps the old mode without a word if the disk does not let it change.
+            return Err("the disk did not let its journal be made".into());
+        }
         connection.pragma_update(None, "synchronous", "FULL")?;
         let id: String = connection.query_row("SELECT id FROM store", [], |row| row.get(0))?;
         Ok(Self {
@@ -195,11 +211,15 @@ fn create(path: &Path, now: Timestamp) -> Result<(), Cause> {
     connection.close().map_err(|(_, error)| error)?;
     File::open(&unfinished)?.sync_all()?;
     fs::rename(&unfinished, path)?;
+    sync_directory_of(path)?;
+    Ok(())
+}
+
+fn sync_directory_of(path: &Path) -> io::Result<()> {
     let directory = path
         .parent()
         .filter(|parent| !parent.as_os_str().is_empty());
-    File::open(directory.unwrap_or(Path::new(".")))?.sync_all()?;
-    Ok(())
+    File::open(directory.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 fn write_account(transaction: &Transaction<'_>, account: &Account) -> Result<(), Cause> {
