@@ -67,12 +67,7 @@ impl SqliteStore {
         let connection =
             Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
         schema::check(&connection)?;
-        let mode: String =
-            connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
-        if mode != "wal" {
-            // SQLite keeps the old mode without a word if the disk does not let it change.
-            return Err("the disk did not let its journal be made".into());
-        }
+        keep_write_ahead_log(&connection)?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         let id: String = connection.query_row("SELECT id FROM store", [], |row| row.get(0))?;
         Ok(Self {
@@ -185,6 +180,20 @@ impl Store for SqliteStore {
                 .to_owned(),
             cause,
         })
+    }
+}
+
+/// Changes to a write-ahead log, which stays that way.
+fn keep_write_ahead_log(connection: &Connection) -> Result<(), Cause> {
+    let mut change = connection.prepare("PRAGMA journal_mode = WAL")?;
+    // Read to the end: only then is the change committed, or refused.
+    let modes = change.query_map([], |row| row.get(0))?;
+    let modes: Vec<String> = modes.collect::<Result<_, _>>()?;
+    if modes == ["wal"] {
+        Ok(())
+    } else {
+        // SQLite goes on in its old mode without an error.
+        Err("the disk did not let a write-ahead log be made".into())
     }
 }
 
