@@ -129,7 +129,7 @@ fn kill_at_work(bench: &Bench, config: &Path, consumers: &mut [Consumer<'_>], li
 }
 
 /// What must be true of IBM Cloud at every moment.
-struct Cloud<'a> {
+pub(crate) struct Cloud<'a> {
     bench: &'a Bench,
     /// Of each account, the newest epoch whose key was seen working.
     newest: Vec<Epoch>,
@@ -138,7 +138,7 @@ struct Cloud<'a> {
 }
 
 impl<'a> Cloud<'a> {
-    fn new(bench: &'a Bench) -> Self {
+    pub(crate) fn new(bench: &'a Bench) -> Self {
         Self {
             bench,
             newest: vec![Epoch(0); bench.accounts.len()],
@@ -147,7 +147,7 @@ impl<'a> Cloud<'a> {
         }
     }
 
-    fn check(&mut self, when: &str) {
+    pub(crate) fn check(&mut self, when: &str) {
         let simulator = &self.bench.simulator;
         let requests = simulator.requests();
         simulator.clear_requests();
@@ -181,7 +181,7 @@ impl<'a> Cloud<'a> {
 
 /// Once nothing is lent, an account holds one lease credential, and one management key or, during a
 /// rotation, two.
-fn check_nothing_is_left(bench: &Bench) {
+pub(crate) fn check_nothing_is_left(bench: &Bench) {
     for account in &bench.accounts {
         eventually("an account without leftovers", || {
             let inventory = bench.simulator.inventory(&account.id);

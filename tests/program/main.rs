@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod bench;
+mod calls;
 mod check;
 mod consumer;
 mod crash;
