@@ -10,6 +10,7 @@ mod calls;
 mod check;
 mod consumer;
 mod crash;
+mod damage;
 mod demo;
 mod disk;
 #[path = "../sdk/environment.rs"]

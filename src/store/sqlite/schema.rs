@@ -26,7 +26,8 @@ const CREATE: &str = "
         since       TEXT NOT NULL,     -- when it came into that state
         fence       INTEGER NOT NULL,
         epoch       INTEGER NOT NULL,  -- of the management key in use; 0 is the configured one
-        record      TEXT NOT NULL
+        record      TEXT NOT NULL,
+        digest      INTEGER NOT NULL   -- of the record: its SHA-256's first 8 bytes
     ) STRICT, WITHOUT ROWID;
 
     -- Keyed by the order of asking: random keys cost several times as much to write.
@@ -40,7 +41,8 @@ const CREATE: &str = "
         account     TEXT,              -- while active
         expiration  TEXT,              -- while active
         end_reason  TEXT,              -- when ended
-        record      TEXT NOT NULL
+        record      TEXT NOT NULL,
+        digest      INTEGER NOT NULL   -- as above
     ) STRICT;
 ";
 
