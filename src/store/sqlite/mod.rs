@@ -331,8 +331,8 @@ fn write_reservation(
 /// Tells a record from one that the disk has changed.
 fn digest(record: &str) -> i64 {
     let digest: [u8; 32] = Sha256::digest(record).into();
-    let [a, b, c, d, e, f, g, h, ..] = digest;
-    i64::from_be_bytes([a, b, c, d, e, f, g, h])
+    let head = digest.first_chunk().expect("it is longer");
+    i64::from_be_bytes(*head)
 }
 
 /// Writes a moment as RFC 3339. Years beyond 9999 have no such form, and no record has them.
