@@ -24,15 +24,15 @@ use tokio::sync::oneshot;
 use crate::config::{self, Config};
 use crate::http;
 use crate::ibm::{self, Ibm};
-use crate::keyring::{Keyring, MasterKey};
+use crate::keyring::Keyring;
 use crate::token::Tokens;
 
 /// What the service is made of.
 pub struct Parts<S> {
     /// What the operator decided.
     pub config: Config,
-    /// The only secret that outlives the process.
-    pub master_key: MasterKey,
+    /// Every key, from the only secret that outlives the process.
+    pub keyring: Keyring,
     /// What survives a crash.
     pub store: S,
     /// What is called when a commit has failed. The process is of no use after that.
@@ -79,7 +79,7 @@ impl App {
     pub async fn start<S: Store>(parts: Parts<S>) -> Result<Self, StartError> {
         let Parts {
             config,
-            master_key,
+            keyring,
             mut store,
             on_store_failure,
             clock,
@@ -87,7 +87,7 @@ impl App {
         } = parts;
         let address = listener.local_addr()?;
         let now = clock.now();
-        let keyring = Arc::new(Keyring::new(master_key, store.id()));
+        let keyring = Arc::new(keyring);
         let written = store.load()?;
         let pool = Pool::open(pool_policy(&config), pool_accounts(&config), written, now);
 

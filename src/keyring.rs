@@ -14,7 +14,7 @@ use acctpool_actors::pool::{AccountId, Epoch, Fence};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hkdf::Hkdf;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use sha2::Sha256;
 use uuid::Uuid;
 use zeroize::Zeroizing;
@@ -65,6 +65,14 @@ impl Keyring {
                 &epoch.0.to_be_bytes(),
             ])
         })
+    }
+
+    /// Returns what tells this master key from every other one beside the same store: 43 characters
+    /// from which nothing else can be derived.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        let fingerprint = self.derive(&[b"fingerprint", self.store_id.as_bytes()]);
+        fingerprint.expose_secret().to_owned()
     }
 
     fn derive(&self, parts: &[&[u8]]) -> SecretString {

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 
+use acctpool_actors::store::Store;
 use clap::Args;
 
 use super::Failure;
@@ -11,7 +12,7 @@ use super::interrupt::interrupted;
 use super::serve::{listen, start};
 use super::simulate::{Crowd, Simulated};
 use crate::config::Config;
-use crate::keyring::MasterKey;
+use crate::keyring::{Keyring, MasterKey};
 use crate::simulator::Lags;
 use crate::store::MemoryStore;
 
@@ -41,7 +42,8 @@ impl Demo {
         actix_rt::System::new().block_on(async {
             let end = interrupted().map_err(Failure::of("cannot listen for signals"))?;
             let store = MemoryStore::default();
-            let app = start(config, master_key, store, listener).await?;
+            let keyring = Keyring::new(master_key, store.id());
+            let app = start(config, keyring, store, listener).await?;
             let lesson = lesson(
                 app.address(),
                 simulated.token.reveal(),

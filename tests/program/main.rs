@@ -12,6 +12,7 @@ mod demo;
 #[path = "../sdk/environment.rs"]
 mod environment;
 mod help;
+mod key;
 mod process;
 mod readme;
 mod refusals;

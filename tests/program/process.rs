@@ -112,6 +112,11 @@ impl Process {
         })
     }
 
+    /// Its id at the operating system.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends a signal, by its name.
     pub(crate) fn signal(&self, name: &str) {
         let id = self.child.id().to_string();

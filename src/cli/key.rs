@@ -1,0 +1,61 @@
+//! `acctpool key`: the keys that follow from the master key.
+
+use std::io::Write;
+
+use acctpool_actors::pool::AccountId;
+use acctpool_actors::store::Store;
+use clap::{Args, Subcommand};
+use secrecy::ExposeSecret;
+
+use super::Failure;
+use super::state_dir::StateDir;
+use crate::keyring::Keyring;
+use crate::store::{SqliteStore, StateDirectory};
+
+/// See the verb.
+#[derive(Args, Debug)]
+pub(super) struct Key {
+    #[command(subcommand)]
+    verb: Verb,
+    #[command(flatten)]
+    directory: StateDir,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Prints the API key by which acctpool manages an account, without asking anybody. Whoever has
+    /// it owns the account.
+    Show {
+        /// The account's id.
+        account: String,
+    },
+}
+
+impl Key {
+    pub(super) fn run(self) -> Result<(), Failure> {
+        let Verb::Show { account } = &self.verb;
+        let path = StateDirectory::database_in(&self.directory.path()?);
+        let mut store = SqliteStore::inspect(&path).map_err(Failure::of("no records"))?;
+        let written = store.load().map_err(Failure::of("no records"))?;
+        let id = AccountId::from(account.as_str());
+        let Some(record) = written.accounts.get(&id) else {
+            return Err(Failure::Found(format!(
+                "account {account} is not in the records"
+            )));
+        };
+        let Some(master_key) = self.directory.existing_master_key()? else {
+            return Err(Failure::Found("there is no master key".to_owned()));
+        };
+        let keyring = Keyring::new(master_key, store.id());
+        store
+            .belongs_to(&keyring.fingerprint())
+            .map_err(Failure::of("no key"))?;
+        match keyring.management(&id, record.keys.current) {
+            Some(key) => writeln!(std::io::stdout(), "{}", key.expose_secret())
+                .map_err(Failure::of("cannot print")),
+            None => Err(Failure::Found(format!(
+                "account {account} was never rotated: its key is the one in the configuration"
+            ))),
+        }
+    }
+}
