@@ -229,36 +229,17 @@ fn pool_accounts(config: &Config) -> Vec<(AccountId, AccountType)> {
 }
 
 fn pool_policy(config: &Config) -> pool::Policy {
-    let policy = &config.policy;
     let of_type = |settings: &config::TypeSettings| pool::TypePolicy {
         default_duration: settings.default_duration,
         max_duration: settings.max_duration,
     };
     pool::Policy {
-        pending_timeout: policy.pending_timeout,
-        claim_timeout: policy.claim_timeout,
-        settle: policy.settle,
-        proof_gap: policy.proof_gap,
-        pass_interval: policy.pass_interval,
-        pass_timeout: policy.pass_timeout,
-        cleaning_timeout: policy.cleaning_timeout,
-        cleaning_attempts: policy.cleaning_attempts,
-        stuck_passes: policy.stuck_passes,
-        backoff_min: policy.backoff_min,
-        backoff_max: policy.backoff_max,
-        verify_every: policy.verify_every,
-        remint_every: policy.remint_every,
-        rotate_every: policy.rotate_every,
-        credential_grace: policy.credential_grace,
-        retain_ended: policy.retain_ended,
-        max_pending_per_token: policy.max_pending_per_token as usize,
-        max_pending: policy.max_pending as usize,
-        max_ended: policy.max_ended as usize,
         types: config
             .types
             .iter()
             .map(|(label, settings)| (label.as_str().into(), of_type(settings)))
             .collect(),
+        ..config.policy.clone()
     }
 }
 

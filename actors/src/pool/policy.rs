@@ -61,6 +61,34 @@ pub struct TypePolicy {
     pub max_duration: Duration,
 }
 
+impl Default for Policy {
+    /// What suits IBM Cloud, without any type.
+    fn default() -> Self {
+        Self {
+            pending_timeout: Duration::from_mins(15),
+            claim_timeout: Duration::from_mins(15),
+            settle: Duration::from_mins(10),
+            proof_gap: Duration::from_mins(2),
+            pass_interval: Duration::from_secs(10),
+            pass_timeout: Duration::from_mins(15),
+            cleaning_timeout: Duration::from_hours(2),
+            cleaning_attempts: 3,
+            stuck_passes: 3,
+            backoff_min: Duration::from_secs(1),
+            backoff_max: Duration::from_mins(5),
+            verify_every: Duration::from_hours(6),
+            remint_every: Duration::from_hours(7 * 24),
+            rotate_every: Some(Duration::from_hours(30 * 24)),
+            credential_grace: Duration::from_hours(1),
+            retain_ended: Duration::from_hours(24),
+            max_pending_per_token: 100,
+            max_pending: 10_000,
+            max_ended: 100_000,
+            types: BTreeMap::new(),
+        }
+    }
+}
+
 impl Policy {
     /// Returns the longest lease that an account of this type can be asked for.
     #[must_use]
