@@ -601,3 +601,23 @@ async fn throttling_is_passed_on_with_its_wait() {
         assert_eq!(retry_after, Duration::from_secs(90));
     }
 }
+
+#[actix_web::test]
+async fn epoch_in_a_name_is_believed_only_if_its_key_was_made() {
+    let world = World::new(Lags::none());
+    let ibm = world.ibm();
+    rotate_once(&ibm, 0).await;
+    let value = |epoch| {
+        let account = world.account();
+        world.keyring.management(&account, Epoch(epoch)).unwrap()
+    };
+    let path = format!("/v1/apikeys/{}", world.key(&value(1)).unwrap());
+    let owner = world.borrower(&value(1)).await;
+    owner.rename(&path, "acctpool-mgmt-4294967295").await;
+    let verified = ibm.verify(keys(1, None, None)).await.unwrap();
+    assert_eq!((verified.current, verified.newest), (Epoch(1), Epoch(1)));
+    // One that was made raises it, although the store knows nothing of it.
+    ibm.rotate(keys(1, Some(4), None), Epoch(4)).await.unwrap();
+    let verified = world.ibm().verify(keys(1, None, None)).await.unwrap();
+    assert_eq!((verified.current, verified.newest), (Epoch(1), Epoch(4)));
+}
