@@ -75,7 +75,6 @@ async fn revoke_known(session: &Session<'_>, credential: &Credential) -> Vec<Fau
     let service_id = ServiceId {
         id: credential.service_id.clone(),
         iam_id: format!("iam-{}", credential.service_id),
-        name: String::new(),
         locked: false,
     };
     faults.extend(remove(session, &service_id).await);

@@ -621,3 +621,38 @@ async fn epoch_in_a_name_is_believed_only_if_its_key_was_made() {
     let verified = world.ibm().verify(keys(1, None, None)).await.unwrap();
     assert_eq!((verified.current, verified.newest), (Epoch(1), Epoch(4)));
 }
+
+#[actix_web::test]
+async fn name_makes_nothing_kept_a_credential_of_ours() {
+    let world = World::new(Lags::none());
+    let owner = world.owner().await;
+    let account = &world.spec.id;
+    let mut crns = Vec::new();
+    for n in 0..18 {
+        let body = json!({"name": "theirs", "iam_id": world.spec.owner_iam_id,
+                          "account_id": account});
+        let key = owner.post("/v1/apikeys", body).await;
+        let path = format!("/v1/apikeys/{}", key["id"].as_str().unwrap());
+        owner
+            .rename(&path, &format!("acctpool-mgmt-{}", n + 50))
+            .await;
+        crns.push(key["crn"].as_str().unwrap().to_owned());
+    }
+    let body = json!({"account_id": account, "name": "theirs", "apikey": {"name": "k"}});
+    let kept = owner.post("/v1/serviceids/", body).await;
+    let path = format!("/v1/serviceids/{}", kept["id"].as_str().unwrap());
+    owner.rename(&path, "acctpool-lease-7").await;
+    for crn in [&kept["crn"], &kept["apikey"]["crn"]] {
+        crns.push(crn.as_str().unwrap().to_owned());
+    }
+    let before = world.inventory();
+    let ibm = world.ibm_with(|settings| settings.keep.crns.extend(crns));
+    ibm.revoke(CONFIGURED, None).await.unwrap();
+    assert_eq!(world.inventory(), before, "a revocation");
+    ibm.sweep(CONFIGURED).await.unwrap();
+    assert_eq!(world.inventory(), before, "a sweep");
+    ibm.rotate(keys(0, Some(1), None), Epoch(1)).await.unwrap();
+    ibm.retire(keys(1, None, Some(0))).await.unwrap();
+    let left = world.cloud.inventory(account);
+    assert_eq!(left.of("api_keys").len(), 18 + 1 + 1, "a rotation");
+}
