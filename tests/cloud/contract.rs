@@ -656,3 +656,28 @@ async fn name_makes_nothing_kept_a_credential_of_ours() {
     let left = world.cloud.inventory(account);
     assert_eq!(left.of("api_keys").len(), 18 + 1 + 1, "a rotation");
 }
+
+#[actix_web::test]
+async fn tagged_instance_that_a_borrower_deleted_is_not_reclaimed() {
+    let world = World::new(Lags::none());
+    let owner = world.owner().await;
+    let kept = owner.instance("theirs", COS_STANDARD.plan_id).await;
+    let tag = json!({"resources": [{"resource_id": kept["crn"]}], "tag_names": ["acctpool:keep"]});
+    owner.post("/v3/tags/attach?tag_type=user", tag).await;
+    world.cloud.advance(Duration::from_mins(10));
+    let joined = world.cloud.now();
+    let path = format!("/v2/resource_instances/{}", kept["guid"].as_str().unwrap());
+    owner.call(Method::DELETE, &path, Value::Null).await;
+    world.cloud.advance(Duration::from_mins(10));
+    let before = world.inventory();
+    let ibm = world.ibm_with(|settings| {
+        settings.keep.places = Some(Places {
+            resource_groups: [].into(),
+            tag: Some("acctpool:keep".to_owned()),
+            created_before: joined,
+        });
+    });
+    sweep_clean(&world, &ibm).await;
+    assert_eq!(ibm.prove(CONFIGURED).await, Ok(vec![]));
+    assert_eq!(world.inventory(), before, "its owner may still restore it");
+}
