@@ -119,7 +119,12 @@ async fn sweep_collection(
     let mut deletions = stream::iter(deletions).buffer_unordered(session.ibm.transport.width());
     while let Some((item, outcome)) = deletions.next().await {
         match outcome? {
-            Deletion::Accepted => pass.deleted += 1,
+            Deletion::Accepted => {
+                pass.deleted += 1;
+                // Should it never end, its name is what a person needs.
+                let state = "its deletion was accepted".to_owned();
+                pass.waiting.push(leftover(row, item, state));
+            }
             Deletion::Gone => {}
             Deletion::Waits(reason) => pass.waiting.push(leftover(row, item, reason)),
             Deletion::Stuck(reason) => pass.stuck.push(leftover(row, item, reason)),

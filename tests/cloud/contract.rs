@@ -681,3 +681,15 @@ async fn tagged_instance_that_a_borrower_deleted_is_not_reclaimed() {
     assert_eq!(ibm.prove(CONFIGURED).await, Ok(vec![]));
     assert_eq!(world.inventory(), before, "its owner may still restore it");
 }
+
+#[actix_web::test]
+async fn what_was_only_accepted_is_named() {
+    let world = World::new(Lags::none());
+    let made = world.owner().await.instance("mine", PLAIN.plan_id).await;
+    let pass = world.ibm().sweep(CONFIGURED).await.unwrap();
+    assert_eq!(pass.deleted, 1);
+    let [waiting] = pass.waiting.as_slice() else {
+        panic!("{pass:?}");
+    };
+    assert_eq!(waiting.id, made["crn"].as_str().unwrap());
+}
