@@ -2,8 +2,8 @@
 //! 1.3), and what each status means to a cleaner (1.4).
 //!
 //! Depends on the port's `CloudError` only. Promises that no text of a fault holds a secret that the
-//! call carried, anything that looks like a token, a control character, or more than a few hundred
-//! characters; and that no body, whatever it holds, can make the parser fail.
+//! call carried, anything that looks like a token, a control or format character, or more than a few
+//! hundred characters; and that no body, whatever it holds, can make the parser fail.
 
 use std::fmt;
 use std::time::Duration;
@@ -195,7 +195,7 @@ pub(super) fn scrub(words: &str, secrets: &[SecretString]) -> String {
         }
     }
     let mut clean = clean
-        .split(|c: char| c.is_whitespace() || c.is_control())
+        .split(|c: char| c.is_whitespace() || c.is_control() || is_format(c))
         .filter(|word| !word.is_empty())
         .map(|word| {
             if holds_token(word) {
@@ -211,6 +211,13 @@ pub(super) fn scrub(words: &str, secrets: &[SecretString]) -> String {
         clean.push('…');
     }
     clean
+}
+
+/// Tells whether a character changes how others are shown without being seen itself: it could make a
+/// line read as another one.
+fn is_format(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 /// Tells whether a word holds a JSON Web Token: they all begin with the base64url of `{"`.
@@ -324,7 +331,7 @@ mod tests {
 
     #[test]
     fn words_are_one_short_line() {
-        let body = format!(r#"{{"message":"a\nb\u0007c {}"}}"#, "x".repeat(5000));
+        let body = format!(r#"{{"message":"a\nb\u0007\u202ec {}"}}"#, "x".repeat(5000));
         let message = read(400, &body).message;
         assert!(message.starts_with("a b c xxx"), "{message}");
         assert!(message.chars().count() <= LONGEST_MESSAGE + 1);

@@ -11,7 +11,7 @@ use futures_util::future::join_all;
 use futures_util::{StreamExt, stream};
 
 use super::collections::{Collection, Item, Outcome, Stage, TABLE, Verdict};
-use super::fault::Fault;
+use super::fault::{Fault, scrub};
 use super::request::Request;
 use super::scope::Scope;
 use super::session::Session;
@@ -180,8 +180,9 @@ async fn settle(
 pub(super) fn leftover(row: &Collection, item: Item, reason: String) -> Leftover {
     Leftover {
         collection: row.name.to_owned(),
-        id: item.id,
-        name: item.name,
+        // Logged, and chosen by a borrower: a tag's id is its name.
+        id: scrub(&item.id, &[]),
+        name: item.name.map(|name| scrub(&name, &[])),
         reason,
     }
 }

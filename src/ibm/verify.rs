@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use acctpool_actors::cloud::{CloudError, Verified};
 use acctpool_actors::pool::Epoch;
 
-use super::fault::Fault;
+use super::fault::{Fault, scrub};
 use super::identity;
 use super::management::epoch_of;
 use super::request::{Request, encode};
@@ -104,7 +104,8 @@ async fn check_account(
     let state = details["status"].as_str().unwrap_or("ACTIVE");
     if !state.eq_ignore_ascii_case("ACTIVE") {
         return Err(refused(format!(
-            "account {account} is not active: its status is {state}"
+            "account {account} is not active: its status is {}",
+            scrub(state, &[])
         )));
     }
     let owner = details["owner_iamid"].as_str().unwrap_or(holder);

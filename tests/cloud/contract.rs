@@ -693,3 +693,15 @@ async fn what_was_only_accepted_is_named() {
     };
     assert_eq!(waiting.id, made["crn"].as_str().unwrap());
 }
+
+#[actix_web::test]
+async fn names_cannot_forge_lines() {
+    let world = World::new(Lags::none());
+    let forged = "x\n2026-05-01T10:00:00Z INFO  account ready\u{1b}[2K\u{202e}";
+    let body = json!({"account_id": world.spec.id, "name": forged.repeat(100)});
+    world.owner().await.post("/v1/profiles", body).await;
+    let leftovers = world.ibm().prove(CONFIGURED).await.unwrap();
+    let words = leftovers[0].to_string();
+    assert!(words.len() < 1000, "{words}");
+    assert!(!words.contains(['\n', '\u{1b}', '\u{202e}']), "{words:?}");
+}
