@@ -224,3 +224,18 @@ async fn answer_without_the_list_is_not_an_empty_list() {
         Vec::<Value>::new()
     );
 }
+
+#[actix_web::test]
+async fn list_that_is_shorter_than_it_says_is_no_list() {
+    let server = Server::signed_in(|_, _| Answer::json(&json!({"items": [], "total_count": 3})));
+    let (ibm, _clock) = server.ibm();
+    let session = Session::open(&ibm, CONFIGURED).await.unwrap();
+    let list = List {
+        api: Api::Iam,
+        target: "/offset",
+        items: "items",
+        style: Style::Offset,
+    };
+    let read = list.read(&session).await;
+    assert!(matches!(read, Err(Fault::Unreadable { .. })), "{read:?}");
+}
