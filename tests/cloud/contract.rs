@@ -397,7 +397,7 @@ async fn kept_resources_stay_and_are_no_leftovers() {
     owner.post(attach, tag(&named["crn"], "label")).await;
     let tagged = owner.instance("tagged", PLAIN.plan_id).await;
     owner
-        .post(attach, tag(&tagged["crn"], "acctpool:keep"))
+        .post(attach, tag(&tagged["crn"], "AcctPool:Keep"))
         .await;
     let group = json!({"name": "ours", "account_id": world.spec.id});
     let group = owner.post("/v2/resource_groups", group).await;
