@@ -49,6 +49,12 @@ impl Fault {
         self.is_status(404) || self.is_status(410)
     }
 
+    /// Tells whether the call may still be on its way: nobody answered, or only a gateway that had
+    /// lost patience.
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self, Self::Silent { .. }) || self.is_status(502) || self.is_status(504)
+    }
+
     /// Tells whether the verb may succeed when it is tried again later.
     pub(super) fn is_temporary(&self) -> bool {
         matches!(

@@ -131,7 +131,7 @@ pub(super) async fn mint(
     let minted = create(session, fence, whole_minute(expires_at)).await;
     if let Err(fault) = &minted {
         log::debug!("account {}: minting failed: {fault}", session.account());
-        if let Fault::Silent { .. } = fault {
+        if fault.is_open() {
             // A creation that nobody answered may still be on its way, and would slip in behind a
             // removal that comes too early.
             tokio::time::sleep(session.ibm.settings.limits.request_timeout).await;

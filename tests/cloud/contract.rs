@@ -316,6 +316,26 @@ async fn creation_that_lands_after_its_timeout_is_taken_away() {
 }
 
 #[actix_web::test]
+async fn creation_behind_an_impatient_gateway_is_waited_for() {
+    let world = World::new(Lags::none());
+    let ibm = world.ibm_with(|settings| {
+        settings.limits.request_timeout = Duration::from_millis(300);
+    });
+    world.cloud.inject(
+        Fault::new("/v1/serviceids/", FaultAction::status(504))
+            .method("POST")
+            .times(1),
+    );
+    let begun = std::time::Instant::now();
+    let outcome = ibm.mint(CONFIGURED, Fence(1), in_a_day()).await;
+    assert!(
+        matches!(outcome, Err(CloudError::Transient(_))),
+        "{outcome:?}"
+    );
+    assert!(begun.elapsed() >= Duration::from_millis(300));
+}
+
+#[actix_web::test]
 async fn expired_token_is_replaced_in_the_middle_of_a_sweep() {
     let world = World::new(Lags::none());
     mess::make(&world.owner().await, &world.spec.id).await;
