@@ -2,7 +2,7 @@
 
 use std::env;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -22,6 +22,14 @@ pub(super) struct State {
     master_key_file: Option<PathBuf>,
 }
 
+/// Tells whether a file is among the credentials that systemd hands to this service: those are never
+/// made here.
+fn is_credential(path: &Path) -> bool {
+    let directory = env::var_os("CREDENTIALS_DIRECTORY");
+    let directory = directory.filter(|directory| !directory.is_empty());
+    directory.is_some_and(|directory| path.parent() == Some(Path::new(&directory)))
+}
+
 impl State {
     /// Reads the master key, or makes it.
     pub(super) fn master_key(&self) -> Result<MasterKey, Failure> {
@@ -31,7 +39,12 @@ impl State {
             fs::create_dir_all(directory).map_err(Failure::of(action))?;
         }
         let action = format!("cannot use the master key {}", path.display());
-        MasterKey::load_or_create(&path).map_err(Failure::of(action))
+        let key = if is_credential(&path) {
+            MasterKey::load_credential(&path)
+        } else {
+            MasterKey::load_or_create(&path)
+        };
+        key.map_err(Failure::of(action))
     }
 
     /// Reads the master key if there is one.
@@ -41,9 +54,12 @@ impl State {
             return Ok(None);
         }
         let action = format!("cannot use the master key {}", path.display());
-        MasterKey::load(&path)
-            .map(Some)
-            .map_err(Failure::of(action))
+        let key = if is_credential(&path) {
+            MasterKey::load_credential(&path)
+        } else {
+            MasterKey::load(&path)
+        };
+        key.map(Some).map_err(Failure::of(action))
     }
 
     fn key_file(&self) -> Result<PathBuf, Failure> {
