@@ -1,6 +1,7 @@
 //! `acctpool key`: the keys that follow from the master key.
 
 use std::io::Write;
+use std::path::PathBuf;
 
 use acctpool_actors::pool::AccountId;
 use acctpool_actors::store::Store;
@@ -9,7 +10,7 @@ use secrecy::ExposeSecret;
 
 use super::Failure;
 use super::state_dir::StateDir;
-use crate::keyring::Keyring;
+use crate::keyring::{Keyring, MasterKey};
 use crate::store::{SqliteStore, StateDirectory};
 
 /// See the verb.
@@ -23,6 +24,11 @@ pub(super) struct Key {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    /// Makes a master key in a new file that only its owner can read.
+    New {
+        /// The file to make.
+        file: PathBuf,
+    },
     /// Prints the API key by which acctpool manages an account, without asking anybody. Whoever has
     /// it owns the account.
     Show {
@@ -33,11 +39,19 @@ enum Verb {
 
 impl Key {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let Verb::Show { account } = &self.verb;
+        match &self.verb {
+            Verb::New { file } => MasterKey::create(file)
+                .map(|_| ())
+                .map_err(Failure::of("cannot make a master key")),
+            Verb::Show { account } => self.show(account),
+        }
+    }
+
+    fn show(&self, account: &str) -> Result<(), Failure> {
         let path = StateDirectory::database_in(&self.directory.path()?);
         let mut store = SqliteStore::inspect(&path).map_err(Failure::of("no records"))?;
         let written = store.load().map_err(Failure::of("no records"))?;
-        let id = AccountId::from(account.as_str());
+        let id = AccountId::from(account);
         let Some(record) = written.accounts.get(&id) else {
             return Err(Failure::Found(format!(
                 "account {account} is not in the records"

@@ -13,8 +13,8 @@ pub struct Policy {
     pub pending_timeout: Duration,
     /// An active reservation whose credential nobody fetches for so long is abandoned.
     pub claim_timeout: Duration,
-    /// How long after revocation the first proof is read: until then tokens that were already
-    /// issued may still work (`ibm-cloud.md` 4).
+    /// How long nothing must have been taken away before the first proof is read: until then tokens
+    /// that were already issued, the lease's or a back door's, may still work (`ibm-cloud.md` 4).
     pub settle: Duration,
     /// The pause between the two proofs.
     pub proof_gap: Duration,

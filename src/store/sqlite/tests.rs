@@ -52,7 +52,7 @@ fn everything() -> Vec<Change> {
         phase: Phase::ProveTwice,
         step: Step::Running(NOW),
         deadline: NOW,
-        revoked_at: Some(NOW),
+        settling_since: Some(NOW),
         faults: 1,
         stuck_passes: 2,
         failed_proofs: 3,
