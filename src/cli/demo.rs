@@ -13,7 +13,6 @@ use super::serve::{listen, start};
 use super::simulate::{Crowd, Simulated};
 use crate::config::Config;
 use crate::keyring::{Keyring, MasterKey};
-use crate::simulator::Lags;
 use crate::store::MemoryStore;
 
 /// See the verb.
@@ -30,7 +29,7 @@ pub(super) struct Demo {
 impl Demo {
     pub(super) fn run(self) -> Result<(), Failure> {
         let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let simulated = Simulated::start(anywhere, &self.accounts, Lags::short())?;
+        let simulated = Simulated::start(anywhere, &self.accounts, false)?;
         let no_variables = |_: &str| None;
         let (mut config, _) = Config::parse(&simulated.config(), Path::new("demo"), &no_variables)?;
         config
@@ -75,8 +74,8 @@ In another terminal:
   URL=$(curl -s -L -d '' -o /dev/null -w '%{{url_effective}}' \
     "http://{address}/reservations?type=lite&duration=30&token=$TOKEN")
 
-  # 2. Ask until its state is "active": then it has credentials and an expiration.
-  curl -s "$URL"
+  # 2. Ask until it is active: then it has credentials and an expiration.
+  until curl -s "$URL" | grep '"state":"active"'; do sleep 1; done
 
   # 3. Use the account: exchange the key for a token of IBM Cloud's IAM.
   KEY=$(curl -s "$URL" | sed -n 's/.*"api_key":"\([^"]*\)".*/\1/p')

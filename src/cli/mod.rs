@@ -76,7 +76,9 @@ enum Verb {
 #[must_use]
 pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
-    logging::start(&arguments.log);
+    // The demonstration tells a story; its requests would drown it.
+    let quiet_access = matches!(arguments.verb, Verb::Demo(_)) && arguments.log == "info";
+    logging::start(&arguments.log, quiet_access);
     core_dumps::turn_off();
     let done = match arguments.verb {
         Verb::Serve(verb) => verb.run(),

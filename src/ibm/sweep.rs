@@ -121,9 +121,11 @@ async fn sweep_collection(
         match outcome? {
             Deletion::Accepted => {
                 pass.deleted += 1;
+                let account = session.account();
+                let item = leftover(row, item, "its deletion was accepted".to_owned());
+                log::info!("account {account}: {item}");
                 // Should it never end, its name is what a person needs.
-                let state = "its deletion was accepted".to_owned();
-                pass.waiting.push(leftover(row, item, state));
+                pass.waiting.push(item);
             }
             Deletion::Gone => {}
             Deletion::Waits(reason) => pass.waiting.push(leftover(row, item, reason)),

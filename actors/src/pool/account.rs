@@ -97,8 +97,8 @@ pub struct Cleaning {
     /// When it has taken too long.
     #[serde(with = "time::serde::rfc3339")]
     pub deadline: Timestamp,
-    /// Since when nothing has been taken away: tokens of identities that were deleted go on working
-    /// for a while, those of the lease and those of any back door.
+    /// Since when nothing was left to take away: tokens of identities that were deleted go on
+    /// working for a while, those of the lease and those of any back door.
     #[serde(with = "time::serde::rfc3339::option")]
     pub settling_since: Option<Timestamp>,
     /// Transient faults in a row. Reset by any answer.

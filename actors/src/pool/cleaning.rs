@@ -233,7 +233,8 @@ impl Pool {
             };
             cleaning.remaining = pass.waiting;
             cleaning.remaining.extend(pass.stuck);
-            if pass.deleted > 0 {
+            // Also what a pass only waits for may have gone by a call whose answer was lost.
+            if !clean {
                 cleaning.settling_since = Some(now);
             }
             let since = *cleaning.settling_since.get_or_insert(now);

@@ -30,7 +30,7 @@ struct Holder {
 #[derive(Default)]
 struct Cleanliness {
     proven: bool,
-    /// When something was last taken away.
+    /// When something was last there to be taken away.
     quiet_since: Option<Timestamp>,
     /// When the proofs were read that found nothing, in a row, after settling.
     proofs: Vec<Timestamp>,
@@ -159,9 +159,7 @@ impl Model {
             }
             Ok(Done::Swept(pass)) if !pass.is_clean() => {
                 cleanliness.proofs.clear();
-                if pass.deleted > 0 {
-                    cleanliness.quiet_since = Some(now);
-                }
+                cleanliness.quiet_since = Some(now);
             }
             Ok(Done::Proved(leftovers)) if leftovers.is_empty() => {
                 let settled = cleanliness.quiet_since.map(|at| at + policy().settle);
