@@ -16,6 +16,7 @@ mod disk;
 #[path = "../sdk/environment.rs"]
 mod environment;
 mod help;
+mod key;
 mod kills;
 mod process;
 mod readme;

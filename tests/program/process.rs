@@ -125,6 +125,11 @@ impl Process {
         self.child.try_wait().unwrap().is_none()
     }
 
+    /// Its id at the operating system.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends a signal, by its name.
     pub(crate) fn signal(&self, name: &str) {
         let id = self.child.id().to_string();

@@ -71,6 +71,33 @@ impl SqliteStore {
         })
     }
 
+    /// Makes sure that the records belong to the master key with this fingerprint; a new file is
+    /// made to. Under another key every live lease would be shown a key that does not exist.
+    pub fn belongs_to(&mut self, fingerprint: &str) -> Result<(), StoreError> {
+        let pair = || -> Result<(), Cause> {
+            let known: Option<String> =
+                self.connection
+                    .query_row("SELECT key_fingerprint FROM store", [], |row| row.get(0))?;
+            match known {
+                Some(known) if known == fingerprint => Ok(()),
+                Some(_) => Err(
+                    "they were made with another master key: bring that one back, or \
+                                remove them, which ends every lease"
+                        .into(),
+                ),
+                None => {
+                    self.connection
+                        .execute("UPDATE store SET key_fingerprint = ?1", [fingerprint])?;
+                    Ok(())
+                }
+            }
+        };
+        pair().map_err(|cause| StoreError {
+            action: "cannot use the records with this master key".to_owned(),
+            cause,
+        })
+    }
+
     /// Copies everything to a new file, as it was at one moment, also while a server writes.
     pub fn backup(&self, to: &Path) -> Result<(), StoreError> {
         let copy = || -> Result<(), Cause> {

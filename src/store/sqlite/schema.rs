@@ -13,10 +13,12 @@ const VERSION: u32 = 1;
 const APPLICATION: u32 = 0x6163_6374;
 
 const CREATE: &str = "
-    -- One row: the random id that lease credentials are derived from.
+    -- One row: the random id that lease credentials are derived from, and what tells the master
+    -- key that belongs to it from any other. Nothing can be derived from that.
     CREATE TABLE store (
-        id          TEXT NOT NULL,
-        created_at  TEXT NOT NULL
+        id              TEXT NOT NULL,
+        created_at      TEXT NOT NULL,
+        key_fingerprint TEXT
     ) STRICT;
 
     CREATE TABLE accounts (
