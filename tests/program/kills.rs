@@ -60,7 +60,7 @@ fn kills_at_any_moment_break_no_promise() {
         } else {
             let life = match kill % LONG {
                 0 => LONG_LIFE,
-                _ => Duration::from_millis(random.below(400)),
+                _ => Duration::from_millis(random.below(300)),
             };
             kill_at_work(&bench, &config, &mut consumers, life);
         }
