@@ -24,15 +24,15 @@ use tokio::sync::oneshot;
 use crate::config::{self, Config};
 use crate::http;
 use crate::ibm::{self, Ibm};
-use crate::keyring::{Keyring, MasterKey};
+use crate::keyring::Keyring;
 use crate::token::Tokens;
 
 /// What the service is made of.
 pub struct Parts<S> {
     /// What the operator decided.
     pub config: Config,
-    /// The only secret that outlives the process.
-    pub master_key: MasterKey,
+    /// Every key, from the only secret that outlives the process.
+    pub keyring: Keyring,
     /// What survives a crash.
     pub store: S,
     /// What is called when a commit has failed. The process is of no use after that.
@@ -79,7 +79,7 @@ impl App {
     pub async fn start<S: Store>(parts: Parts<S>) -> Result<Self, StartError> {
         let Parts {
             config,
-            master_key,
+            keyring,
             mut store,
             on_store_failure,
             clock,
@@ -87,7 +87,7 @@ impl App {
         } = parts;
         let address = listener.local_addr()?;
         let now = clock.now();
-        let keyring = Arc::new(Keyring::new(master_key, store.id()));
+        let keyring = Arc::new(keyring);
         let written = store.load()?;
         let pool = Pool::open(pool_policy(&config), pool_accounts(&config), written, now);
 
@@ -229,36 +229,17 @@ fn pool_accounts(config: &Config) -> Vec<(AccountId, AccountType)> {
 }
 
 fn pool_policy(config: &Config) -> pool::Policy {
-    let policy = &config.policy;
     let of_type = |settings: &config::TypeSettings| pool::TypePolicy {
         default_duration: settings.default_duration,
         max_duration: settings.max_duration,
     };
     pool::Policy {
-        pending_timeout: policy.pending_timeout,
-        claim_timeout: policy.claim_timeout,
-        settle: policy.settle,
-        proof_gap: policy.proof_gap,
-        pass_interval: policy.pass_interval,
-        pass_timeout: policy.pass_timeout,
-        cleaning_timeout: policy.cleaning_timeout,
-        cleaning_attempts: policy.cleaning_attempts,
-        stuck_passes: policy.stuck_passes,
-        backoff_min: policy.backoff_min,
-        backoff_max: policy.backoff_max,
-        verify_every: policy.verify_every,
-        remint_every: policy.remint_every,
-        rotate_every: policy.rotate_every,
-        credential_grace: policy.credential_grace,
-        retain_ended: policy.retain_ended,
-        max_pending_per_token: policy.max_pending_per_token as usize,
-        max_pending: policy.max_pending as usize,
-        max_ended: policy.max_ended as usize,
         types: config
             .types
             .iter()
             .map(|(label, settings)| (label.as_str().into(), of_type(settings)))
             .collect(),
+        ..config.policy.clone()
     }
 }
 

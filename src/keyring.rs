@@ -14,7 +14,7 @@ use acctpool_actors::pool::{AccountId, Epoch, Fence};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hkdf::Hkdf;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use sha2::Sha256;
 use uuid::Uuid;
 use zeroize::Zeroizing;
@@ -65,6 +65,14 @@ impl Keyring {
                 &epoch.0.to_be_bytes(),
             ])
         })
+    }
+
+    /// Returns what tells this master key from every other one beside the same store: 43 characters
+    /// from which nothing else can be derived.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        let fingerprint = self.derive(&[b"fingerprint", self.store_id.as_bytes()]);
+        fingerprint.expose_secret().to_owned()
     }
 
     fn derive(&self, parts: &[&[u8]]) -> SecretString {
@@ -122,6 +130,19 @@ impl MasterKey {
     ///
     /// Refuses a file that group or others can read, and one that does not hold exactly 32 bytes.
     pub fn load(path: &Path) -> Result<Self, KeyringError> {
+        Self::load_unless(path, 0o077)
+    }
+
+    /// Reads the key from a file that the service manager put where only this service can look.
+    ///
+    /// For a service with a user of its own, systemd grants access by an access control list, whose
+    /// mask stands where the group's permissions otherwise are: mode 440 exposes nothing there.
+    pub fn load_credential(path: &Path) -> Result<Self, KeyringError> {
+        Self::load_unless(path, 0o037)
+    }
+
+    /// Reads the key unless its file has one of the bits of `exposed`.
+    fn load_unless(path: &Path, exposed: u32) -> Result<Self, KeyringError> {
         let failed = |cause| KeyringError::Read {
             path: path.to_owned(),
             cause,
@@ -130,7 +151,7 @@ impl MasterKey {
         // Asked of the open file: the name may point elsewhere a moment later.
         let metadata = file.metadata().map_err(failed)?;
         let mode = metadata.permissions().mode() & 0o777;
-        if mode & 0o077 != 0 {
+        if mode & exposed != 0 {
             return Err(KeyringError::Exposed {
                 path: path.to_owned(),
                 mode,
@@ -147,7 +168,10 @@ impl MasterKey {
         Ok(Self(bytes))
     }
 
-    fn create(path: &Path) -> Result<Self, KeyringError> {
+    /// Makes a key in a new file at `path` that only its owner can read.
+    ///
+    /// It is on the disk, directory entry included, before it is returned.
+    pub fn create(path: &Path) -> Result<Self, KeyringError> {
         let key = Self::random()?;
         let failed = |cause| KeyringError::Create {
             path: path.to_owned(),
@@ -326,6 +350,22 @@ mod tests {
         for mode in [0o640, 0o604, 0o620] {
             fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
             let refusal = MasterKey::load_or_create(&path).unwrap_err();
+            assert!(matches!(refusal, KeyringError::Exposed { .. }), "{mode:o}");
+        }
+    }
+
+    #[test]
+    fn credential_of_the_service_manager_is_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("master.key");
+        let made = MasterKey::load_or_create(&path).unwrap();
+        for mode in [0o400, 0o440] {
+            fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+            assert_eq!(MasterKey::load_credential(&path).unwrap().0, made.0);
+        }
+        for mode in [0o444, 0o460] {
+            fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+            let refusal = MasterKey::load_credential(&path).unwrap_err();
             assert!(matches!(refusal, KeyringError::Exposed { .. }), "{mode:o}");
         }
     }

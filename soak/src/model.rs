@@ -35,7 +35,8 @@ struct Holder {
 #[derive(Clone, Default)]
 struct Cleanliness {
     proven: bool,
-    revoked_at: Option<Timestamp>,
+    /// When something was last there to be taken away.
+    quiet_since: Option<Timestamp>,
     /// When the proofs were read that found nothing, in a row, after settling.
     proofs: Vec<Timestamp>,
 }
@@ -191,13 +192,16 @@ impl Model {
         match result {
             Ok(Done::Revoked) => {
                 *cleanliness = Cleanliness {
-                    revoked_at: Some(now),
+                    quiet_since: Some(now),
                     ..Cleanliness::default()
                 };
             }
-            Ok(Done::Swept(pass)) if !pass.is_clean() => cleanliness.proofs.clear(),
+            Ok(Done::Swept(pass)) if !pass.is_clean() => {
+                cleanliness.proofs.clear();
+                cleanliness.quiet_since = Some(now);
+            }
             Ok(Done::Proved(leftovers)) if leftovers.is_empty() => {
-                let settled = cleanliness.revoked_at.map(|at| at + policy.settle);
+                let settled = cleanliness.quiet_since.map(|at| at + policy.settle);
                 if settled.is_some_and(|settled| issued.at >= settled) {
                     cleanliness.proofs.push(issued.at);
                 }

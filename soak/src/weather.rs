@@ -115,7 +115,7 @@ pub fn any_policy(dice: &mut Dice) -> Policy {
     policy.settle = dice.between(TOKEN_LAG, TOKEN_LAG + minutes(10));
     policy.proof_gap = dice.between(minutes(1), minutes(5));
     policy.pass_timeout = dice.between(minutes(2), minutes(20));
-    policy.cleaning_timeout = dice.between(minutes(60), minutes(240));
+    policy.cleaning_timeout = dice.between(minutes(120), minutes(240));
     policy.cleaning_attempts = 1 + u32::from(dice.chance(500)) * 3;
     policy.backoff_max = dice.between(minutes(1), minutes(10));
     policy.verify_every = dice.between(hours(24), hours(24 * 20));

@@ -49,20 +49,24 @@ impl Check {
             count(config.accounts.len(), "account"),
             count(config.tokens.names().count(), "token")
         ))?;
+        let master_key = self.state.existing_master_key()?;
         if !self.online {
             return Ok(());
         }
-        let master_key = match self.state.existing_master_key()? {
-            Some(key) => key,
-            // No key was ever derived from it, so none has to be found.
-            None => MasterKey::random().map_err(Failure::of("cannot make a key"))?,
-        };
         actix_rt::System::new().block_on(verify(&config, master_key))
     }
 }
 
-async fn verify(config: &Config, master_key: MasterKey) -> Result<(), Failure> {
-    let accounts = ibm_settings(config).map_err(Failure::of("cannot verify"))?;
+async fn verify(config: &Config, master_key: Option<MasterKey>) -> Result<(), Failure> {
+    let mut accounts = ibm_settings(config).map_err(Failure::of("cannot verify"))?;
+    if master_key.is_none() {
+        // Nothing was ever derived, so nothing derived can be found.
+        for settings in &mut accounts {
+            settings.limits.searched_epochs = 0;
+        }
+    }
+    let master_key = master_key.map_or_else(MasterKey::random, Ok);
+    let master_key = master_key.map_err(Failure::of("cannot make a key"))?;
     let Some(limits) = accounts.first().map(|settings| settings.limits) else {
         return Ok(());
     };

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 
+use acctpool_actors::store::Store;
 use clap::Args;
 
 use super::Failure;
@@ -11,8 +12,7 @@ use super::interrupt::interrupted;
 use super::serve::{listen, start};
 use super::simulate::{Crowd, Simulated};
 use crate::config::Config;
-use crate::keyring::MasterKey;
-use crate::simulator::Lags;
+use crate::keyring::{Keyring, MasterKey};
 use crate::store::MemoryStore;
 
 /// See the verb.
@@ -29,7 +29,7 @@ pub(super) struct Demo {
 impl Demo {
     pub(super) fn run(self) -> Result<(), Failure> {
         let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let simulated = Simulated::start(anywhere, &self.accounts, Lags::short())?;
+        let simulated = Simulated::start(anywhere, &self.accounts, false)?;
         let no_variables = |_: &str| None;
         let (mut config, _) = Config::parse(&simulated.config(), Path::new("demo"), &no_variables)?;
         config
@@ -41,7 +41,8 @@ impl Demo {
         actix_rt::System::new().block_on(async {
             let end = interrupted().map_err(Failure::of("cannot listen for signals"))?;
             let store = MemoryStore::default();
-            let app = start(config, master_key, store, listener).await?;
+            let keyring = Keyring::new(master_key, store.id());
+            let app = start(config, keyring, store, listener).await?;
             let lesson = lesson(
                 app.address(),
                 simulated.token.reveal(),
@@ -73,8 +74,8 @@ In another terminal:
   URL=$(curl -s -L -d '' -o /dev/null -w '%{{url_effective}}' \
     "http://{address}/reservations?type=lite&duration=30&token=$TOKEN")
 
-  # 2. Ask until its state is "active": then it has credentials and an expiration.
-  curl -s "$URL"
+  # 2. Ask until it is active: then it has credentials and an expiration.
+  until curl -s "$URL" | grep '"state":"active"'; do sleep 1; done
 
   # 3. Use the account: exchange the key for a token of IBM Cloud's IAM.
   KEY=$(curl -s "$URL" | sed -n 's/.*"api_key":"\([^"]*\)".*/\1/p')

@@ -7,7 +7,8 @@ use log::LevelFilter;
 
 /// Starts logging. `level` is for this program only: libraries that speak HTTP log headers, and
 /// with them secrets, at their finer levels, so they never get beyond warnings.
-pub(super) fn start(level: &str) {
+/// `quiet_access` keeps the requests of clients out.
+pub(super) fn start(level: &str, quiet_access: bool) {
     let level = level.parse().unwrap_or(LevelFilter::Info);
     let others = level.min(LevelFilter::Warn);
     let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
@@ -18,6 +19,14 @@ pub(super) fn start(level: &str) {
         .filter_module("actix_http", LevelFilter::Off)
         .filter_module("acctpool", level)
         .filter_module("acctpool_actors", level)
+        .filter_module(
+            "acctpool::http::access",
+            if quiet_access {
+                level.min(LevelFilter::Warn)
+            } else {
+                level
+            },
+        )
         .target(Target::Stderr)
         .write_style(if color {
             WriteStyle::Always

@@ -4,8 +4,10 @@
 //! configuration (`EX_CONFIG` of sysexits.h).
 
 mod check;
+mod core_dumps;
 mod demo;
 mod interrupt;
+mod key;
 mod logging;
 mod serve;
 mod simulate;
@@ -66,13 +68,18 @@ enum Verb {
     Token(token::Token),
     /// Shows, copies and checks what `serve` has written down.
     State(state::State),
+    /// Derives keys from the master key, for emergencies.
+    Key(key::Key),
 }
 
 /// Runs the program.
 #[must_use]
 pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
-    logging::start(&arguments.log);
+    // The demonstration tells a story; its requests would drown it.
+    let quiet_access = matches!(arguments.verb, Verb::Demo(_)) && arguments.log == "info";
+    logging::start(&arguments.log, quiet_access);
+    core_dumps::turn_off();
     let done = match arguments.verb {
         Verb::Serve(verb) => verb.run(),
         Verb::Demo(verb) => verb.run(),
@@ -80,6 +87,7 @@ pub fn run() -> ExitCode {
         Verb::Check(verb) => verb.run(),
         Verb::Token(verb) => verb.run(),
         Verb::State(verb) => verb.run(),
+        Verb::Key(verb) => verb.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -15,7 +15,7 @@ use super::{Failure, load_config};
 use crate::app::{App, Parts};
 use crate::clock::SystemClock;
 use crate::config::Config;
-use crate::keyring::MasterKey;
+use crate::keyring::Keyring;
 use crate::store::SqliteStore;
 
 /// See the verb.
@@ -46,12 +46,16 @@ impl Serve {
         // Held until the process ends.
         let directory = self.state.take()?;
         let master_key = self.state.master_key()?;
-        let store = SqliteStore::open(&directory.database(), SystemClock.now())
+        let mut store = SqliteStore::open(&directory.database(), SystemClock.now())
+            .map_err(Failure::of("cannot keep records"))?;
+        let keyring = Keyring::new(master_key, store.id());
+        store
+            .belongs_to(&keyring.fingerprint())
             .map_err(Failure::of("cannot keep records"))?;
         let listener = listen(config.server.bind)?;
         actix_rt::System::new().block_on(async {
             let end = interrupted().map_err(Failure::of("cannot listen for signals"))?;
-            let app = start(config, master_key, store, listener).await?;
+            let app = start(config, keyring, store, listener).await?;
             end.await;
             app.stop().await;
             info!("ended; leases stay alive until their expiration");
@@ -67,14 +71,14 @@ pub(super) fn listen(bind: SocketAddr) -> Result<TcpListener, Failure> {
 /// Starts the service on the real clock.
 pub(super) async fn start(
     config: Config,
-    master_key: MasterKey,
+    keyring: Keyring,
     store: impl Store,
     listener: TcpListener,
 ) -> Result<App, Failure> {
     let accounts = config.accounts.len();
     let app = App::start(Parts {
         config,
-        master_key,
+        keyring,
         store,
         on_store_failure: Box::new(end_at_once),
         clock: Arc::new(SystemClock),

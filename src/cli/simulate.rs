@@ -1,5 +1,6 @@
 //! `acctpool simulate`: the simulator alone, and the configuration that makes a pool of it.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs::{OpenOptions, Permissions};
 use std::io::Write as _;
@@ -43,12 +44,7 @@ impl Simulate {
                 self.bind
             )));
         }
-        let lags = if self.realistic {
-            Lags::realistic()
-        } else {
-            Lags::short()
-        };
-        let simulated = Simulated::start(self.bind, &self.accounts, lags)?;
+        let simulated = Simulated::start(self.bind, &self.accounts, self.realistic)?;
         if let Some(path) = &self.write_config {
             simulated.write_config(path)?;
             info!("wrote {}", path.display());
@@ -83,13 +79,14 @@ impl FromStr for Crowd {
                 .filter(|count| (1..=1000).contains(count))?;
             crate::config::is_type_label(label).then(|| (label.to_owned(), count))
         };
-        text.split(',')
-            .map(of_type)
-            .collect::<Option<_>>()
-            .map(Self)
-            .ok_or_else(|| {
-                "must be like free=3,lite=2: types, each with 1 to 1000 accounts".to_owned()
-            })
+        let types: Option<Vec<_>> = text.split(',').map(of_type).collect();
+        let once = |types: &Vec<(String, usize)>| {
+            let labels: BTreeSet<_> = types.iter().map(|(label, _)| label).collect();
+            labels.len() == types.len()
+        };
+        types.filter(once).map(Self).ok_or_else(|| {
+            "must be like free=3,lite=2: types, each once and with 1 to 1000 accounts".to_owned()
+        })
     }
 }
 
@@ -98,10 +95,32 @@ pub(super) struct Simulated {
     pub(super) simulator: Simulator,
     pub(super) token: NewToken,
     accounts: Vec<(String, AccountSpec)>,
+    policy: &'static str,
 }
 
+/// Safe with [`Lags::short`], under which no right outlives its removal by a second.
+const SHORT_POLICY: &str = "\
+[policy]
+# Short, as everything in this simulator is.
+settle = \"2s\"
+proof_gap = \"1s\"
+pass_interval = \"500ms\"
+backoff_min = \"200ms\"
+backoff_max = \"2s\"
+
+";
+
+/// Removed rights live on for as long as at IBM Cloud: so do the defaults.
+const REALISTIC_POLICY: &str =
+    "# [policy] is the default: everything takes as long as at IBM Cloud.\n\n";
+
 impl Simulated {
-    pub(super) fn start(bind: SocketAddr, crowd: &Crowd, lags: Lags) -> Result<Self, Failure> {
+    pub(super) fn start(bind: SocketAddr, crowd: &Crowd, realistic: bool) -> Result<Self, Failure> {
+        let (lags, policy) = if realistic {
+            (Lags::realistic(), REALISTIC_POLICY)
+        } else {
+            (Lags::short(), SHORT_POLICY)
+        };
         let seed = uuid::Uuid::new_v4().as_u64_pair().0;
         let accounts: Vec<_> = crowd
             .0
@@ -128,6 +147,7 @@ impl Simulated {
             simulator,
             token,
             accounts,
+            policy,
         })
     }
 
@@ -137,9 +157,8 @@ impl Simulated {
             "# A pool of simulated accounts: for playing, not for keeping.\n\
              # token: {token}\n\n\
              [ibm]\nendpoint = \"{url}\"\nallow_plain_http = true\n\n\
-             [policy]\n# Short, as everything in the simulator is.\n\
-             settle = \"2s\"\nproof_gap = \"1s\"\npass_interval = \"500ms\"\n\
-             backoff_min = \"200ms\"\nbackoff_max = \"2s\"\n\n{entry}\n",
+             {policy}{entry}\n",
+            policy = self.policy,
             token = self.token.reveal(),
             url = self.simulator.url(),
             entry = self.token.toml().trim_end(),

@@ -1,12 +1,12 @@
 //! Where the program keeps what outlives it.
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use super::Failure;
-use crate::keyring::MasterKey;
+use crate::keyring::{KeyringError, MasterKey};
 use crate::store::StateDirectory;
 
 /// Where the records and the master key are.
@@ -16,8 +16,8 @@ pub(super) struct StateDir {
     /// `$XDG_STATE_HOME/acctpool`, else `~/.local/state/acctpool`].
     #[arg(long, value_name = "DIR", env = "ACCTPOOL_STATE_DIR")]
     state_dir: Option<PathBuf>,
-    /// The master key, from which every credential is derived: the one file to back up. Made at
-    /// the first start, readable by its owner only [default: master.key in the state directory].
+    /// The master key, from which every credential is derived: the one file to back up; see
+    /// `acctpool key new` [default: `master.key` in the state directory, made at the first start].
     #[arg(long, value_name = "FILE", env = "ACCTPOOL_MASTER_KEY_FILE")]
     master_key_file: Option<PathBuf>,
 }
@@ -28,10 +28,15 @@ impl StateDir {
         StateDirectory::open(&self.path()?).map_err(Failure::of("cannot keep state"))
     }
 
-    /// Reads the master key, or makes it.
+    /// Reads the master key. One in the state directory is made if it is not there; one that was
+    /// named must be there: under a new one, rotated accounts would be out of reach.
     pub(super) fn master_key(&self) -> Result<MasterKey, Failure> {
-        MasterKey::load_or_create(&self.key_file()?)
-            .map_err(Failure::of("cannot use the master key"))
+        let path = self.key_file()?;
+        match &self.master_key_file {
+            None => MasterKey::load_or_create(&path),
+            Some(_) => load(&path),
+        }
+        .map_err(Failure::of("cannot use the master key"))
     }
 
     /// Reads the master key if there is one.
@@ -40,7 +45,7 @@ impl StateDir {
         if !path.exists() {
             return Ok(None);
         }
-        MasterKey::load(&path)
+        load(&path)
             .map(Some)
             .map_err(Failure::of("cannot use the master key"))
     }
@@ -70,5 +75,17 @@ impl StateDir {
                 "there is no home directory: say where with --state-dir".to_owned(),
             )),
         }
+    }
+}
+
+/// Reads a master key. Where only this service can look, its file may seem more open than it is.
+fn load(path: &Path) -> Result<MasterKey, KeyringError> {
+    let directory = env::var_os("CREDENTIALS_DIRECTORY").filter(|value| !value.is_empty());
+    let given_by_systemd =
+        directory.is_some_and(|directory| path.parent() == Some(Path::new(&directory)));
+    if given_by_systemd {
+        MasterKey::load_credential(path)
+    } else {
+        MasterKey::load(path)
     }
 }

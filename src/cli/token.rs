@@ -42,7 +42,7 @@ impl TypedValueParser for NameParser {
     ) -> Result<TokenName, clap::Error> {
         let name = value.to_str().and_then(|text| text.parse().ok());
         name.ok_or_else(|| {
-            let allowed = format!("NAME must be {}", TokenName::ALLOWED);
+            let allowed = format!("NAME must be {}\n", TokenName::ALLOWED);
             clap::Error::raw(ErrorKind::ValueValidation, allowed).with_cmd(command)
         })
     }

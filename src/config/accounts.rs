@@ -1,7 +1,7 @@
 //! `[[accounts]]`: what is lent.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
 
@@ -183,6 +183,11 @@ fn taken_from(
 fn read_key_file(path: &Path) -> io::Result<(Zeroizing<String>, bool)> {
     // A little more than the longest key, so that a wrong path is noticed and a device ends.
     const MOST: u64 = 2048;
+    // Opening a pipe would wait for somebody to write to it.
+    let kind = fs::metadata(path)?.file_type();
+    if !kind.is_file() && !kind.is_dir() {
+        return Err(io::ErrorKind::Unsupported.into());
+    }
     let file = File::open(path)?;
     let readable_by_others = super::readable_by_others(&file);
     let mut text = Zeroizing::new(String::with_capacity(2048));

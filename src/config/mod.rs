@@ -1,6 +1,7 @@
 //! The operator's TOML file, read into a validated [`Config`].
 //!
-//! Depends on `crate::token` for what a token's hash is; knows nothing of the pool, IBM or HTTP.
+//! Depends on `crate::token` for what a token's hash is, and on the pool for its settings; knows
+//! nothing of IBM or HTTP.
 //! Promises:
 //! - one reading reports everything that is wrong, each with its line and column and with what is
 //!   allowed;
@@ -28,6 +29,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use acctpool_actors::pool::Policy;
 use thiserror::Error;
 use toml::de::DeTable;
 use zeroize::Zeroizing;
@@ -35,7 +37,6 @@ use zeroize::Zeroizing;
 pub use accounts::Account;
 pub use ibm::{Endpoints, Ibm};
 pub use keep::Keep;
-pub use policy::Policy;
 pub use report::{Fault, Problem, Report, Severity};
 pub use server::{PlaintextOffLoopback, Server};
 pub use types::{Rights, TypeSettings};
@@ -69,7 +70,7 @@ const SCHEMAS: [&Schema; 8] = [
 pub struct Config {
     /// The HTTP server.
     pub server: Server,
-    /// The pool.
+    /// The pool, but for its types.
     pub policy: Policy,
     /// Every type that has a section or an account.
     pub types: BTreeMap<String, TypeSettings>,
@@ -194,7 +195,7 @@ fn read_config(table: &DeTable<'_>, source: &Source<'_>, problems: &mut Problems
     let real_caches = ibm.endpoints.is_production();
     let policy = root
         .inner(&policy::SCHEMA)
-        .map(|section| Policy::read(section, real_caches));
+        .map(|section| policy::read(section, real_caches));
     let (keep, protected) = root
         .inner(&keep::SCHEMA)
         .map(Keep::read)

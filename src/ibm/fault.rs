@@ -2,8 +2,8 @@
 //! 1.3), and what each status means to a cleaner (1.4).
 //!
 //! Depends on the port's `CloudError` only. Promises that no text of a fault holds a secret that the
-//! call carried, anything that looks like a token, a control character, or more than a few hundred
-//! characters; and that no body, whatever it holds, can make the parser fail.
+//! call carried, anything that looks like a token, a control or format character, or more than a few
+//! hundred characters; and that no body, whatever it holds, can make the parser fail.
 
 use std::fmt;
 use std::time::Duration;
@@ -47,6 +47,12 @@ impl Fault {
     /// Tells whether the thing that the call was about no longer exists.
     pub(super) fn is_gone(&self) -> bool {
         self.is_status(404) || self.is_status(410)
+    }
+
+    /// Tells whether the call may still be on its way: nobody answered, or only a gateway that had
+    /// lost patience.
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self, Self::Silent { .. }) || self.is_status(502) || self.is_status(504)
     }
 
     /// Tells whether the verb may succeed when it is tried again later.
@@ -195,7 +201,7 @@ pub(super) fn scrub(words: &str, secrets: &[SecretString]) -> String {
         }
     }
     let mut clean = clean
-        .split(|c: char| c.is_whitespace() || c.is_control())
+        .split(|c: char| c.is_whitespace() || c.is_control() || is_format(c))
         .filter(|word| !word.is_empty())
         .map(|word| {
             if holds_token(word) {
@@ -211,6 +217,13 @@ pub(super) fn scrub(words: &str, secrets: &[SecretString]) -> String {
         clean.push('…');
     }
     clean
+}
+
+/// Tells whether a character changes how others are shown without being seen itself: it could make a
+/// line read as another one.
+fn is_format(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 /// Tells whether a word holds a JSON Web Token: they all begin with the base64url of `{"`.
@@ -324,7 +337,7 @@ mod tests {
 
     #[test]
     fn words_are_one_short_line() {
-        let body = format!(r#"{{"message":"a\nb\u0007c {}"}}"#, "x".repeat(5000));
+        let body = format!(r#"{{"message":"a\nb\u0007\u202ec {}"}}"#, "x".repeat(5000));
         let message = read(400, &body).message;
         assert!(message.starts_with("a b c xxx"), "{message}");
         assert!(message.chars().count() <= LONGEST_MESSAGE + 1);

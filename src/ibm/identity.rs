@@ -2,6 +2,8 @@
 //!
 //! Depends on sessions and paging. Promises that what is already gone counts as removed.
 
+use std::collections::BTreeMap;
+
 use acctpool_actors::pool::Timestamp;
 use secrecy::SecretString;
 use serde_json::Value;
@@ -22,6 +24,7 @@ const CONFLICTS: u32 = 4;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct KeyRecord {
     pub(super) id: String,
+    pub(super) crn: String,
     pub(super) name: String,
     pub(super) iam_id: String,
     pub(super) account_id: String,
@@ -33,6 +36,7 @@ impl KeyRecord {
     fn read(call: &str, body: &Value) -> Result<Self, Fault> {
         Ok(Self {
             id: field(call, body, "id")?,
+            crn: body["crn"].as_str().unwrap_or_default().to_owned(),
             name: body["name"].as_str().unwrap_or_default().to_owned(),
             iam_id: field(call, body, "iam_id")?,
             account_id: field(call, body, "account_id")?,
@@ -156,7 +160,6 @@ pub(super) async fn delete_key(session: &Session<'_>, id: &str) -> Result<(), Fa
 pub(super) struct ServiceId {
     pub(super) id: String,
     pub(super) iam_id: String,
-    pub(super) name: String,
     pub(super) locked: bool,
 }
 
@@ -179,7 +182,8 @@ pub(super) async fn service_id_groups(session: &Session<'_>) -> Result<Vec<Strin
         .collect()
 }
 
-/// Returns the service IDs of every group whose name begins with `prefix`.
+/// Returns the service IDs of every group whose name begins with `prefix`, but for those that the
+/// operator keeps: names can be changed.
 pub(super) async fn service_ids_named(
     session: &Session<'_>,
     prefix: &str,
@@ -193,7 +197,8 @@ pub(super) async fn service_ids_named(
             "/v1/serviceids/?account_id={account}&group_id={group}"
         ));
     }
-    let mut found: Vec<ServiceId> = Vec::new();
+    let kept = &session.ibm.settings.keep.crns;
+    let mut found = BTreeMap::new();
     for target in targets {
         let list = List {
             api: Api::Iam,
@@ -202,21 +207,21 @@ pub(super) async fn service_ids_named(
             style: Style::PageToken,
         };
         for record in list.read(session).await? {
+            let named = record["name"].as_str().unwrap_or_default();
+            let crn = record["crn"].as_str().unwrap_or_default();
+            if !named.starts_with(prefix) || kept.contains(crn) {
+                continue;
+            }
             let service_id = ServiceId {
                 id: field("GET /v1/serviceids/", &record, "id")?,
                 iam_id: field("GET /v1/serviceids/", &record, "iam_id")?,
-                name: record["name"].as_str().unwrap_or_default().to_owned(),
                 locked: record["locked"].as_bool().unwrap_or(false),
             };
             // The default group is listed twice.
-            if service_id.name.starts_with(prefix)
-                && found.iter().all(|other| other.id != service_id.id)
-            {
-                found.push(service_id);
-            }
+            found.insert(service_id.id.clone(), service_id);
         }
     }
-    Ok(found)
+    Ok(found.into_values().collect())
 }
 
 /// Unlocks a service ID, so that it and its policies can be deleted.

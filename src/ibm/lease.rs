@@ -75,7 +75,6 @@ async fn revoke_known(session: &Session<'_>, credential: &Credential) -> Vec<Fau
     let service_id = ServiceId {
         id: credential.service_id.clone(),
         iam_id: format!("iam-{}", credential.service_id),
-        name: String::new(),
         locked: false,
     };
     faults.extend(remove(session, &service_id).await);
@@ -132,7 +131,7 @@ pub(super) async fn mint(
     let minted = create(session, fence, whole_minute(expires_at)).await;
     if let Err(fault) = &minted {
         log::debug!("account {}: minting failed: {fault}", session.account());
-        if let Fault::Silent { .. } = fault {
+        if fault.is_open() {
             // A creation that nobody answered may still be on its way, and would slip in behind a
             // removal that comes too early.
             tokio::time::sleep(session.ibm.settings.limits.request_timeout).await;

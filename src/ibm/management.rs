@@ -101,7 +101,8 @@ async fn make_room(session: &Session<'_>, own: &KeyRecord, to: Epoch) -> Result<
     let needed: BTreeSet<Epoch> = known.into_iter().flatten().collect();
     let mut left = records.len();
     for record in records {
-        let forgotten = epoch_of(&record.name).is_some_and(|epoch| !needed.contains(&epoch));
+        let forgotten = epoch_of(&record.name).is_some_and(|epoch| !needed.contains(&epoch))
+            && !is_kept(session, &record);
         if forgotten && record.id != own.id {
             identity::delete_key(session, &record.id).await?;
             left -= 1;
@@ -198,7 +199,7 @@ async fn outdated(session: &Session<'_>, own: &KeyRecord) -> Result<BTreeSet<Str
     let mut ids = BTreeSet::new();
     for record in identity::keys_of(session, &own.iam_id).await? {
         let epoch = epoch_of(&record.name);
-        if epoch.is_some() && epoch != keys.pending {
+        if epoch.is_some() && epoch != keys.pending && !is_kept(session, &record) {
             ids.insert(record.id);
         }
     }
@@ -206,10 +207,16 @@ async fn outdated(session: &Session<'_>, own: &KeyRecord) -> Result<BTreeSet<Str
     // just have configured it.
     if keys.previous == Some(Epoch(0)) {
         let configured = identity::key_details(session, &session.ibm.settings.api_key).await?;
+        let configured = configured.filter(|record| !is_kept(session, record));
         ids.extend(configured.map(|record| record.id));
     }
     ids.remove(&own.id);
     Ok(ids)
+}
+
+/// Tells whether the operator keeps a key, whatever its name is by now.
+fn is_kept(session: &Session<'_>, key: &KeyRecord) -> bool {
+    session.ibm.settings.keep.crns.contains(&key.crn)
 }
 
 /// Makes sure with a new token that the current key opens the account and is seen there.

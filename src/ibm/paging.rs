@@ -1,8 +1,8 @@
 //! Lists that come in pages: the six styles of `ibm-cloud.md` 1.7 behind one function.
 //!
 //! Depends on sessions and requests. Promises that a list is either read to its end or fails: a
-//! missing array, a page that repeats itself and a next page at another host are faults, never an
-//! end, since an end is what a proof of emptiness rests on.
+//! missing array, a page that repeats itself, a next page at another host and fewer items than there
+//! are said to be are faults, never an end, since an end is what a proof of emptiness rests on.
 
 use std::collections::HashSet;
 
@@ -134,7 +134,10 @@ impl List<'_> {
             }
             Style::Offset => {
                 let more = match body["total_count"].as_u64() {
-                    Some(total) => (seen as u64) < total && length > 0,
+                    Some(total) if (seen as u64) < total && length == 0 => {
+                        return Err(format!("it holds {total} items and shows {seen}"));
+                    }
+                    Some(total) => (seen as u64) < total,
                     None => length == PAGE,
                 };
                 return Ok(more.then(|| self.at_offset(seen)));

@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use futures_util::{StreamExt, stream};
 
 use super::collections::{Collection, Stage, TABLE, Verdict};
-use super::fault::Fault;
+use super::fault::{Fault, scrub};
 use super::request::{Request, encode};
 use super::scope::Scope;
 use super::search::{self, Hit};
@@ -82,12 +82,15 @@ async fn unexplained(session: &Session<'_>, scope: &Scope<'_>) -> Result<Vec<Lef
         let gone = is_stale(&hit, session).await?;
         Ok::<_, Fault>((!gone).then(|| Leftover {
             collection: SEARCH.to_owned(),
-            reason: format!(
-                "found by search, and nothing here deletes its kind ({} {})",
-                hit.family, hit.kind
+            reason: scrub(
+                &format!(
+                    "found by search, and nothing here deletes its kind ({} {})",
+                    hit.family, hit.kind
+                ),
+                &[],
             ),
-            id: hit.crn,
-            name: hit.name,
+            id: scrub(&hit.crn, &[]),
+            name: hit.name.map(|name| scrub(&name, &[])),
         }))
     });
     let mut checks = stream::iter(checks).buffer_unordered(session.ibm.transport.width());

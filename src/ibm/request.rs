@@ -4,6 +4,8 @@
 //! percent-encoded whole, a CRN's slashes included (`ibm-cloud.md` 6.1), and that a request can be
 //! shown without its secrets: it has no query and no body then.
 
+use std::fmt;
+
 use awc::http::Method;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret, SecretString};
@@ -151,13 +153,21 @@ impl Request {
     }
 }
 
-/// A success.
-#[derive(Clone, Debug)]
+/// A success. Its body may hold a token or a key.
+#[derive(Clone)]
 pub(super) struct Reply {
     /// Method and path of what was asked.
     pub(super) call: String,
     /// `None` for an empty body or one that is not JSON.
     pub(super) body: Option<Value>,
+}
+
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reply")
+            .field("call", &self.call)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Reply {
@@ -191,6 +201,15 @@ mod tests {
             encode("crn:v1:bluemix:public:cos:global:a/ACCT:1b2c::"),
             "crn%3Av1%3Abluemix%3Apublic%3Acos%3Aglobal%3Aa%2FACCT%3A1b2c%3A%3A"
         );
+    }
+
+    #[test]
+    fn debug_shows_no_answer() {
+        let reply = Reply {
+            call: "POST /identity/token".into(),
+            body: Some(serde_json::json!({"access_token": "secret"})),
+        };
+        assert!(!format!("{reply:?}").contains("secret"));
     }
 
     #[test]

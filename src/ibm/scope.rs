@@ -142,7 +142,8 @@ impl<'a> Scope<'a> {
         }
     }
 
-    /// Tells whether the operator's tag is on the resource with this CRN.
+    /// Tells whether the operator's tag is on the resource with this CRN, in any case: to IBM Cloud
+    /// they are the same.
     ///
     /// The tagging service is asked, never the search index, which is stale: what it has not seen
     /// yet would be deleted.
@@ -152,7 +153,7 @@ impl<'a> Scope<'a> {
             return Ok(false);
         };
         let tags = tags::attached_to(session, crn, "user").await?;
-        Ok(tags.iter().any(|name| name == tag))
+        Ok(tags.iter().any(|name| name.eq_ignore_ascii_case(tag)))
     }
 
     /// Returns the groups in which service IDs hide.
@@ -190,7 +191,8 @@ impl<'a> Scope<'a> {
     /// Tells whether a tag is attached to something kept, or is the operator's own.
     pub(super) fn keeps_tag(&self, name: &str) -> bool {
         let places = self.keep.places.as_ref();
-        places.is_some_and(|places| places.tag.as_deref() == Some(name))
+        let tag = places.and_then(|places| places.tag.as_deref());
+        tag.is_some_and(|tag| tag.eq_ignore_ascii_case(name))
             || self.found.borrow().kept_tags.contains(name)
     }
 

@@ -19,10 +19,6 @@ use super::request::{Reply, Request};
 use super::settings::{Api, BaseUrl};
 use super::token::{self, NoToken, Token};
 
-/// How many derived epochs are searched for a key that works when the store knows none
-/// (`design.md` 7): a rotation a day for two months.
-const SEARCHED_EPOCHS: u32 = 64;
-
 /// A way into the account that works: the token of one management key.
 pub(super) struct Access {
     pub(super) epoch: Epoch,
@@ -185,7 +181,7 @@ impl<'a> Session<'a> {
         let last = if self.ibm.search_exhausted.get() {
             0
         } else {
-            SEARCHED_EPOCHS.max(keys.newest.0)
+            self.ibm.settings.limits.searched_epochs.max(keys.newest.0)
         };
         epochs.extend((0..=last).map(Epoch));
         let mut seen = BTreeSet::new();

@@ -92,6 +92,9 @@ pub struct Limits {
     pub backoff_max: Duration,
     /// The largest answer that is read, in bytes.
     pub answer_size: usize,
+    /// How many derived epochs are searched for a management key that works when none that is known
+    /// does (`design.md` 7). The default is a rotation a day for two months.
+    pub searched_epochs: u32,
 }
 
 impl Default for Limits {
@@ -105,6 +108,7 @@ impl Default for Limits {
             backoff_min: Duration::from_secs(1),
             backoff_max: Duration::from_secs(8),
             answer_size: 8 * 1024 * 1024,
+            searched_epochs: 64,
         }
     }
 }

@@ -11,7 +11,7 @@ use futures_util::future::join_all;
 use futures_util::{StreamExt, stream};
 
 use super::collections::{Collection, Item, Outcome, Stage, TABLE, Verdict};
-use super::fault::Fault;
+use super::fault::{Fault, scrub};
 use super::request::Request;
 use super::scope::Scope;
 use super::session::Session;
@@ -119,7 +119,14 @@ async fn sweep_collection(
     let mut deletions = stream::iter(deletions).buffer_unordered(session.ibm.transport.width());
     while let Some((item, outcome)) = deletions.next().await {
         match outcome? {
-            Deletion::Accepted => pass.deleted += 1,
+            Deletion::Accepted => {
+                pass.deleted += 1;
+                let account = session.account();
+                let item = leftover(row, item, "its deletion was accepted".to_owned());
+                log::info!("account {account}: {item}");
+                // Should it never end, its name is what a person needs.
+                pass.waiting.push(item);
+            }
             Deletion::Gone => {}
             Deletion::Waits(reason) => pass.waiting.push(leftover(row, item, reason)),
             Deletion::Stuck(reason) => pass.stuck.push(leftover(row, item, reason)),
@@ -175,8 +182,9 @@ async fn settle(
 pub(super) fn leftover(row: &Collection, item: Item, reason: String) -> Leftover {
     Leftover {
         collection: row.name.to_owned(),
-        id: item.id,
-        name: item.name,
+        // Logged, and chosen by a borrower: a tag's id is its name.
+        id: scrub(&item.id, &[]),
+        name: item.name.map(|name| scrub(&name, &[])),
         reason,
     }
 }

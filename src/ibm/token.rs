@@ -24,6 +24,9 @@ const GRANT: &str = "urn:ibm:params:oauth:grant-type:apikey";
 /// How long a classic account stays locked after failed sign-ins (BXNIM0400E).
 const LOCKED_FOR: Duration = Duration::from_mins(30);
 
+/// No token is used for longer, whatever it says, in seconds: IBM's live up to an hour.
+const LONGEST_LIFE: i64 = 3600;
+
 /// A token is no longer used so long before it ends: services may refuse it (`ibm-cloud.md` 2).
 const DEAD_EARLY: time::Duration = time::Duration::seconds(10);
 
@@ -44,6 +47,20 @@ pub(super) struct Token {
 }
 
 impl Token {
+    /// Makes a token that was asked for at `asked_at`.
+    ///
+    /// Its life is counted by our clock, so that IBM's clock and ours need not agree.
+    fn new(value: SecretString, claims: Claims, asked_at: Timestamp) -> Self {
+        let life = claims.exp.saturating_sub(claims.iat).clamp(0, LONGEST_LIFE);
+        let life = time::Duration::seconds(life);
+        Self {
+            value,
+            claims,
+            renew_at: asked_at.saturating_add(life * 4 / 5),
+            dead_at: asked_at.saturating_add(life - DEAD_EARLY),
+        }
+    }
+
     /// Tells whether it is time for a new one: at 80 % of its life.
     pub(super) fn is_old(&self, now: Timestamp) -> bool {
         now >= self.renew_at
@@ -142,14 +159,7 @@ pub(super) async fn exchange(
             problem: problem.to_owned(),
         })
     })?;
-    // By our clock from when it was asked for, so that IBM's clock and ours need not agree.
-    let life = time::Duration::seconds(claims.exp.saturating_sub(claims.iat));
-    Ok(Token {
-        value: value.into(),
-        claims,
-        renew_at: now.saturating_add(life * 4 / 5),
-        dead_at: now.saturating_add(life - DEAD_EARLY),
-    })
+    Ok(Token::new(value.into(), claims, now))
 }
 
 /// Says what a refused exchange means (the table of `ibm-cloud.md` 2).
@@ -268,14 +278,26 @@ mod tests {
     }
 
     #[test]
+    fn no_times_make_the_reader_fail() {
+        for (iat, exp) in [
+            (0, i64::MAX),
+            (i64::MIN, i64::MAX),
+            (i64::MAX, i64::MIN),
+            (5, 4),
+        ] {
+            let claims =
+                format!(r#"{{"iam_id":"x","account":{{"bss":"a"}},"iat":{iat},"exp":{exp}}}"#);
+            let claims = Claims::read(&jwt(&claims)).unwrap();
+            let token = Token::new("x".into(), claims, Timestamp::UNIX_EPOCH);
+            assert!(token.is_old(Timestamp::UNIX_EPOCH + time::Duration::HOUR));
+        }
+    }
+
+    #[test]
     fn token_is_renewed_at_four_fifths_and_dead_ten_seconds_early() {
         let start = Timestamp::UNIX_EPOCH;
-        let token = Token {
-            value: "x".into(),
-            claims: Claims::read(&jwt(CLAIMS)).unwrap(),
-            renew_at: start + time::Duration::seconds(3600) * 4 / 5,
-            dead_at: start + time::Duration::seconds(3600) - DEAD_EARLY,
-        };
+        let claims = Claims::read(&jwt(CLAIMS)).unwrap();
+        let token = Token::new("x".into(), claims, start);
         let at = |seconds| start + time::Duration::seconds(seconds);
         assert!(!token.is_old(at(2879)) && token.is_old(at(2880)));
         assert!(!token.is_dead(at(3589)) && token.is_dead(at(3590)));

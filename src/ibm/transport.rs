@@ -15,6 +15,7 @@ use acctpool_actors::clock::Clock;
 use acctpool_actors::pool::Timestamp;
 use awc::http::header::{AUTHORIZATION, HeaderMap, RETRY_AFTER};
 use awc::{Client, Connector};
+use rustls::{ClientConfig, RootCertStore};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
@@ -38,14 +39,12 @@ const REQUEST_IDS: [&str; 4] = [
 /// Makes the HTTP client of an arbiter: TLS with the system's roots, no redirects, timeouts as in
 /// `limits`.
 ///
-/// # Panics
-///
-/// If the system's root certificates cannot be read.
+/// A root certificate that cannot be read is not trusted, and the log says so. Without any, every
+/// call over https fails; calls within this machine do not need one.
 #[must_use]
 pub fn client(limits: &Limits) -> Client {
-    // Whoever was first has installed the same one; a second call says so and changes nothing.
-    let _already = rustls::crypto::ring::default_provider().install_default();
     let connector = Connector::new()
+        .rustls_0_23(Arc::new(tls()))
         .timeout(limits.connect_timeout)
         .handshake_timeout(limits.connect_timeout);
     Client::builder()
@@ -58,6 +57,29 @@ pub fn client(limits: &Limits) -> Client {
             concat!("acctpool/", env!("CARGO_PKG_VERSION")),
         ))
         .finish()
+}
+
+fn tls() -> ClientConfig {
+    let found = rustls_native_certs::load_native_certs();
+    for error in found.errors {
+        log::warn!("a root certificate of the system cannot be read: {error}");
+    }
+    let mut roots = RootCertStore::empty();
+    let (_, unusable) = roots.add_parsable_certificates(found.certs);
+    if unusable > 0 {
+        log::warn!("{unusable} root certificates of the system are not usable");
+    }
+    if roots.is_empty() {
+        log::warn!("the system has no root certificates: nothing can be reached over https");
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut tls = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("the provider speaks the versions that it was built with")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    tls
 }
 
 /// Sends the calls of one account.

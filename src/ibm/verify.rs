@@ -4,16 +4,19 @@
 //! Depends on sessions and the scope. Promises to read only, and that its final errors say in a
 //! sentence what a person has to do.
 
+use std::collections::BTreeSet;
+
 use acctpool_actors::cloud::{CloudError, Verified};
 use acctpool_actors::pool::Epoch;
 
-use super::fault::Fault;
+use super::fault::{Fault, scrub};
 use super::identity;
 use super::management::epoch_of;
 use super::request::{Request, encode};
 use super::scope::Scope;
 use super::session::Session;
 use super::settings::Api;
+use super::token::NoToken;
 
 /// Verifies the account that a fresh session opened.
 pub(super) async fn verify(session: &Session<'_>) -> Result<Verified, Fault> {
@@ -50,15 +53,35 @@ pub(super) async fn verify(session: &Session<'_>) -> Result<Verified, Fault> {
         keys.previous,
         Some(access.epoch),
     ];
-    let newest = named
+    let newest = known.into_iter().flatten().fold(keys.newest, Epoch::max);
+    let newer: BTreeSet<Epoch> = named
         .iter()
         .filter_map(|key| epoch_of(&key.name))
-        .chain(known.into_iter().flatten())
-        .fold(keys.newest, Epoch::max);
+        .filter(|epoch| *epoch > newest)
+        .collect();
     Ok(Verified {
         current: access.epoch,
-        newest,
+        newest: newest_made(session, newer).await?.unwrap_or(newest),
     })
+}
+
+/// Returns the highest of `epochs` whose key was made.
+///
+/// Who may rename keys can write any number into a name. A counter that believed it would end
+/// there, and all epochs up to it would be searched for a key; so the exchange is asked.
+async fn newest_made(
+    session: &Session<'_>,
+    epochs: BTreeSet<Epoch>,
+) -> Result<Option<Epoch>, Fault> {
+    for epoch in epochs.into_iter().rev() {
+        let value = session.ibm.management_key(epoch);
+        match session.ibm.token(&value).await {
+            Ok(_) | Err(NoToken::BlockedKey(_)) => return Ok(Some(epoch)),
+            Err(NoToken::UnknownKey(_)) => {}
+            Err(NoToken::Other(fault)) => return Err(fault),
+        }
+    }
+    Ok(None)
 }
 
 /// Checks what Account Management says of the account, if it says anything: whether a management
@@ -81,7 +104,8 @@ async fn check_account(
     let state = details["status"].as_str().unwrap_or("ACTIVE");
     if !state.eq_ignore_ascii_case("ACTIVE") {
         return Err(refused(format!(
-            "account {account} is not active: its status is {state}"
+            "account {account} is not active: its status is {}",
+            scrub(state, &[])
         )));
     }
     let owner = details["owner_iamid"].as_str().unwrap_or(holder);

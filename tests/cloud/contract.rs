@@ -316,6 +316,26 @@ async fn creation_that_lands_after_its_timeout_is_taken_away() {
 }
 
 #[actix_web::test]
+async fn creation_behind_an_impatient_gateway_is_waited_for() {
+    let world = World::new(Lags::none());
+    let ibm = world.ibm_with(|settings| {
+        settings.limits.request_timeout = Duration::from_millis(300);
+    });
+    world.cloud.inject(
+        Fault::new("/v1/serviceids/", FaultAction::status(504))
+            .method("POST")
+            .times(1),
+    );
+    let begun = std::time::Instant::now();
+    let outcome = ibm.mint(CONFIGURED, Fence(1), in_a_day()).await;
+    assert!(
+        matches!(outcome, Err(CloudError::Transient(_))),
+        "{outcome:?}"
+    );
+    assert!(begun.elapsed() >= Duration::from_millis(300));
+}
+
+#[actix_web::test]
 async fn expired_token_is_replaced_in_the_middle_of_a_sweep() {
     let world = World::new(Lags::none());
     mess::make(&world.owner().await, &world.spec.id).await;
@@ -397,7 +417,7 @@ async fn kept_resources_stay_and_are_no_leftovers() {
     owner.post(attach, tag(&named["crn"], "label")).await;
     let tagged = owner.instance("tagged", PLAIN.plan_id).await;
     owner
-        .post(attach, tag(&tagged["crn"], "acctpool:keep"))
+        .post(attach, tag(&tagged["crn"], "AcctPool:Keep"))
         .await;
     let group = json!({"name": "ours", "account_id": world.spec.id});
     let group = owner.post("/v2/resource_groups", group).await;
@@ -600,4 +620,108 @@ async fn throttling_is_passed_on_with_its_wait() {
         };
         assert_eq!(retry_after, Duration::from_secs(90));
     }
+}
+
+#[actix_web::test]
+async fn epoch_in_a_name_is_believed_only_if_its_key_was_made() {
+    let world = World::new(Lags::none());
+    let ibm = world.ibm();
+    rotate_once(&ibm, 0).await;
+    let value = |epoch| {
+        let account = world.account();
+        world.keyring.management(&account, Epoch(epoch)).unwrap()
+    };
+    let path = format!("/v1/apikeys/{}", world.key(&value(1)).unwrap());
+    let owner = world.borrower(&value(1)).await;
+    owner.rename(&path, "acctpool-mgmt-4294967295").await;
+    let verified = ibm.verify(keys(1, None, None)).await.unwrap();
+    assert_eq!((verified.current, verified.newest), (Epoch(1), Epoch(1)));
+    // One that was made raises it, although the store knows nothing of it.
+    ibm.rotate(keys(1, Some(4), None), Epoch(4)).await.unwrap();
+    let verified = world.ibm().verify(keys(1, None, None)).await.unwrap();
+    assert_eq!((verified.current, verified.newest), (Epoch(1), Epoch(4)));
+}
+
+#[actix_web::test]
+async fn name_makes_nothing_kept_a_credential_of_ours() {
+    let world = World::new(Lags::none());
+    let owner = world.owner().await;
+    let account = &world.spec.id;
+    let mut crns = Vec::new();
+    for n in 0..18 {
+        let body = json!({"name": "theirs", "iam_id": world.spec.owner_iam_id,
+                          "account_id": account});
+        let key = owner.post("/v1/apikeys", body).await;
+        let path = format!("/v1/apikeys/{}", key["id"].as_str().unwrap());
+        owner
+            .rename(&path, &format!("acctpool-mgmt-{}", n + 50))
+            .await;
+        crns.push(key["crn"].as_str().unwrap().to_owned());
+    }
+    let body = json!({"account_id": account, "name": "theirs", "apikey": {"name": "k"}});
+    let kept = owner.post("/v1/serviceids/", body).await;
+    let path = format!("/v1/serviceids/{}", kept["id"].as_str().unwrap());
+    owner.rename(&path, "acctpool-lease-7").await;
+    for crn in [&kept["crn"], &kept["apikey"]["crn"]] {
+        crns.push(crn.as_str().unwrap().to_owned());
+    }
+    let before = world.inventory();
+    let ibm = world.ibm_with(|settings| settings.keep.crns.extend(crns));
+    ibm.revoke(CONFIGURED, None).await.unwrap();
+    assert_eq!(world.inventory(), before, "a revocation");
+    ibm.sweep(CONFIGURED).await.unwrap();
+    assert_eq!(world.inventory(), before, "a sweep");
+    ibm.rotate(keys(0, Some(1), None), Epoch(1)).await.unwrap();
+    ibm.retire(keys(1, None, Some(0))).await.unwrap();
+    let left = world.cloud.inventory(account);
+    assert_eq!(left.of("api_keys").len(), 18 + 1 + 1, "a rotation");
+}
+
+#[actix_web::test]
+async fn tagged_instance_that_a_borrower_deleted_is_not_reclaimed() {
+    let world = World::new(Lags::none());
+    let owner = world.owner().await;
+    let kept = owner.instance("theirs", COS_STANDARD.plan_id).await;
+    let tag = json!({"resources": [{"resource_id": kept["crn"]}], "tag_names": ["acctpool:keep"]});
+    owner.post("/v3/tags/attach?tag_type=user", tag).await;
+    world.cloud.advance(Duration::from_mins(10));
+    let joined = world.cloud.now();
+    let path = format!("/v2/resource_instances/{}", kept["guid"].as_str().unwrap());
+    owner.call(Method::DELETE, &path, Value::Null).await;
+    world.cloud.advance(Duration::from_mins(10));
+    let before = world.inventory();
+    let ibm = world.ibm_with(|settings| {
+        settings.keep.places = Some(Places {
+            resource_groups: [].into(),
+            tag: Some("acctpool:keep".to_owned()),
+            created_before: joined,
+        });
+    });
+    sweep_clean(&world, &ibm).await;
+    assert_eq!(ibm.prove(CONFIGURED).await, Ok(vec![]));
+    assert_eq!(world.inventory(), before, "its owner may still restore it");
+}
+
+#[actix_web::test]
+async fn what_was_only_accepted_is_named() {
+    let world = World::new(Lags::none());
+    let made = world.owner().await.instance("mine", PLAIN.plan_id).await;
+    let pass = world.ibm().sweep(CONFIGURED).await.unwrap();
+    assert_eq!(pass.deleted, 1);
+    let [waiting] = pass.waiting.as_slice() else {
+        panic!("{pass:?}");
+    };
+    assert_eq!(waiting.id, made["crn"].as_str().unwrap());
+}
+
+#[actix_web::test]
+async fn names_cannot_forge_lines() {
+    let world = World::new(Lags::none());
+    let forged = "x\n2026-05-01T10:00:00Z INFO  account ready\u{1b}[2K\u{202e}";
+    let body = json!({"account_id": world.spec.id, "name": forged.repeat(100)});
+    world.owner().await.post("/v1/profiles", body).await;
+    let leftovers = world.ibm().prove(CONFIGURED).await.unwrap();
+    let words = leftovers[0].to_string();
+    assert!(words.len() < 1000, "{words}");
+    assert!(!words.contains(['\n', '\u{1b}', '\u{202e}']), "{words:?}");
 }

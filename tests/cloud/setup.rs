@@ -184,6 +184,19 @@ impl Borrower<'_> {
         (status, answer.json().await.unwrap_or(Value::Null))
     }
 
+    /// Gives an API key or a service ID another name.
+    pub(crate) async fn rename(&self, path: &str, name: &str) {
+        let before = self.call(Method::GET, path, Value::Null).await;
+        let request = self
+            .world
+            .http
+            .put(format!("{}{path}", self.world.cloud.url()))
+            .insert_header(("If-Match", before["entity_tag"].as_str().unwrap()))
+            .bearer_auth(&self.token);
+        let answer = request.send_json(&json!({"name": name})).await.unwrap();
+        assert!(answer.status().is_success(), "{path}: {}", answer.status());
+    }
+
     /// Returns the default resource group.
     pub(crate) async fn default_group(&self) -> String {
         let path = format!("/v2/resource_groups?account_id={}", self.world.spec.id);

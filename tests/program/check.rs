@@ -1,6 +1,7 @@
 //! `acctpool check`: what `serve` would say, and what IBM Cloud says.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 
 use secrecy::{ExposeSecret, SecretString};
 
@@ -144,4 +145,23 @@ fn online_says_which_account_cannot_be_used() {
             .iter()
             .any(|request| request.is_write)
     );
+}
+
+#[test]
+fn a_master_key_that_systemd_hands_over_is_taken() {
+    let bench = Bench::new(1);
+    let config = bench.configure("");
+    let directory = bench.path().join("credentials");
+    fs::create_dir(&directory).unwrap();
+    let key = directory.join("master-key");
+    fs::write(&key, [7; 32]).unwrap();
+    // The group's place holds the mask of an access control list.
+    fs::set_permissions(&key, Permissions::from_mode(0o440)).unwrap();
+    let arguments = ["check", "--online", config.to_str().unwrap()];
+    let mut check = acctpool(bench.path(), &arguments);
+    check.env("ACCTPOOL_MASTER_KEY_FILE", &key);
+    let elsewhere = run(&mut check);
+    assert!(elsewhere.stderr.contains("make it 600"), "{elsewhere:?}");
+    let handed_over = run(check.env("CREDENTIALS_DIRECTORY", &directory));
+    assert_eq!(handed_over.code, Some(0), "{handed_over:?}");
 }

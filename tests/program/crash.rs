@@ -1,9 +1,6 @@
 //! `kill -9`: what was answered is true after it.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-
-use serde_json::Value;
 
 use crate::bench::{Bench, Server, curl, status_of};
 use crate::process::{acctpool, eventually, run};
@@ -127,84 +124,4 @@ fn the_records_can_be_shown_copied_and_checked_while_the_server_runs() {
         "{}",
         nothing.stderr
     );
-}
-
-/// What one consumer was told, and has not been told otherwise since.
-#[derive(Default)]
-struct Told {
-    made: Vec<String>,
-    active: BTreeMap<String, Value>,
-    cancelled: BTreeSet<String>,
-}
-
-impl Told {
-    /// Looks at every reservation, and compares with what was said of it before.
-    fn look(&mut self, home: &Path, server: &Server) {
-        for path in &self.made {
-            let shown = curl(home, &[&at(server, path)]).json();
-            if self.cancelled.contains(path) {
-                assert_eq!(shown["end_reason"], "cancelled", "{shown}");
-            } else if let Some(before) = self.active.get(path) {
-                assert_eq!(&shown, before);
-            } else if shown["state"] == "active" {
-                self.active.insert(path.clone(), shown);
-            } else {
-                assert_eq!(shown["state"], "pending", "{shown}");
-            }
-        }
-        let live = self
-            .active
-            .iter()
-            .filter(|(path, _)| !self.cancelled.contains(*path));
-        let accounts: Vec<_> = live.map(|(_, shown)| &shown["account"]["id"]).collect();
-        let distinct: BTreeSet<_> = accounts.iter().map(ToString::to_string).collect();
-        assert_eq!(distinct.len(), accounts.len(), "one_holder: {accounts:?}");
-    }
-}
-
-#[test]
-fn kills_at_any_moment_break_no_promise() {
-    const KILLS: usize = 25;
-    let bench = Bench::new(2);
-    let home = bench.path();
-    let config = bench.configure("");
-    let mut server = bench.serve(&config);
-    let mut told = Told::default();
-    for round in 0..KILLS {
-        // The work of a round takes a varying part of a cleaning, so that kills hit all of it.
-        if round % 2 == 0 {
-            told.made.push(reserve(home, &server, &bench.token));
-        }
-        told.look(home, &server);
-        let held = told
-            .active
-            .keys()
-            .find(|path| !told.cancelled.contains(*path))
-            .cloned();
-        if let (Some(held), 1) = (held, round % 3) {
-            assert_eq!(status_of(home, &["-X", "DELETE", &at(&server, &held)]), 204);
-            told.cancelled.insert(held);
-        }
-        for _ in 0..round % 5 {
-            told.look(home, &server);
-        }
-        server = crash(&bench, &config, server);
-    }
-    told.look(home, &server);
-    for path in told.made.clone() {
-        assert_eq!(status_of(home, &["-X", "DELETE", &at(&server, &path)]), 204);
-    }
-    server.until("ready", 2);
-    for shown in told.active.values() {
-        let key = shown["credentials"]["api_key"].as_str().unwrap();
-        assert_eq!(
-            bench.simulator.working_key(key),
-            None,
-            "no_orphan_credential"
-        );
-    }
-    for account in &bench.accounts {
-        let inventory = bench.simulator.inventory(&account.id);
-        assert_eq!(inventory.of("service_ids").len(), 1, "{inventory}");
-    }
 }

@@ -125,3 +125,16 @@ fn ctrl_c_leaves_nothing_behind() {
     let files = home.path().read_dir().unwrap();
     assert_eq!(files.count(), 0, "a demonstration keeps nothing");
 }
+
+#[test]
+fn root_certificates_that_cannot_be_read_are_no_end() {
+    let home = tempfile::tempdir().unwrap();
+    let broken = home.path().join("roots.pem");
+    let pem = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    std::fs::write(&broken, pem).unwrap();
+    for roots in [broken, home.path().join("missing.pem")] {
+        let mut demo = acctpool(home.path(), &["demo", "--bind", "127.0.0.1:0"]);
+        let mut demo = Process::start(demo.env("SSL_CERT_FILE", roots));
+        demo.prints("acctpool lends simulated accounts");
+    }
+}

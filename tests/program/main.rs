@@ -6,12 +6,18 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod bench;
+mod calls;
 mod check;
+mod consumer;
 mod crash;
+mod damage;
 mod demo;
+mod disk;
 #[path = "../sdk/environment.rs"]
 mod environment;
 mod help;
+mod key;
+mod kills;
 mod process;
 mod readme;
 mod refusals;
@@ -19,4 +25,6 @@ mod rotation;
 mod secrets;
 mod serve;
 mod simulate;
+mod spoiled;
 mod token;
+mod wire;

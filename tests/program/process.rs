@@ -112,6 +112,24 @@ impl Process {
         })
     }
 
+    /// Waits for a line on stderr as [`says`](Self::says) does; `None` if the process ends without.
+    pub(crate) fn may_say(&mut self, start: &str) -> Option<String> {
+        eventually(start, || {
+            let ended = self.child.try_wait().unwrap().is_some();
+            let found = after(&self.stderr(), start);
+            (found.is_some() || ended).then_some(found)
+        })
+    }
+
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// Its id at the operating system.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends a signal, by its name.
     pub(crate) fn signal(&self, name: &str) {
         let id = self.child.id().to_string();

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use acctpool::app::{App, Parts};
 use acctpool::config::Config;
-use acctpool::keyring::MasterKey;
+use acctpool::keyring::{Keyring, MasterKey};
 use acctpool::simulator::{AccountSpec, Inventory, Lags, Settings, Simulator, Time};
 use acctpool::store::SqliteStore;
 use acctpool::token::NewToken;
@@ -17,6 +17,7 @@ use acctpool_actors::clock::Clock;
 use acctpool_actors::pool::{
     EnableAccount, GetStatistics, Statistics, Tick, Timestamp, TypeStatistics,
 };
+use acctpool_actors::store::Store;
 use secrecy::ExposeSecret;
 use tempfile::TempDir;
 use time::macros::datetime;
@@ -259,10 +260,12 @@ fn is_policy_of_lease(line: &str) -> bool {
 async fn serve(config: &str, state: &TempDir, clock: &Arc<ManualClock>) -> App {
     let (config, _) = Config::parse(config, Path::new("test.toml"), &|_| None)
         .unwrap_or_else(|error| panic!("{error}\n{config}"));
+    let master_key = MasterKey::load_or_create(&state.path().join("master.key")).unwrap();
+    let store = SqliteStore::open(&state.path().join("state.db"), clock.now()).unwrap();
     App::start(Parts {
         config,
-        master_key: MasterKey::load_or_create(&state.path().join("master.key")).unwrap(),
-        store: SqliteStore::open(&state.path().join("state.db"), clock.now()).unwrap(),
+        keyring: Keyring::new(master_key, store.id()),
+        store,
         on_store_failure: Box::new(|error| panic!("{error}")),
         clock: Arc::clone(clock) as Arc<dyn Clock>,
         listener: TcpListener::bind(anywhere()).unwrap(),

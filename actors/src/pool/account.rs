@@ -97,9 +97,10 @@ pub struct Cleaning {
     /// When it has taken too long.
     #[serde(with = "time::serde::rfc3339")]
     pub deadline: Timestamp,
-    /// When the last lease credential was taken away.
+    /// Since when nothing was left to take away: tokens of identities that were deleted go on
+    /// working for a while, those of the lease and those of any back door.
     #[serde(with = "time::serde::rfc3339::option")]
-    pub revoked_at: Option<Timestamp>,
+    pub settling_since: Option<Timestamp>,
     /// Transient faults in a row. Reset by any answer.
     pub faults: u32,
     /// Passes in a row that only met refusals. Reset by a pass that gets on.

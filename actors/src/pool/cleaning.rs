@@ -30,7 +30,7 @@ impl Pool {
                 },
                 step: Step::Due(now),
                 deadline,
-                revoked_at: None,
+                settling_since: None,
                 faults: 0,
                 stuck_passes: 0,
                 failed_proofs: 0,
@@ -150,7 +150,7 @@ impl Pool {
             (Phase::Revoke, Done::Revoked) => {
                 let now = self.now;
                 self.change_account(id, Account::revoked);
-                self.change_cleaning(id, |cleaning| cleaning.revoked_at = Some(now));
+                self.change_cleaning(id, |cleaning| cleaning.settling_since = Some(now));
                 self.go_on(id, Phase::Verify, Duration::ZERO);
             }
             (Phase::Verify, Done::Verified(verified)) => self.account_verified(id, verified),
@@ -233,8 +233,12 @@ impl Pool {
             };
             cleaning.remaining = pass.waiting;
             cleaning.remaining.extend(pass.stuck);
-            let revoked_at = cleaning.revoked_at.unwrap_or(now);
-            (cleaning.stuck_passes, revoked_at + settle)
+            // Also what a pass only waits for may have gone by a call whose answer was lost.
+            if !clean {
+                cleaning.settling_since = Some(now);
+            }
+            let since = *cleaning.settling_since.get_or_insert(now);
+            (cleaning.stuck_passes, since + settle)
         });
         if clean {
             let wait = (settled_at - now).try_into().unwrap_or(Duration::ZERO);

@@ -116,7 +116,7 @@ impl Epoch {
     /// Returns the epoch after this one.
     #[must_use]
     pub fn next(self) -> Self {
-        Self(self.0 + 1)
+        Self(self.0.saturating_add(1))
     }
 }
 

@@ -29,6 +29,7 @@ mod reservation;
 mod view;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 pub use account::{Account, AccountState, Cleaning, Phase, Purpose, Quarantine, StateKind, Step};
 pub use command::{
@@ -247,7 +248,7 @@ impl Pool {
             });
             let now = self.now;
             let (token, expiration) = self.change_reservation(reservation, |reservation| {
-                let expiration = now + reservation.duration;
+                let expiration = deadline(now, reservation.duration);
                 reservation.silent_since = now;
                 reservation.state = ReservationState::Active {
                     account: account.clone(),
@@ -372,4 +373,12 @@ impl Pool {
             })
             .collect()
     }
+}
+
+/// Returns when a lease ends that begins now: on a whole second, as it is told, so that nothing is
+/// shown after the moment that its owner knows.
+fn deadline(now: Timestamp, duration: Duration) -> Timestamp {
+    let end = now + duration;
+    let whole = end.truncate_to_second();
+    if whole > now { whole } else { end }
 }

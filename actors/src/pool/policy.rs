@@ -13,8 +13,8 @@ pub struct Policy {
     pub pending_timeout: Duration,
     /// An active reservation whose credential nobody fetches for so long is abandoned.
     pub claim_timeout: Duration,
-    /// How long after revocation the first proof is read: until then tokens that were already
-    /// issued may still work (`ibm-cloud.md` 4).
+    /// How long nothing must have been taken away before the first proof is read: until then tokens
+    /// that were already issued, the lease's or a back door's, may still work (`ibm-cloud.md` 4).
     pub settle: Duration,
     /// The pause between the two proofs.
     pub proof_gap: Duration,
@@ -59,6 +59,34 @@ pub struct TypePolicy {
     pub default_duration: Duration,
     /// The longest duration that may be asked for.
     pub max_duration: Duration,
+}
+
+impl Default for Policy {
+    /// What suits IBM Cloud, without any type.
+    fn default() -> Self {
+        Self {
+            pending_timeout: Duration::from_mins(15),
+            claim_timeout: Duration::from_mins(15),
+            settle: Duration::from_mins(10),
+            proof_gap: Duration::from_mins(2),
+            pass_interval: Duration::from_secs(10),
+            pass_timeout: Duration::from_mins(15),
+            cleaning_timeout: Duration::from_hours(2),
+            cleaning_attempts: 3,
+            stuck_passes: 3,
+            backoff_min: Duration::from_secs(1),
+            backoff_max: Duration::from_mins(5),
+            verify_every: Duration::from_hours(6),
+            remint_every: Duration::from_hours(7 * 24),
+            rotate_every: Some(Duration::from_hours(30 * 24)),
+            credential_grace: Duration::from_hours(1),
+            retain_ended: Duration::from_hours(24),
+            max_pending_per_token: 100,
+            max_pending: 10_000,
+            max_ended: 100_000,
+            types: BTreeMap::new(),
+        }
+    }
 }
 
 impl Policy {

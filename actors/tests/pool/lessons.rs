@@ -306,3 +306,18 @@ fn a_credential_of_a_minting_that_was_given_up_is_revoked_in_quarantine() {
     live_on(&mut world, policy().backoff_max + Duration::from_mins(1));
     assert!(world.cloud[&"free-0".into()].leases.is_empty());
 }
+
+#[test]
+fn a_lease_ends_on_the_second_that_its_owner_is_told() {
+    let mut world = ready(1);
+    world.now += Duration::from_millis(1_700);
+    let granted = world.now;
+    let id = request(&mut world, "free");
+    let ReservationStatus::Active { expiration, .. } = status(&mut world, id) else {
+        panic!("an account is ready");
+    };
+    assert_eq!(expiration.nanosecond(), 0);
+    let duration = policy().types[&"free".into()].default_duration;
+    assert!(granted + duration >= expiration);
+    assert!(granted + duration < expiration + Duration::from_secs(1));
+}

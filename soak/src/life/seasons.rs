@@ -58,7 +58,7 @@ impl Life {
     /// How long a cleaning can take while the cloud is well, and does no more than take its time.
     fn longest_cleaning(&self) -> Duration {
         let policy = self.world.pool.policy();
-        policy.settle + policy.proof_gap * 8 + Duration::from_hours(1)
+        policy.settle * 3 + policy.proof_gap * 8 + Duration::from_hours(1)
     }
 
     pub(super) fn weather_changes(&mut self) {

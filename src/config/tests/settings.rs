@@ -72,6 +72,7 @@ fn settings_of_the_pool_are_read() {
         max_pending_per_token: 16,
         max_pending: 17,
         max_ended: 18,
+        types: BTreeMap::new(),
     };
     assert_eq!(config.policy, expected);
 }

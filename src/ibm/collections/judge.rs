@@ -43,8 +43,9 @@ pub(super) fn instance(scope: &Scope<'_>, item: &Value) -> Verdict {
     };
     match (unless_removed(scope, item), place, otherwise) {
         (Verdict::Kept, _, _) | (_, Place::Kept, _) => Verdict::Kept,
-        (_, Place::KeptIfTagged, Verdict::Unwanted) => Verdict::KeptIfTagged,
-        (_, _, otherwise) => otherwise,
+        // Also on its way out: what was deleted by a borrower can be restored until it is reclaimed.
+        (_, Place::KeptIfTagged, otherwise) => Verdict::KeptIfTagged(Box::new(otherwise)),
+        (_, Place::Anywhere, otherwise) => otherwise,
     }
 }
 

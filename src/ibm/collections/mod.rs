@@ -156,8 +156,8 @@ pub(super) enum Verdict {
     Settled,
     /// The operator keeps it.
     Kept,
-    /// The operator keeps it if it carries their tag; else it is unwanted.
-    KeptIfTagged,
+    /// The operator keeps it if it carries their tag; else this becomes of it.
+    KeptIfTagged(Box<Verdict>),
     /// It is on its way out; the text is its state.
     Leaving(String),
     /// It must not stay, and only a person may remove it; the text says why.

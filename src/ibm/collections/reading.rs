@@ -71,7 +71,9 @@ impl Collection {
                 scope.note_kept(&crn, group.as_deref());
                 reading.kept += 1;
             } else {
-                item.verdict = Verdict::Unwanted;
+                if let Verdict::KeptIfTagged(otherwise) = item.verdict {
+                    item.verdict = *otherwise;
+                }
                 reading.items.push(item);
             }
         }
@@ -121,7 +123,7 @@ impl Collection {
             verdict: verdict.clone(),
             id: id.clone(),
         };
-        if verdict == Verdict::KeptIfTagged {
+        if let Verdict::KeptIfTagged(_) = verdict {
             let crn = crn.unwrap_or(&id).to_owned();
             return Ok(Some((crn, group.map(str::to_owned), item)));
         }

@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 
-use super::super::fault::Refusal;
+use super::super::fault::{Refusal, scrub};
 
 /// What a refused deletion means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +57,7 @@ pub(super) fn in_results(body: &Value) -> Option<String> {
     let mut refused = results.filter(|result| result["is_error"] == true);
     refused.next().map(|result| {
         let words = result["message"].as_str().unwrap_or("it is still attached");
-        words.to_owned()
+        scrub(words, &[])
     })
 }
 

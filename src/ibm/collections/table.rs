@@ -57,13 +57,14 @@ const TAGS: Collection = Collection {
 const INSTANCES: &str = "resource instances";
 const RECLAMATIONS: &str = "reclamations";
 
-/// Without `state` only active and provisioning instances are listed (6.1).
+/// Without `state` only active and provisioning instances are listed (6.1). In the order of an
+/// instance's life, so that one that goes on while the lists are read is met again.
 const INSTANCE_STATES: &[&str] = &[
-    "active",
+    "pre_provisioning",
     "provisioning",
+    "active",
     "inactive",
     "failed",
-    "pre_provisioning",
     "pending_reclamation",
 ];
 

@@ -87,7 +87,8 @@ fn places_keep_only_what_is_older_than_the_pool() {
     };
     let old = json!("2026-05-01T09:59:59.999Z");
     assert_eq!(instance("ours-id", old.clone()), Verdict::Kept);
-    assert_eq!(instance("other", old), Verdict::KeptIfTagged);
+    let if_tagged = Verdict::KeptIfTagged(Box::new(Verdict::Unwanted));
+    assert_eq!(instance("other", old), if_tagged);
     for young in [
         json!("2026-05-01T10:00:00.000Z"),
         json!("long ago"),

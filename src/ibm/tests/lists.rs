@@ -2,11 +2,13 @@
 
 use serde_json::{Value, json};
 
+use super::super::collections::TABLE;
 use super::super::fault::Fault;
 use super::super::paging::{List, PAGE, Style};
+use super::super::scope::Scope;
 use super::super::search;
 use super::super::session::Session;
-use super::super::settings::Api;
+use super::super::settings::{Api, Keep};
 use super::server::{Answer, Asked, CONFIGURED, Server};
 
 fn parameter(asked: &Asked, name: &str) -> Option<String> {
@@ -223,4 +225,44 @@ async fn answer_without_the_list_is_not_an_empty_list() {
         read(&server, "/x", Style::Whole).await.unwrap(),
         Vec::<Value>::new()
     );
+}
+
+#[actix_web::test]
+async fn list_that_is_shorter_than_it_says_is_no_list() {
+    let server = Server::signed_in(|_, _| Answer::json(&json!({"items": [], "total_count": 3})));
+    let (ibm, _clock) = server.ibm();
+    let session = Session::open(&ibm, CONFIGURED).await.unwrap();
+    let list = List {
+        api: Api::Iam,
+        target: "/offset",
+        items: "items",
+        style: Style::Offset,
+    };
+    let read = list.read(&session).await;
+    assert!(matches!(read, Err(Fault::Unreadable { .. })), "{read:?}");
+}
+
+#[actix_web::test]
+async fn instance_that_comes_to_life_meanwhile_is_seen() {
+    let server = Server::signed_in(|asked, before| {
+        let state = if before == 0 {
+            "provisioning"
+        } else {
+            "active"
+        };
+        let shown = parameter(asked, "state").as_deref() == Some(state);
+        let items: Vec<Value> = shown
+            .then(|| json!({"crn": "crn:1", "state": state}))
+            .into_iter()
+            .collect();
+        Answer::json(&json!({"resources": items, "next_url": null}))
+    });
+    let (ibm, _clock) = server.ibm();
+    let session = Session::open(&ibm, CONFIGURED).await.unwrap();
+    let keep = Keep::default();
+    let scope = Scope::imagine(&keep, "IBMid-owner", &[], &[], &[]);
+    let mut rows = TABLE.iter();
+    let row = rows.find(|row| row.name == "resource instances").unwrap();
+    let reading = row.read(&session, &scope).await.unwrap();
+    assert_eq!(reading.items.len(), 1);
 }

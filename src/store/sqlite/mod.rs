@@ -15,9 +15,9 @@ use acctpool_actors::pool::{
     Account, AccountState, Change, Reservation, ReservationState, Snapshot, Timestamp,
 };
 use acctpool_actors::store::{Store, StoreError};
-use rusqlite::{Connection, OpenFlags, Transaction, params};
-use serde::Serialize;
+use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, params};
 use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
 use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
@@ -33,35 +33,68 @@ type Cause = Box<dyn std::error::Error + Send + Sync>;
 impl SqliteStore {
     /// Opens the file, or makes it. The caller sees to it that no other process writes to it.
     pub fn open(path: &Path, now: Timestamp) -> Result<Self, StoreError> {
-        let failed = |cause| StoreError {
-            action: format!("cannot open {}", path.display()),
-            cause,
-        };
+        let failed = |cause| cannot_open(path, cause);
         if !path.try_exists().map_err(|error| failed(error.into()))? {
             create(path, now).map_err(failed)?;
         }
-        Self::open_existing(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(failed)
+        let store = Self::open_existing(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(failed)?;
+        store.keep_journal(path).map_err(failed)?;
+        Ok(store)
+    }
+
+    /// Sees to it that the write-ahead log exists and would still be found after a power loss: SQLite
+    /// makes it at the first commit, and ignores a directory that cannot be written.
+    fn keep_journal(&self, path: &Path) -> Result<(), Cause> {
+        self.connection
+            .execute("UPDATE store SET created_at = created_at", [])?;
+        sync_directory_of(path)?;
+        Ok(())
     }
 
     /// Opens a file to look at it, also while a server writes to it.
     pub fn inspect(path: &Path) -> Result<Self, StoreError> {
         // A reader of a write-ahead log takes part in its index, and so has to write there.
-        Self::open_existing(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(|cause| StoreError {
-            action: format!("cannot open {}", path.display()),
-            cause,
-        })
+        Self::open_existing(path, OpenFlags::SQLITE_OPEN_READ_WRITE)
+            .map_err(|cause| cannot_open(path, cause))
     }
 
     fn open_existing(path: &Path, flags: OpenFlags) -> Result<Self, Cause> {
         let connection =
             Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
         schema::check(&connection)?;
-        connection.pragma_update(None, "journal_mode", "WAL")?;
+        keep_write_ahead_log(&connection)?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         let id: String = connection.query_row("SELECT id FROM store", [], |row| row.get(0))?;
         Ok(Self {
             id: id.parse()?,
             connection,
+        })
+    }
+
+    /// Makes sure that the records belong to the master key with this fingerprint; a new file is
+    /// made to. Under another key every live lease would be shown a key that does not exist.
+    pub fn belongs_to(&mut self, fingerprint: &str) -> Result<(), StoreError> {
+        let pair = || -> Result<(), Cause> {
+            let known: Option<String> =
+                self.connection
+                    .query_row("SELECT key_fingerprint FROM store", [], |row| row.get(0))?;
+            match known {
+                Some(known) if known == fingerprint => Ok(()),
+                Some(_) => Err(
+                    "they were made with another master key: bring that one back, or \
+                                remove them, which ends every lease"
+                        .into(),
+                ),
+                None => {
+                    self.connection
+                        .execute("UPDATE store SET key_fingerprint = ?1", [fingerprint])?;
+                    Ok(())
+                }
+            }
+        };
+        pair().map_err(|cause| StoreError {
+            action: "cannot use the records with this master key".to_owned(),
+            cause,
         })
     }
 
@@ -87,27 +120,35 @@ impl SqliteStore {
 
     /// Looks for damage; returns what was found.
     pub fn check(&self) -> Result<Vec<String>, StoreError> {
-        let look = || -> Result<Vec<String>, Cause> {
-            let mut check = self.connection.prepare("PRAGMA integrity_check")?;
-            let found = check.query_map([], |row| row.get(0))?;
-            Ok(found.collect::<Result<_, _>>()?)
-        };
-        let found = look().map_err(|cause| StoreError {
-            action: "cannot check the records".to_owned(),
-            cause,
-        })?;
+        self.damage("PRAGMA integrity_check")
+            .map_err(|cause| StoreError {
+                action: "cannot check the records".to_owned(),
+                cause,
+            })
+    }
+
+    fn damage(&self, check: &str) -> Result<Vec<String>, Cause> {
+        let mut check = self.connection.prepare(check)?;
+        let found = check.query_map([], |row| row.get(0))?;
+        let found: Vec<String> = found.collect::<Result<_, _>>()?;
         Ok(found.into_iter().filter(|line| line != "ok").collect())
     }
 
     fn read(&self) -> Result<Snapshot, Cause> {
+        // Finds pages that are not what they were; what a record says, only its digest tells.
+        let damage = self.damage("PRAGMA quick_check")?;
+        if !damage.is_empty() {
+            return Err(damage.join("; ").into());
+        }
         let mut snapshot = Snapshot::default();
-        let accounts = self.records::<Account>("SELECT record FROM accounts")?;
+        let accounts = self.records::<Account>("SELECT record, digest FROM accounts")?;
         snapshot.accounts.extend(
             accounts
                 .into_iter()
                 .map(|account| (account.id.clone(), account)),
         );
-        let reservations = self.records::<Reservation>("SELECT record FROM reservations")?;
+        let reservations =
+            self.records::<Reservation>("SELECT record, digest FROM reservations")?;
         snapshot.reservations.extend(
             reservations
                 .into_iter()
@@ -122,6 +163,9 @@ impl SqliteStore {
         let mut records = Vec::new();
         while let Some(row) = rows.next()? {
             let record = row.get_ref(0)?.as_str()?;
+            if digest(record) != row.get::<_, i64>(1)? {
+                return Err("a record is not what was written".into());
+            }
             records.push(serde_json::from_str(record)?);
         }
         Ok(records)
@@ -172,6 +216,40 @@ impl Store for SqliteStore {
     }
 }
 
+/// Says what to do, if the file is at fault and not the disk.
+fn cannot_open(path: &Path, cause: Cause) -> StoreError {
+    let sqlite = match cause.downcast_ref::<schema::Unusable>() {
+        Some(schema::Unusable::Sqlite(error)) => Some(error),
+        _ => cause.downcast_ref(),
+    };
+    let is_damage = match sqlite.and_then(rusqlite::Error::sqlite_error_code) {
+        Some(code) => matches!(code, ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase),
+        None => matches!(
+            cause.downcast_ref::<schema::Unusable>(),
+            Some(schema::Unusable::Foreign)
+        ),
+    };
+    let mut action = format!("cannot open {}", path.display());
+    if is_damage {
+        action.push_str("; a file of `acctpool state backup` can take its place");
+    }
+    StoreError { action, cause }
+}
+
+/// Changes to a write-ahead log, which stays that way.
+fn keep_write_ahead_log(connection: &Connection) -> Result<(), Cause> {
+    let mut change = connection.prepare("PRAGMA journal_mode = WAL")?;
+    // Read to the end: only then is the change committed, or refused.
+    let modes = change.query_map([], |row| row.get(0))?;
+    let modes: Vec<String> = modes.collect::<Result<_, _>>()?;
+    if modes == ["wal"] {
+        Ok(())
+    } else {
+        // SQLite goes on in its old mode without an error.
+        Err("the disk did not let a write-ahead log be made".into())
+    }
+}
+
 /// Makes a file whole before it gets its name.
 fn create(path: &Path, now: Timestamp) -> Result<(), Cause> {
     let unfinished = path.with_extension("db.new");
@@ -195,11 +273,15 @@ fn create(path: &Path, now: Timestamp) -> Result<(), Cause> {
     connection.close().map_err(|(_, error)| error)?;
     File::open(&unfinished)?.sync_all()?;
     fs::rename(&unfinished, path)?;
+    sync_directory_of(path)?;
+    Ok(())
+}
+
+fn sync_directory_of(path: &Path) -> io::Result<()> {
     let directory = path
         .parent()
         .filter(|parent| !parent.as_os_str().is_empty());
-    File::open(directory.unwrap_or(Path::new(".")))?.sync_all()?;
-    Ok(())
+    File::open(directory.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 fn write_account(transaction: &Transaction<'_>, account: &Account) -> Result<(), Cause> {
@@ -211,10 +293,12 @@ fn write_account(transaction: &Transaction<'_>, account: &Account) -> Result<(),
         AccountState::Quarantined(_) => "quarantined",
         AccountState::Drained => "drained",
     };
+    let record = serde_json::to_string(account)?;
     transaction
         .prepare_cached(
-            "INSERT OR REPLACE INTO accounts (id, type, state, since, fence, epoch, record)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            "INSERT OR REPLACE INTO accounts
+             (id, type, state, since, fence, epoch, record, digest)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         )?
         .execute(params![
             account.id.as_str(),
@@ -223,7 +307,8 @@ fn write_account(transaction: &Transaction<'_>, account: &Account) -> Result<(),
             moment(account.since),
             account.fence.0,
             account.keys.current.0,
-            record(account)?,
+            record,
+            digest(&record),
         ])?;
     Ok(())
 }
@@ -246,11 +331,13 @@ fn write_reservation(
         ),
         ReservationState::Ended { reason, .. } => ("ended", None, None, Some(reason.as_str())),
     };
+    let record = serde_json::to_string(reservation)?;
     transaction
         .prepare_cached(
             "INSERT OR REPLACE INTO reservations
-             (sequence, id, token, type, state, created_at, account, expiration, end_reason, record)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+             (sequence, id, token, type, state, created_at, account, expiration, end_reason, record,
+              digest)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
         )?
         .execute(params![
             reservation.sequence,
@@ -262,13 +349,17 @@ fn write_reservation(
             account,
             expiration,
             reason,
-            record(reservation)?,
+            record,
+            digest(&record),
         ])?;
     Ok(())
 }
 
-fn record(of: &impl Serialize) -> serde_json::Result<String> {
-    serde_json::to_string(of)
+/// Tells a record from one that the disk has changed.
+fn digest(record: &str) -> i64 {
+    let digest: [u8; 32] = Sha256::digest(record).into();
+    let head = digest.first_chunk().expect("it is longer");
+    i64::from_be_bytes(*head)
 }
 
 /// Writes a moment as RFC 3339. Years beyond 9999 have no such form, and no record has them.

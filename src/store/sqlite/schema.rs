@@ -13,10 +13,12 @@ const VERSION: u32 = 1;
 const APPLICATION: u32 = 0x6163_6374;
 
 const CREATE: &str = "
-    -- One row: the random id that lease credentials are derived from.
+    -- One row: the random id that lease credentials are derived from, and what tells the master
+    -- key that belongs to it from any other. Nothing can be derived from that.
     CREATE TABLE store (
-        id          TEXT NOT NULL,
-        created_at  TEXT NOT NULL
+        id              TEXT NOT NULL,
+        created_at      TEXT NOT NULL,
+        key_fingerprint TEXT
     ) STRICT;
 
     CREATE TABLE accounts (
@@ -26,7 +28,8 @@ const CREATE: &str = "
         since       TEXT NOT NULL,     -- when it came into that state
         fence       INTEGER NOT NULL,
         epoch       INTEGER NOT NULL,  -- of the management key in use; 0 is the configured one
-        record      TEXT NOT NULL
+        record      TEXT NOT NULL,
+        digest      INTEGER NOT NULL   -- of the record: its SHA-256's first 8 bytes
     ) STRICT, WITHOUT ROWID;
 
     -- Keyed by the order of asking: random keys cost several times as much to write.
@@ -40,7 +43,8 @@ const CREATE: &str = "
         account     TEXT,              -- while active
         expiration  TEXT,              -- while active
         end_reason  TEXT,              -- when ended
-        record      TEXT NOT NULL
+        record      TEXT NOT NULL,
+        digest      INTEGER NOT NULL   -- as above
     ) STRICT;
 ";
 

@@ -52,7 +52,7 @@ fn everything() -> Vec<Change> {
         phase: Phase::ProveTwice,
         step: Step::Running(NOW),
         deadline: NOW,
-        revoked_at: Some(NOW),
+        settling_since: Some(NOW),
         faults: 1,
         stuck_passes: 2,
         failed_proofs: 3,
@@ -263,4 +263,20 @@ fn a_person_can_read_it() {
         )
         .unwrap();
     assert_eq!(row, ["active", "ci", "3", "2026-05-01T11:30:00.123456789Z"]);
+}
+
+#[test]
+fn records_belong_to_one_master_key() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("state.db");
+    let mut store = SqliteStore::open(&path, NOW).unwrap();
+    store.belongs_to("one").unwrap();
+    drop(store);
+    let mut store = SqliteStore::open(&path, NOW).unwrap();
+    store.belongs_to("one").unwrap();
+    let error = store.belongs_to("other").unwrap_err();
+    assert!(
+        error.cause.to_string().contains("another master key"),
+        "{error}"
+    );
 }
