@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use acctpool::app::{App, Parts};
 use acctpool::clock::SystemClock;
 use acctpool::config::Config;
-use acctpool::keyring::MasterKey;
+use acctpool::keyring::{Keyring, MasterKey};
 use acctpool::store::{SqliteStore, StateDirectory};
 use acctpool_actors::clock::Clock;
 use acctpool_actors::pool::{Change, Snapshot};
@@ -86,7 +86,7 @@ async fn start(installation: &Installation, store: Counting) -> Result<App, Fail
     let (config, _) = Config::load(&file, &|_| None)?;
     let parts = Parts {
         config,
-        master_key: MasterKey::random()?,
+        keyring: Keyring::new(MasterKey::random()?, store.id()),
         store,
         // Shows as a request that is never answered, and so as a failed measurement.
         on_store_failure: Box::new(|error| log::error!("{error}")),

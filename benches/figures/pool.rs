@@ -262,23 +262,11 @@ fn policy() -> Policy {
     Policy {
         pending_timeout: 7 * DAY,
         claim_timeout: 7 * DAY,
-        settle: Duration::from_mins(10),
-        proof_gap: Duration::from_mins(2),
-        pass_interval: Duration::from_secs(10),
-        pass_timeout: Duration::from_mins(15),
-        cleaning_timeout: Duration::from_hours(2),
-        cleaning_attempts: 3,
-        stuck_passes: 3,
-        backoff_min: Duration::from_secs(1),
-        backoff_max: Duration::from_mins(5),
         verify_every: 7 * DAY,
-        remint_every: 7 * DAY,
         rotate_every: None,
-        credential_grace: Duration::from_hours(1),
-        retain_ended: DAY,
         max_pending_per_token: usize::MAX,
         max_pending: usize::MAX,
-        max_ended: 100_000,
         types: BTreeMap::from([(TYPE.into(), of_type)]),
+        ..Policy::default()
     }
 }
