@@ -1,9 +1,11 @@
 //! `serve` with system calls that fail, take long, or are its last: what disks and crashes do, at an
-//! exact moment. strace spoils them; it has to be installed (`.ci/run` does that) and allowed to trace.
+//! exact moment. strace spoils them. Where it is missing it is installed, as `cargo test` installs
+//! all that it needs; it has to be allowed to trace.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 use crate::bench::{Bench, address};
 use crate::process::{Process, command};
@@ -42,6 +44,23 @@ pub(crate) fn state_directory(bench: &Bench) -> PathBuf {
     bench.path().join(".local/state/acctpool")
 }
 
+/// Makes sure that strace is there, once per run.
+fn install() {
+    static INSTALLED: OnceLock<()> = OnceLock::new();
+    INSTALLED.get_or_init(|| {
+        let there = || Command::new("strace").arg("--version").output().is_ok();
+        if !there() {
+            let get = "apt-get update -qq && apt-get install -y -qq strace";
+            // What went wrong is on stderr; what matters is asked below.
+            let _ = Command::new("sh").args(["-c", get]).status();
+        }
+        assert!(
+            there(),
+            "strace is needed, and could not be installed: install it by hand"
+        );
+    });
+}
+
 /// A server of which some calls are spoiled.
 pub(crate) struct Spoiled {
     pub(crate) process: Process,
@@ -57,6 +76,7 @@ impl Spoiled {
         let Spoil {
             call, how, files, ..
         } = spoil;
+        install();
         let mut strace = command("strace", bench.path());
         // The server stays the child of this process.
         strace.args(["-f", "-D", "-qq"]);
@@ -95,6 +115,7 @@ impl Spoiled {
 
 #[test]
 fn system_calls_can_be_spoiled_here() {
+    install();
     let traced = Command::new("strace")
         .args([
             "-qq",
