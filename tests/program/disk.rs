@@ -84,8 +84,21 @@ fn nothing_acknowledged_is_lost(call: &'static str, hows: &[&'static str], last:
         live(&bench, &config, spoil, &mut consumers);
     }
     recover(&bench, &config, &mut consumers);
-    let leases = check_one_holder(&consumers);
-    assert!(leases > 2, "too little happened");
+    // How much happens in a life depends on the machine: there are more until enough has.
+    for _ in 0..20 {
+        if check_one_holder(&consumers) > 2 {
+            return;
+        }
+        let spoil = Spoil {
+            call,
+            how: hows[0],
+            nth: Some(last),
+            files: RECORDS,
+        };
+        live(&bench, &config, spoil, &mut consumers);
+        recover(&bench, &config, &mut consumers);
+    }
+    panic!("too little happened");
 }
 
 #[test]
