@@ -11,7 +11,6 @@ use secrecy::ExposeSecret;
 use super::Failure;
 use super::state_dir::StateDir;
 use crate::keyring::{Keyring, MasterKey};
-use crate::store::{SqliteStore, StateDirectory};
 
 /// See the verb.
 #[derive(Args, Debug)]
@@ -48,8 +47,7 @@ impl Key {
     }
 
     fn show(&self, account: &str) -> Result<(), Failure> {
-        let path = StateDirectory::database_in(&self.directory.path()?);
-        let mut store = SqliteStore::inspect(&path).map_err(Failure::of("no records"))?;
+        let mut store = self.directory.records()?;
         let written = store.load().map_err(Failure::of("no records"))?;
         let id = AccountId::from(account);
         let Some(record) = written.accounts.get(&id) else {

@@ -10,7 +10,7 @@ use time::format_description::well_known::Rfc3339;
 
 use super::Failure;
 use super::state_dir::StateDir;
-use crate::store::{SqliteStore, StateDirectory};
+use crate::store::SqliteStore;
 
 /// See the verb.
 #[derive(Args, Debug)]
@@ -37,8 +37,7 @@ enum Verb {
 
 impl State {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let path = StateDirectory::database_in(&self.directory.path()?);
-        let mut store = SqliteStore::inspect(&path).map_err(Failure::of("no records"))?;
+        let mut store = self.directory.records()?;
         match self.verb {
             Verb::Show => show(&mut store),
             Verb::Backup { file } => store.backup(&file).map_err(Failure::of("no copy")),

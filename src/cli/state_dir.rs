@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::Failure;
 use crate::keyring::{KeyringError, MasterKey};
-use crate::store::StateDirectory;
+use crate::store::{SqliteStore, StateDirectory};
 
 /// Where the records and the master key are.
 #[derive(Args, Debug)]
@@ -26,6 +26,12 @@ impl StateDir {
     /// Takes the directory for this process alone, and makes it if need be.
     pub(super) fn take(&self) -> Result<StateDirectory, Failure> {
         StateDirectory::open(&self.path()?).map_err(Failure::of("cannot keep state"))
+    }
+
+    /// Opens what was written down, also while a server writes to it.
+    pub(super) fn records(&self) -> Result<SqliteStore, Failure> {
+        let path = StateDirectory::database_in(&self.path()?);
+        SqliteStore::inspect(&path).map_err(Failure::of("no records"))
     }
 
     /// Reads the master key. One in the state directory is made if it is not there; one that was
@@ -58,7 +64,7 @@ impl StateDir {
     }
 
     /// Returns the directory, which need not be there.
-    pub(super) fn path(&self) -> Result<PathBuf, Failure> {
+    fn path(&self) -> Result<PathBuf, Failure> {
         let named = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
         if let Some(directory) = &self.state_dir {
             return Ok(directory.clone());

@@ -37,7 +37,7 @@ impl SqliteStore {
         if !path.try_exists().map_err(|error| failed(error.into()))? {
             create(path, now).map_err(failed)?;
         }
-        let store = Self::open_existing(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(failed)?;
+        let store = Self::open_existing(path).map_err(failed)?;
         store.keep_journal(path).map_err(failed)?;
         Ok(store)
     }
@@ -53,14 +53,13 @@ impl SqliteStore {
 
     /// Opens a file to look at it, also while a server writes to it.
     pub fn inspect(path: &Path) -> Result<Self, StoreError> {
-        // A reader of a write-ahead log takes part in its index, and so has to write there.
-        Self::open_existing(path, OpenFlags::SQLITE_OPEN_READ_WRITE)
-            .map_err(|cause| cannot_open(path, cause))
+        Self::open_existing(path).map_err(|cause| cannot_open(path, cause))
     }
 
-    fn open_existing(path: &Path, flags: OpenFlags) -> Result<Self, Cause> {
-        let connection =
-            Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    fn open_existing(path: &Path) -> Result<Self, Cause> {
+        // Who only looks takes part in the index of the write-ahead log, and so has to write there.
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags)?;
         schema::check(&connection)?;
         keep_write_ahead_log(&connection)?;
         connection.pragma_update(None, "synchronous", "FULL")?;
