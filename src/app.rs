@@ -13,7 +13,7 @@ use acctpool_actors::messages::Clean;
 use acctpool_actors::pool::{self, AccountId, AccountType, Pool, TokenId};
 use acctpool_actors::store::{Store, StoreError};
 use acctpool_actors::{
-    CleanerActor, Employ, OnFailure, PoolActor, PoolHandle, SchedulerActor, StoreActor,
+    CleanerActor, Employ, OnFailure, PoolActor, PoolHandle, Publisher, SchedulerActor, StoreActor,
 };
 use actix::{Actor, Addr, Recipient};
 use actix_rt::Arbiter;
@@ -95,7 +95,9 @@ impl App {
         let [pool_arbiter, store_arbiter, cleaners_arbiter] = &arbiters[..] else {
             unreachable!("three were made");
         };
-        let store = StoreActor::new(store, on_store_failure);
+        let publisher = Publisher::new(pool.first_publication());
+        let published = publisher.published();
+        let store = StoreActor::new(store, publisher, on_store_failure);
         let store = StoreActor::start_in_arbiter(&store_arbiter.handle(), move |_| store);
         let pool = PoolActor::new(pool, Arc::clone(&clock), store.recipient());
         let pool = PoolActor::start_in_arbiter(&pool_arbiter.handle(), move |_| pool);
@@ -117,6 +119,7 @@ impl App {
 
         let context = http::Context {
             pool: handle.clone(),
+            published,
             clock,
             authenticate: Arc::new(Consumers(config.tokens)),
             keys: keyring,

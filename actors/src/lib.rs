@@ -5,7 +5,8 @@
 //!
 //! ```text
 //! HTTP ─ PoolHandle ─▶ PoolActor ─ Decision ─▶ StoreActor ─ Clean ─▶ CleanerActor (one per account)
-//!                        ▲   ▲                     └─ reply to whoever asked      │
+//!                        ▲   ▲                     ├─ reply to whoever asked      │
+//!                        │   │                     └─ View ─▶ whoever reads        │
 //!      SchedulerActor ───┘   └────────────────── ReportCleaning ──────────────────┘
 //! ```
 
@@ -17,10 +18,12 @@ pub mod store;
 
 mod cleaner_actor;
 mod pool_actor;
+mod published;
 mod scheduler_actor;
 mod store_actor;
 
 pub use cleaner_actor::CleanerActor;
 pub use pool_actor::{Employ, PoolActor, PoolHandle, PoolUnavailable};
+pub use published::{Published, PublishedReservation, Publisher, View};
 pub use scheduler_actor::SchedulerActor;
 pub use store_actor::{OnFailure, StoreActor};

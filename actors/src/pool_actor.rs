@@ -59,8 +59,12 @@ impl<C: Command> Handler<Ask<C>> for PoolActor {
         let Ok(applied) = turn else {
             std::process::abort();
         };
+        if applied.changes.is_empty() && applied.events.is_empty() && ask.reply.is_closed() {
+            return;
+        }
         let calls = self.calls(&applied.events);
         let decision = Decision {
+            publication: self.pool.publication(&applied.changes),
             changes: applied.changes,
             speak: Box::new(move || {
                 applied.events.iter().for_each(report);
@@ -149,6 +153,13 @@ impl PoolHandle {
                 SendError::Closed(_) => PoolUnavailable::Stopped,
             })?;
         answer.await.map_err(|_| PoolUnavailable::Stopped)
+    }
+
+    /// Carries out a command without an answer, unless too many wait already.
+    pub fn tell<C: Command<Reply = ()>>(&self, command: C) {
+        let (reply, _) = oneshot::channel();
+        // Left out when many wait: it is only ever said of what will be said again.
+        let _ = self.pool.try_send(Ask { command, reply });
     }
 }
 

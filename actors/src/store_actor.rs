@@ -8,11 +8,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use actix::{Actor, AsyncContext, Context, Handler, Message};
 
 use crate::messages::Decision;
+use crate::published::Publisher;
 use crate::store::{Store, StoreError};
 
 /// See the module.
 pub struct StoreActor<S> {
     store: S,
+    publisher: Publisher,
     batch: Vec<Decision>,
     on_failure: Option<OnFailure>,
 }
@@ -24,9 +26,10 @@ impl<S: Store> StoreActor<S> {
     /// Returns an actor that is to be started on an arbiter of its own. Once a commit has failed,
     /// it calls `on_failure` and never says anything again.
     #[must_use]
-    pub fn new(store: S, on_failure: OnFailure) -> Self {
+    pub fn new(store: S, publisher: Publisher, on_failure: OnFailure) -> Self {
         Self {
             store,
+            publisher,
             batch: Vec::new(),
             on_failure: Some(on_failure),
         }
@@ -37,11 +40,16 @@ impl<S: Store> StoreActor<S> {
         if self.on_failure.is_none() {
             return;
         }
-        let (changes, speeches): (Vec<_>, Vec<_>) = batch
-            .into_iter()
-            .map(|decision| (decision.changes, decision.speak))
-            .unzip();
-        let changes: Vec<_> = changes.into_iter().flatten().collect();
+        let mut changes = Vec::new();
+        let mut publications = Vec::new();
+        let mut speeches = Vec::with_capacity(batch.len());
+        for decision in batch {
+            changes.extend(decision.changes);
+            if !decision.publication.news.is_empty() {
+                publications.push(decision.publication);
+            }
+            speeches.push(decision.speak);
+        }
         if !changes.is_empty() {
             // Whether a commit that broke off is on the disk, nobody knows.
             let commit = catch_unwind(AssertUnwindSafe(|| self.store.commit(changes)));
@@ -55,7 +63,13 @@ impl<S: Store> StoreActor<S> {
                 return;
             }
         }
-        let speaking = AssertUnwindSafe(|| speeches.into_iter().for_each(|speak| speak()));
+        let speaking = AssertUnwindSafe(|| {
+            // Whoever is answered finds it when asking again.
+            if !publications.is_empty() {
+                self.publisher.publish(publications);
+            }
+            speeches.into_iter().for_each(|speak| speak());
+        });
         if catch_unwind(speaking).is_err() {
             // Some of it was said, some not, and the pool would go on as if all was.
             std::process::abort();

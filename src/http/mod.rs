@@ -33,9 +33,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use acctpool_actors::PoolHandle;
 use acctpool_actors::clock::Clock;
 use acctpool_actors::pool::{AccountId, Fence, Timestamp, TokenId};
+use acctpool_actors::{PoolHandle, Published};
 use secrecy::SecretString;
 
 pub use server::serve;
@@ -58,8 +58,10 @@ pub trait LeaseKeys: Send + Sync + 'static {
 /// What every answer is made from. Cheap to clone.
 #[derive(Clone)]
 pub struct Context {
-    /// The pool.
+    /// The pool: for what changes something.
     pub pool: PoolHandle,
+    /// What the pool has said: for what only reads.
+    pub published: Published,
     /// The wall clock, read when an answer is rendered.
     pub clock: Arc<dyn Clock>,
     /// The consumers.

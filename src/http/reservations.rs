@@ -4,16 +4,19 @@ use std::future::{Ready, ready};
 use std::time::Duration;
 
 use acctpool_actors::pool::{
-    AccountType, CancelReservation, GetReservation, RequestReservation, ReservationId,
-    ReservationStatus,
+    AccountType, CancelReservation, GetReservation, NoteInterest, RequestReservation,
+    ReservationId, ReservationStatus,
 };
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_LENGTH, LOCATION, RETRY_AFTER, TRANSFER_ENCODING};
-use actix_web::web::{Data, Path};
+use actix_web::http::header::{
+    CONTENT_LENGTH, ContentType, LOCATION, RETRY_AFTER, TRANSFER_ENCODING,
+};
+use actix_web::web::{Bytes, Data, Path};
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
 use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
+use zeroize::Zeroizing;
 
 use super::caller::Caller;
 use super::parameters::{self, TOKEN};
@@ -60,18 +63,47 @@ pub(super) async fn show(
 ) -> Result<HttpResponse, HttpError> {
     caller.parameters.only(&[TOKEN])?;
     let id = routes::reservation_id(&id).ok_or(HttpError::UnknownReservation)?;
-    let command = GetReservation {
-        id,
-        token: caller.token,
-    };
-    let view = context.pool.ask(command).await??;
+    let published = context.published.latest();
+    let reservation = published.reservation(id, &caller.token)?;
+    let now = published.time(context.clock.now());
     let mut response = HttpResponse::Ok();
-    if matches!(view.status, ReservationStatus::Pending { .. }) {
-        response.insert_header((RETRY_AFTER, POLL_AFTER));
-    }
-    // The clock is read now, not when the question was asked: the answer may have waited.
-    let body = ReservationBody::with_credentials(&view, context.clock.now(), &context);
-    Ok(response.json(body))
+    let body = match &reservation.view().status {
+        ReservationStatus::Pending { .. } => {
+            if let Some(until) = reservation.interest_to_note(now) {
+                context.pool.tell(NoteInterest { id, until });
+            }
+            response.insert_header((RETRY_AFTER, POLL_AFTER));
+            json(&ReservationBody::without_credentials(
+                &published.show(reservation),
+                now,
+            ))
+        }
+        ReservationStatus::Active {
+            expiration,
+            credential: None,
+            ..
+        } if now < *expiration => {
+            let token = caller.token;
+            let view = context.pool.ask(GetReservation { id, token }).await??;
+            // The clock is read again: the answer may have waited for the disk.
+            let now = published.time(context.clock.now());
+            json(&ReservationBody::with_credentials(&view, now, &context))
+        }
+        // The answer was made while the lease was live.
+        ReservationStatus::Active { expiration, .. } if now >= *expiration => json(
+            &ReservationBody::without_credentials(reservation.view(), now),
+        ),
+        ReservationStatus::Active { .. } | ReservationStatus::Ended { .. } => {
+            reservation.answer(|view| json(&ReservationBody::with_credentials(view, now, &context)))
+        }
+    };
+    Ok(response.content_type(ContentType::json()).body(body))
+}
+
+/// Writes a body that is wiped from memory when nobody needs it any more: it may hold a credential.
+fn json(body: &ReservationBody<'_>) -> Bytes {
+    let text = serde_json::to_vec(body).expect("text and numbers are always JSON");
+    Bytes::from_owner(Zeroizing::new(text))
 }
 
 /// `DELETE /reservations/{id}`: gives the account back, or stops waiting. May be repeated.

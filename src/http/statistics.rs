@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use acctpool_actors::pool::{GetStatistics, Statistics, Timestamp, TypeStatistics};
+use acctpool_actors::pool::{Statistics, Timestamp, TypeStatistics};
 use actix_web::http::header::{CONTENT_SECURITY_POLICY, ContentType, VARY};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
@@ -17,17 +17,18 @@ pub(super) async fn show(
     context: Data<Context>,
     request: HttpRequest,
 ) -> Result<HttpResponse, HttpError> {
-    let statistics = context.pool.ask(GetStatistics).await?;
+    let published = context.published.latest();
+    let statistics = published.statistics();
     let mut response = HttpResponse::Ok();
     response.insert_header((VARY, "Accept"));
     if negotiation::prefers_html(&request) {
-        let page = page::render(&statistics, context.started_at, context.version);
+        let page = page::render(statistics, context.started_at, context.version);
         Ok(response
             .content_type(ContentType::html())
             .insert_header((CONTENT_SECURITY_POLICY, page::SECURITY_POLICY))
             .body(page.into_string()))
     } else {
-        Ok(response.json(StatisticsBody::new(&statistics, &context)))
+        Ok(response.json(StatisticsBody::new(statistics, &context)))
     }
 }
 

@@ -13,7 +13,9 @@ use acctpool_actors::pool::{
     AccountId, AccountType, Command, GetStatistics, Policy, Pool, Snapshot, Tick, Timestamp,
     TypePolicy, TypeStatistics,
 };
-use acctpool_actors::{CleanerActor, Employ, PoolActor, PoolHandle, StoreActor};
+use acctpool_actors::{
+    CleanerActor, Employ, PoolActor, PoolHandle, Published, Publisher, StoreActor,
+};
 use actix::{Actor, Arbiter, System};
 use actix_web::dev::ServerHandle;
 use time::macros::datetime;
@@ -77,11 +79,12 @@ impl App {
         let thread = thread::spawn(move || {
             System::new().block_on(async move {
                 let (clock, disk) = parts;
-                let pool = start_pool(&setup, clock.clone(), disk);
+                let (pool, published) = start_pool(&setup, clock.clone(), disk);
                 let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
                 let address = listener.local_addr().unwrap();
                 let context = Context {
                     pool: pool.clone(),
+                    published,
                     clock,
                     authenticate: Arc::new(Tokens),
                     keys: Arc::new(Keys),
@@ -190,7 +193,7 @@ fn block_on<F: Future>(future: F) -> F::Output {
     runtime.unwrap().block_on(future)
 }
 
-fn start_pool(setup: &Setup, clock: Arc<ManualClock>, disk: Arc<Disk>) -> PoolHandle {
+fn start_pool(setup: &Setup, clock: Arc<ManualClock>, disk: Arc<Disk>) -> (PoolHandle, Published) {
     let configured: Vec<(AccountId, AccountType)> = setup
         .accounts
         .iter()
@@ -202,7 +205,9 @@ fn start_pool(setup: &Setup, clock: Arc<ManualClock>, disk: Arc<Disk>) -> PoolHa
         Snapshot::default(),
         clock.now(),
     );
-    let store = StoreActor::new(MemoryStore(disk), Box::new(|_| ()));
+    let publisher = Publisher::new(pool.first_publication());
+    let published = publisher.published();
+    let store = StoreActor::new(MemoryStore(disk), publisher, Box::new(|_| ()));
     let store = StoreActor::start_in_arbiter(&Arbiter::new().handle(), move |_| store);
     let actor = PoolActor::new(pool, clock, store.recipient()).start();
     let cleaners: BTreeMap<_, _> = configured
@@ -214,7 +219,7 @@ fn start_pool(setup: &Setup, clock: Arc<ManualClock>, disk: Arc<Disk>) -> PoolHa
         })
         .collect();
     actor.do_send(Employ(cleaners));
-    PoolHandle::new(actor)
+    (PoolHandle::new(actor), published)
 }
 
 fn policy(setup: &Setup) -> Policy {

@@ -118,6 +118,30 @@ fn a_lease_that_ends_while_the_answer_waits_for_the_disk_hides_credentials() {
 }
 
 #[test]
+fn nobody_who_reads_waits_for_the_disk() {
+    let app = App::new();
+    let held = app.reserve("type=lite&duration=60");
+    assert!(app.as_ci("GET", &held).body.contains(LEASE_KEY));
+    let waiting = app.reserve("type=lite");
+    app.disk.hold();
+    thread::scope(|scope| {
+        let change = scope.spawn(|| app.as_ci("POST", "/reservations?type=lite"));
+        app.disk.wait_for_write();
+        assert!(app.as_ci("GET", &held).body.contains(LEASE_KEY));
+        assert_eq!(app.as_ci("GET", &waiting).json()["queue_position"], 1);
+        let statistics = app.send("GET", "/", &[]).json();
+        assert_eq!(statistics["reservations"]["lite"]["pending"], 1);
+        // Nobody could write down that this lease is over: it is over all the same.
+        app.clock.advance(HOUR);
+        let over = app.as_ci("GET", &held);
+        assert!(!over.body.contains(LEASE_KEY), "{}", over.body);
+        assert_eq!(over.json()["end_reason"], "expired");
+        app.disk.release();
+        assert_eq!(change.join().unwrap().status, 302);
+    });
+}
+
+#[test]
 fn the_type_is_free_unless_said_otherwise() {
     let app = App::with(Setup {
         accounts: vec![("acct-1", "lite"), ("acct-2", "free")],

@@ -156,7 +156,7 @@ impl Rule for GetReservation {
         let reservation = pool.owned(self.id, &self.token)?;
         let credential = match &reservation.state {
             ReservationState::Pending => {
-                pool.note_poll(self.id);
+                pool.note_interest(self.id, pool.now);
                 None
             }
             ReservationState::Active {
@@ -180,6 +180,32 @@ impl Command for GetReservation {
     fn reply(outcome: Self::Outcome, pool: &Pool) -> Self::Reply {
         outcome.map(|(id, credential)| pool.view(id, credential))
     }
+}
+
+/// Says that the owner of a reservation goes on asking about it, having been answered by others.
+#[derive(Clone, Copy, Debug)]
+pub struct NoteInterest {
+    /// The reservation. While it is pending, its owner does not count as silent.
+    pub id: ReservationId,
+    /// Until when this counts.
+    pub until: Timestamp,
+}
+
+impl Rule for NoteInterest {
+    type Outcome = ();
+
+    fn rule(self, pool: &mut Pool) {
+        let state = pool.reservations.get(&self.id).map(|r| &r.state);
+        if matches!(state, Some(ReservationState::Pending)) {
+            pool.note_interest(self.id, self.until);
+        }
+    }
+}
+
+impl Command for NoteInterest {
+    type Reply = ();
+
+    fn reply((): (), _: &Pool) {}
 }
 
 /// Gives a reservation back. Repeating it changes nothing.
@@ -412,7 +438,11 @@ impl Pool {
         });
     }
 
-    fn view(&self, id: ReservationId, credential: Option<Credential>) -> ReservationView {
+    pub(super) fn view(
+        &self,
+        id: ReservationId,
+        credential: Option<Credential>,
+    ) -> ReservationView {
         let reservation = &self.reservations[&id];
         ReservationView {
             id,

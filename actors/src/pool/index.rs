@@ -310,6 +310,17 @@ impl Index {
                 .collect(),
         }
     }
+
+    /// Returns the types of accounts that there are or were.
+    pub(super) fn types(&self) -> impl Iterator<Item = &AccountType> {
+        self.types.keys()
+    }
+
+    pub(super) fn counts(&self, label: &AccountType) -> TypeStatistics {
+        self.types
+            .get(label)
+            .map_or_else(TypeStatistics::default, |of_type| of_type.counts)
+    }
 }
 
 impl TypeStatistics {

@@ -23,6 +23,7 @@ mod index;
 mod invariants;
 mod life;
 mod policy;
+mod publication;
 mod queue;
 mod record;
 mod reservation;
@@ -34,8 +35,8 @@ use std::time::Duration;
 pub use account::{Account, AccountState, Cleaning, Phase, Purpose, Quarantine, StateKind, Step};
 pub use command::{
     CancelReservation, Command, Done, DrainAccount, EnableAccount, GetReservation, GetStatistics,
-    ReportCleaning, RequestError, RequestReservation, RevokeReservation, Tick, UnknownAccount,
-    UnknownReservation,
+    NoteInterest, ReportCleaning, RequestError, RequestReservation, RevokeReservation, Tick,
+    UnknownAccount, UnknownReservation,
 };
 pub use credentials::{Credential, ManagementKeys};
 pub use event::{Event, Job};
@@ -43,6 +44,7 @@ pub use findings::{CloudError, Leftover, Pass, Probe, Verified};
 pub use ids::{AccountId, AccountType, Epoch, Fence, ReservationId, Timestamp, TokenId};
 use index::{AccountFile, Index, ReservationFile, Subject};
 pub use policy::{Policy, TypePolicy};
+pub use publication::{News, Publication};
 pub use record::{Change, Snapshot};
 pub use reservation::{EndReason, Reservation, ReservationState};
 pub use view::{ReservationStatus, ReservationView, Statistics, TypeStatistics};
@@ -314,11 +316,11 @@ impl Pool {
         self.reservations.insert(reservation.id, reservation);
     }
 
-    /// Notes that a pending reservation was asked about. Not written down.
-    fn note_poll(&mut self, id: ReservationId) {
+    /// Notes that somebody asks about a pending reservation. Not written down.
+    fn note_interest(&mut self, id: ReservationId, until: Timestamp) {
         let reservation = self.reservations.get_mut(&id).expect("its owner named it");
         let before = ReservationFile::of(reservation, &self.policy);
-        reservation.silent_since = self.now;
+        reservation.silent_since = reservation.silent_since.max(until);
         self.index
             .reservation_moved(reservation, Some(before), &self.policy);
     }

@@ -10,8 +10,9 @@ use std::time::Duration;
 use acctpool_actors::PoolUnavailable;
 use acctpool_actors::cloud::CloudError;
 use acctpool_actors::pool::{
-    CancelReservation, Fence, GetReservation, GetStatistics, Job, ReportCleaning,
+    CancelReservation, Fence, GetReservation, GetStatistics, Job, NoteInterest, ReportCleaning,
     RequestReservation, ReservationId, ReservationStatus, ReservationView, Tick,
+    UnknownReservation,
 };
 use scripted::{Behaviour, Stage, ready};
 use uuid::Uuid;
@@ -80,6 +81,66 @@ async fn nothing_is_said_before_it_is_durable() {
         get(&stage, 1).await.status,
         ReservationStatus::Active { .. }
     ));
+}
+
+#[actix_rt::test]
+async fn nothing_can_be_read_before_it_is_durable() {
+    let stage = Stage::start(1, |_| Behaviour::Well);
+    stage.until(|s| ready(s) == 1).await;
+    let token = "ci".into();
+    let read = || {
+        let latest = stage.published.latest();
+        let reservation = latest.reservation(id(1), &token);
+        reservation.map(|reservation| latest.show(reservation).status)
+    };
+    let ready = || ready(stage.published.latest().statistics());
+
+    stage.hold_disk().await;
+    let asked = request(&stage, 1);
+    let answered = tokio::time::timeout(Duration::from_secs(10), asked).await;
+    assert!(answered.is_err());
+    assert_eq!((read(), ready()), (Err(UnknownReservation), 1));
+    stage.release_disk().await;
+    stage.pool.ask(Tick).await.unwrap();
+    let ReservationStatus::Active { credential, .. } = read().unwrap() else {
+        panic!("not granted");
+    };
+    // Whoever has not claimed it asks the pool, which writes that down first.
+    assert_eq!((credential, ready()), (None, 0));
+
+    get(&stage, 1).await;
+    let ReservationStatus::Active { credential, .. } = read().unwrap() else {
+        panic!("not held");
+    };
+    assert!(credential.is_some());
+}
+
+#[actix_rt::test]
+async fn those_who_ask_elsewhere_do_not_lose_their_place() {
+    let stage = Stage::start(0, |_| Behaviour::Well);
+    request(&stage, 1).await.unwrap();
+    request(&stage, 2).await.unwrap();
+    let token = "ci".into();
+    for _ in 0..100 {
+        tokio::time::sleep(Duration::from_mins(1)).await;
+        let latest = stage.published.latest();
+        let reservation = latest.reservation(id(2), &token).unwrap();
+        assert!(
+            matches!(reservation.view().status, ReservationStatus::Pending { .. }),
+            "given up though somebody asks about it"
+        );
+        let until = reservation.interest_to_note(stage.clock.now()).unwrap();
+        assert_eq!(reservation.interest_to_note(stage.clock.now()), None);
+        stage.pool.tell(NoteInterest { id: id(2), until });
+    }
+    let latest = stage.published.latest();
+    let status = |n| {
+        latest
+            .show(latest.reservation(id(n), &token).unwrap())
+            .status
+    };
+    assert!(matches!(status(1), ReservationStatus::Ended { .. }));
+    assert_eq!(status(2), ReservationStatus::Pending { queue_position: 1 });
 }
 
 #[actix_rt::test]

@@ -17,7 +17,9 @@ use acctpool_actors::pool::{
     ReportCleaning, Snapshot, Statistics, Timestamp, TypePolicy,
 };
 use acctpool_actors::store::{Store, StoreError};
-use acctpool_actors::{CleanerActor, Employ, PoolActor, PoolHandle, SchedulerActor, StoreActor};
+use acctpool_actors::{
+    CleanerActor, Employ, PoolActor, PoolHandle, Published, Publisher, SchedulerActor, StoreActor,
+};
 use actix::{Actor, Addr, Context, Handler, Message};
 use time::macros::datetime;
 use tokio::sync::oneshot;
@@ -280,6 +282,8 @@ pub(crate) fn ready(statistics: &Statistics) -> usize {
 /// All actors, wired, under paused time.
 pub(crate) struct Stage {
     pub(crate) pool: PoolHandle,
+    pub(crate) published: Published,
+    pub(crate) clock: Arc<dyn Clock>,
     pub(crate) disk: Disk,
     gate: Addr<Gate>,
     record: Rc<Record>,
@@ -299,9 +303,11 @@ impl Stage {
         let on_failure = Box::new(move |_| {
             failed.0.failures.fetch_add(1, Ordering::SeqCst);
         });
+        let publisher = Publisher::new(pool.first_publication());
+        let published = publisher.published();
         let gate = Gate {
             held: false,
-            store: StoreActor::new(disk.clone(), on_failure).start(),
+            store: StoreActor::new(disk.clone(), publisher, on_failure).start(),
             kept: Vec::new(),
         }
         .start();
@@ -324,9 +330,11 @@ impl Stage {
             .collect();
         actor.do_send(Employ(cleaners));
         let pool = PoolHandle::new(actor);
-        SchedulerActor::new(pool.clone(), clock).start();
+        SchedulerActor::new(pool.clone(), Arc::clone(&clock)).start();
         Self {
             pool,
+            published,
+            clock,
             disk,
             gate,
             record,

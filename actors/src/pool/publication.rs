@@ -1,0 +1,93 @@
+//! What a turn changed of that which may be read: for the published view.
+
+use std::collections::BTreeSet;
+
+use super::Pool;
+use super::ids::{AccountType, ReservationId, Timestamp, TokenId};
+use super::record::Change;
+use super::reservation::{Reservation, ReservationState};
+use super::view::{ReservationView, TypeStatistics};
+
+/// What there is to say of a decision once it is durable.
+#[derive(Clone, Debug)]
+pub struct Publication {
+    /// When it was decided.
+    pub at: Timestamp,
+    /// What is not as it was.
+    pub news: Vec<News>,
+}
+
+/// One thing that may be read and is not as it was.
+#[derive(Clone, Debug)]
+pub enum News {
+    /// A reservation is now this.
+    Reservation {
+        /// Whose it is.
+        token: TokenId,
+        /// Its place in the order of asking, over all types.
+        sequence: u64,
+        /// Where it stands; with the credential if its owner has claimed it.
+        view: ReservationView,
+    },
+    /// A reservation can no longer be read.
+    Forgotten(ReservationId),
+    /// These are now the counts of a type.
+    Counts(AccountType, TypeStatistics),
+}
+
+impl Pool {
+    /// Returns what there is to say of a turn that made these changes: the last one.
+    #[must_use]
+    pub fn publication(&self, changes: &[Change]) -> Publication {
+        let mut types = BTreeSet::new();
+        let mut news = Vec::with_capacity(changes.len() + 1);
+        for change in changes {
+            match change {
+                Change::Account(account) => {
+                    types.insert(&account.account_type);
+                }
+                Change::Reservation(reservation) => {
+                    types.insert(&reservation.account_type);
+                    news.push(self.news(reservation));
+                }
+                // At the start only, when everything is said anyway.
+                Change::AccountForgotten(_) => {}
+                Change::ReservationForgotten { id, .. } => news.push(News::Forgotten(*id)),
+            }
+        }
+        let counts = types.into_iter().map(|label| self.counts(label));
+        news.extend(counts);
+        Publication { at: self.now, news }
+    }
+
+    /// Returns what there is to say at the start.
+    #[must_use]
+    pub fn first_publication(&self) -> Publication {
+        let reservations = self.reservations.values().map(|r| self.news(r));
+        let counts = self.index.types().map(|label| self.counts(label));
+        Publication {
+            at: self.now,
+            news: reservations.chain(counts).collect(),
+        }
+    }
+
+    fn news(&self, reservation: &Reservation) -> News {
+        let credential = match &reservation.state {
+            ReservationState::Active {
+                account,
+                claimed: true,
+                ..
+            } => self.accounts[account].credential.clone(),
+            _ => None,
+        };
+        News::Reservation {
+            token: reservation.token.clone(),
+            sequence: reservation.sequence,
+            view: self.view(reservation.id, credential),
+        }
+    }
+
+    fn counts(&self, label: &AccountType) -> News {
+        News::Counts(label.clone(), self.index.counts(label))
+    }
+}

@@ -1,0 +1,370 @@
+//! What has been said: an immutable view of everything that is durable and may be read, replaced
+//! as a whole after each commit (`design.md` 6).
+//!
+//! Whoever answers reads holds [`Published`]; the store's actor alone holds the [`Publisher`]. No
+//! read waits for a mailbox, for the disk or for a lock, and none shows what could still be lost.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use imbl::{OrdMap, Vector};
+
+use crate::pool::{
+    AccountType, News, Publication, ReservationId, ReservationStatus, ReservationView, Statistics,
+    Timestamp, TokenId, UnknownReservation,
+};
+
+/// How long one note of a poll counts, in seconds: those who poll more often are noted once.
+const POLL_COUNTS_FOR: i64 = 1;
+
+/// A handle on the latest view. Cheap to clone.
+#[derive(Clone)]
+pub struct Published(Arc<ArcSwap<View>>);
+
+impl Published {
+    /// Returns what was said last. It does not change while it is held.
+    #[must_use]
+    pub fn latest(&self) -> Arc<View> {
+        self.0.load_full()
+    }
+}
+
+/// The only one who says anything new.
+pub struct Publisher {
+    next: View,
+    published: Published,
+}
+
+impl Publisher {
+    /// Publishes what is known at the start.
+    #[must_use]
+    pub fn new(first: Publication) -> Self {
+        let mut next = View {
+            as_of: first.at,
+            reservations: OrdMap::new(),
+            lines: OrdMap::new(),
+            statistics: Arc::default(),
+        };
+        next.take_in(first);
+        let published = Published(Arc::new(ArcSwap::from_pointee(next.clone())));
+        Self { next, published }
+    }
+
+    /// Returns a handle for those who read.
+    #[must_use]
+    pub fn published(&self) -> Published {
+        self.published.clone()
+    }
+
+    /// Publishes what a batch of decisions changed, all at once.
+    pub(crate) fn publish(&mut self, batch: impl IntoIterator<Item = Publication>) {
+        for publication in batch {
+            self.next.take_in(publication);
+        }
+        self.published.0.store(Arc::new(self.next.clone()));
+    }
+}
+
+/// Everything that may be read, as of one commit. Clones share what they have in common.
+#[derive(Clone)]
+pub struct View {
+    as_of: Timestamp,
+    reservations: OrdMap<ReservationId, Arc<PublishedReservation>>,
+    /// The places in the order of asking of those who wait, per type.
+    lines: OrdMap<AccountType, Vector<u64>>,
+    statistics: Arc<Statistics>,
+}
+
+impl View {
+    /// Returns a reservation of the consumer `token`.
+    pub fn reservation(
+        &self,
+        id: ReservationId,
+        token: &TokenId,
+    ) -> Result<&Arc<PublishedReservation>, UnknownReservation> {
+        self.reservations
+            .get(&id)
+            .filter(|reservation| reservation.token == *token)
+            .ok_or(UnknownReservation)
+    }
+
+    /// Returns where a reservation of this view stands, with its present place in the line.
+    #[must_use]
+    pub fn show(&self, reservation: &PublishedReservation) -> ReservationView {
+        let mut view = reservation.view.clone();
+        if let ReservationStatus::Pending { queue_position } = &mut view.status {
+            let line = self.lines.get(&view.account_type);
+            let place = line.and_then(|line| line.binary_search(&reservation.sequence).ok());
+            *queue_position = place.map_or(1, |ahead| ahead as u64 + 1);
+        }
+        view
+    }
+
+    /// Returns the counts of everything.
+    #[must_use]
+    pub fn statistics(&self) -> &Statistics {
+        &self.statistics
+    }
+
+    /// Returns the time, given what the clock shows: it never runs backwards behind a decision.
+    #[must_use]
+    pub fn time(&self, clock: Timestamp) -> Timestamp {
+        self.as_of.max(clock)
+    }
+
+    fn take_in(&mut self, publication: Publication) {
+        self.as_of = self.as_of.max(publication.at);
+        for news in publication.news {
+            match news {
+                News::Reservation {
+                    token,
+                    sequence,
+                    view,
+                } => {
+                    let id = view.id;
+                    let now = Arc::new(PublishedReservation::new(token, sequence, view));
+                    let before = self.reservations.insert(id, Arc::clone(&now));
+                    self.line_up(before.as_deref(), Some(&now));
+                }
+                News::Forgotten(id) => {
+                    let before = self.reservations.remove(&id);
+                    self.line_up(before.as_deref(), None);
+                }
+                News::Counts(label, counts) => {
+                    Arc::make_mut(&mut self.statistics)
+                        .types
+                        .insert(label, counts);
+                }
+            }
+        }
+    }
+
+    /// Keeps the lines as the reservations are.
+    fn line_up(
+        &mut self,
+        before: Option<&PublishedReservation>,
+        now: Option<&PublishedReservation>,
+    ) {
+        let place = |reservation: Option<&PublishedReservation>| {
+            let reservation = reservation?;
+            Some((reservation.waits_for()?.clone(), reservation.sequence))
+        };
+        let (before, now) = (place(before), place(now));
+        if before == now {
+            return;
+        }
+        if let Some((label, sequence)) = before
+            && let Some(line) = self.lines.get_mut(&label)
+            && let Ok(place) = line.binary_search(&sequence)
+        {
+            line.remove(place);
+        }
+        if let Some((label, sequence)) = now {
+            let line = self.lines.entry(label).or_default();
+            if let Err(place) = line.binary_search(&sequence) {
+                line.insert(place, sequence);
+            }
+        }
+    }
+}
+
+/// A reservation that may be read.
+pub struct PublishedReservation {
+    /// Whose it is.
+    token: TokenId,
+    /// Its place in the order of asking.
+    sequence: u64,
+    view: ReservationView,
+    /// Until when, in seconds of Unix time, its owner's interest was noted.
+    interest_noted_until: AtomicI64,
+    /// What those who read made of it, so that they make it once.
+    answer: OnceLock<Bytes>,
+}
+
+impl PublishedReservation {
+    fn new(token: TokenId, sequence: u64, view: ReservationView) -> Self {
+        Self {
+            token,
+            sequence,
+            view,
+            interest_noted_until: AtomicI64::new(i64::MIN),
+            answer: OnceLock::new(),
+        }
+    }
+
+    /// Returns where it stood when this was said. Of a pending one, [`View::show`] knows the place
+    /// in the line; of an active one, the credential is there once its owner has claimed it.
+    #[must_use]
+    pub fn view(&self) -> &ReservationView {
+        &self.view
+    }
+
+    /// Returns what `make` made of it, now or before.
+    pub fn answer(&self, make: impl FnOnce(&ReservationView) -> Bytes) -> Bytes {
+        self.answer.get_or_init(|| make(&self.view)).clone()
+    }
+
+    /// Tells whether the pool has to be told that somebody asks about it at `now`, and until when
+    /// that counts. Says so once a second.
+    #[must_use]
+    pub fn interest_to_note(&self, now: Timestamp) -> Option<Timestamp> {
+        let until = now.unix_timestamp() + POLL_COUNTS_FOR;
+        let before = self
+            .interest_noted_until
+            .fetch_max(until, Ordering::Relaxed);
+        let is_news = before < until && self.waits_for().is_some();
+        is_news.then(|| now + time::Duration::seconds(POLL_COUNTS_FOR))
+    }
+
+    fn waits_for(&self) -> Option<&AccountType> {
+        matches!(self.view.status, ReservationStatus::Pending { .. })
+            .then_some(&self.view.account_type)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+    use time::macros::datetime;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::pool::EndReason;
+
+    const NOW: Timestamp = datetime!(2026-05-01 10:00 UTC);
+    const LABELS: [&str; 2] = ["free", "lite"];
+
+    fn id(sequence: u64) -> ReservationId {
+        Uuid::from_u128(sequence.into()).into()
+    }
+
+    fn news(sequence: u64, status: ReservationStatus) -> News {
+        News::Reservation {
+            token: "ci".into(),
+            sequence,
+            view: ReservationView {
+                id: id(sequence),
+                account_type: LABELS[usize::from(sequence % 3 == 0)].into(),
+                duration: Duration::from_hours(1),
+                created_at: NOW,
+                status,
+            },
+        }
+    }
+
+    fn publisher() -> Publisher {
+        Publisher::new(Publication {
+            at: NOW,
+            news: Vec::new(),
+        })
+    }
+
+    fn publish(publisher: &mut Publisher, news: Vec<News>) {
+        publisher.publish([Publication { at: NOW, news }]);
+    }
+
+    const WAITING: ReservationStatus = ReservationStatus::Pending { queue_position: 0 };
+    const ENDED: ReservationStatus = ReservationStatus::Ended {
+        reason: EndReason::Cancelled,
+        ended_at: NOW,
+    };
+
+    proptest! {
+        /// The model is a plain list of those who wait.
+        #[test]
+        fn everybody_has_their_place_in_the_line(
+            steps in prop::collection::vec((0_u8..4, any::<u16>()), 1..200)
+        ) {
+            let mut publisher = publisher();
+            let mut waiting: Vec<u64> = Vec::new();
+            let mut next = 0;
+            for (step, pick) in steps {
+                let pick = usize::from(pick) % waiting.len().max(1);
+                let news = match step {
+                    0 if !waiting.is_empty() => News::Forgotten(id(waiting.remove(pick))),
+                    1 if !waiting.is_empty() => news(waiting.remove(pick), ENDED),
+                    _ => {
+                        next += 1;
+                        waiting.push(next);
+                        news(next, WAITING)
+                    }
+                };
+                publish(&mut publisher, vec![news]);
+                let view = publisher.published().latest();
+                for label in LABELS {
+                    let line = waiting.iter().filter(|s| LABELS[usize::from(**s % 3 == 0)] == label);
+                    for (ahead, sequence) in line.enumerate() {
+                        let shown = view.show(view.reservation(id(*sequence), &"ci".into()).unwrap());
+                        let queue_position = ahead as u64 + 1;
+                        prop_assert_eq!(shown.status, ReservationStatus::Pending { queue_position });
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_view_that_is_held_does_not_change() {
+        let mut publisher = publisher();
+        let published = publisher.published();
+        publish(&mut publisher, vec![news(1, WAITING)]);
+        let before = published.latest();
+        publish(&mut publisher, vec![news(1, ENDED), news(2, WAITING)]);
+        let token = "ci".into();
+        assert_eq!(
+            before.reservation(id(1), &token).unwrap().view().status,
+            WAITING
+        );
+        assert!(before.reservation(id(2), &token).is_err());
+        let after = published.latest();
+        assert_eq!(
+            after.reservation(id(1), &token).unwrap().view().status,
+            ENDED
+        );
+        assert!(after.reservation(id(2), &token).is_ok());
+    }
+
+    #[test]
+    fn only_its_owner_finds_a_reservation() {
+        let mut publisher = publisher();
+        publish(&mut publisher, vec![news(1, WAITING)]);
+        let view = publisher.published().latest();
+        assert!(view.reservation(id(1), &"ci".into()).is_ok());
+        assert!(view.reservation(id(1), &"other".into()).is_err());
+        publish(&mut publisher, vec![News::Forgotten(id(1))]);
+        let view = publisher.published().latest();
+        assert!(view.reservation(id(1), &"ci".into()).is_err());
+    }
+
+    #[test]
+    fn time_does_not_fall_behind_a_decision() {
+        let view = publisher().published().latest();
+        let second = Duration::from_secs(1);
+        assert_eq!(view.time(NOW - second), NOW);
+        assert_eq!(view.time(NOW + second), NOW + second);
+    }
+
+    #[test]
+    fn an_answer_is_made_once() {
+        let reservation = PublishedReservation::new(
+            "ci".into(),
+            1,
+            match news(1, ENDED) {
+                News::Reservation { view, .. } => view,
+                _ => unreachable!(),
+            },
+        );
+        assert_eq!(
+            reservation.answer(|_| Bytes::from_static(b"first")),
+            "first"
+        );
+        assert_eq!(
+            reservation.answer(|_| Bytes::from_static(b"second")),
+            "first"
+        );
+    }
+}
