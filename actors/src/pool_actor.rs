@@ -12,6 +12,7 @@ use actix::{Actor, Addr, Context, Handler, Recipient};
 use log::{debug, info, warn};
 use tokio::sync::oneshot;
 
+use crate::break_off;
 use crate::clock::Clock;
 use crate::messages::{Ask, Clean, Decision};
 use crate::pool::{AccountId, Command, Event, Pool};
@@ -57,7 +58,7 @@ impl<C: Command> Handler<Ask<C>> for PoolActor {
         // of the turn has been said: startup is the recovery.
         let turn = catch_unwind(AssertUnwindSafe(|| self.pool.apply(ask.command, now)));
         let Ok(applied) = turn else {
-            std::process::abort();
+            break_off();
         };
         if applied.changes.is_empty() && applied.events.is_empty() && ask.reply.is_closed() {
             return;

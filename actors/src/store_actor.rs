@@ -7,6 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use actix::{Actor, AsyncContext, Context, Handler, Message};
 
+use crate::break_off;
 use crate::messages::Decision;
 use crate::published::Publisher;
 use crate::store::{Store, StoreError};
@@ -54,7 +55,7 @@ impl<S: Store> StoreActor<S> {
             // Whether a commit that broke off is on the disk, nobody knows.
             let commit = catch_unwind(AssertUnwindSafe(|| self.store.commit(changes)));
             let Ok(committed) = commit else {
-                std::process::abort();
+                break_off();
             };
             if let Err(error) = committed {
                 if let Some(on_failure) = self.on_failure.take() {
@@ -72,7 +73,7 @@ impl<S: Store> StoreActor<S> {
         });
         if catch_unwind(speaking).is_err() {
             // Some of it was said, some not, and the pool would go on as if all was.
-            std::process::abort();
+            break_off();
         }
     }
 }

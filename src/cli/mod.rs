@@ -75,20 +75,8 @@ enum Verb {
 /// Runs the program.
 #[must_use]
 pub fn run() -> ExitCode {
-    let arguments = Arguments::parse();
-    // The demonstration tells a story; its requests would drown it.
-    let quiet_access = matches!(arguments.verb, Verb::Demo(_)) && arguments.log == "info";
-    logging::start(&arguments.log, quiet_access);
-    core_dumps::turn_off();
-    let done = match arguments.verb {
-        Verb::Serve(verb) => verb.run(),
-        Verb::Demo(verb) => verb.run(),
-        Verb::Simulate(verb) => verb.run(),
-        Verb::Check(verb) => verb.run(),
-        Verb::Token(verb) => verb.run(),
-        Verb::State(verb) => verb.run(),
-        Verb::Key(verb) => verb.run(),
-    };
+    let done = carry_out(Arguments::parse());
+    log::logger().flush();
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -96,6 +84,22 @@ pub fn run() -> ExitCode {
             let _ = writeln!(std::io::stderr(), "{}", failure.message());
             failure.exit_code()
         }
+    }
+}
+
+fn carry_out(arguments: Arguments) -> Result<(), Failure> {
+    // The demonstration tells a story; its requests would drown it.
+    let quiet_access = matches!(arguments.verb, Verb::Demo(_)) && arguments.log == "info";
+    logging::start(&arguments.log, quiet_access)?;
+    core_dumps::turn_off();
+    match arguments.verb {
+        Verb::Serve(verb) => verb.run(),
+        Verb::Demo(verb) => verb.run(),
+        Verb::Simulate(verb) => verb.run(),
+        Verb::Check(verb) => verb.run(),
+        Verb::Token(verb) => verb.run(),
+        Verb::State(verb) => verb.run(),
+        Verb::Key(verb) => verb.run(),
     }
 }
 

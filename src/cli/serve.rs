@@ -94,5 +94,6 @@ pub(super) async fn start(
 fn end_at_once(failure: StoreError) {
     let failure = Failure::of("ending at once, since nothing can be kept")(failure);
     error!("{}", failure.message());
+    log::logger().flush();
     std::process::exit(1);
 }

@@ -29,38 +29,41 @@ impl FromRequest for Caller {
     type Future = Ready<Result<Self, HttpError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(identify(request))
+        ready(Self::of(request))
     }
 }
 
-fn identify(request: &HttpRequest) -> Result<Caller, HttpError> {
-    let context: &Data<Context> = request
-        .app_data()
-        .expect("the server gives every request the context");
-    let mut parameters = Parameters::parse(request.query_string())?;
-    let query_token = parameters.take_token();
-    if query_token.is_some() && !context.settings.allow_query_tokens {
-        return Err(HttpError::QueryTokenRefused);
-    }
-    let presented = match (bearer_token(request.headers())?, &query_token) {
-        (Some(header), Some(query)) if header != query.expose_secret() => {
-            return Err(HttpError::TwoTokens);
+impl Caller {
+    /// Returns who makes a request.
+    pub(super) fn of(request: &HttpRequest) -> Result<Self, HttpError> {
+        let context: &Data<Context> = request
+            .app_data()
+            .expect("the server gives every request the context");
+        let mut parameters = Parameters::parse(request.query_string())?;
+        let query_token = parameters.take_token();
+        if query_token.is_some() && !context.settings.allow_query_tokens {
+            return Err(HttpError::QueryTokenRefused);
         }
-        (Some(header), _) => header,
-        (None, Some(query)) => query.expose_secret(),
-        (None, None) => return Err(HttpError::Unauthorized),
-    };
-    let token = context
-        .authenticate
-        .identify(presented)
-        .ok_or(HttpError::Unauthorized)?;
-    // For the access log.
-    request.extensions_mut().insert(token.clone());
-    Ok(Caller {
-        token,
-        query_token,
-        parameters,
-    })
+        let presented = match (bearer_token(request.headers())?, &query_token) {
+            (Some(header), Some(query)) if header != query.expose_secret() => {
+                return Err(HttpError::TwoTokens);
+            }
+            (Some(header), _) => header,
+            (None, Some(query)) => query.expose_secret(),
+            (None, None) => return Err(HttpError::Unauthorized),
+        };
+        let token = context
+            .authenticate
+            .identify(presented)
+            .ok_or(HttpError::Unauthorized)?;
+        // For the access log.
+        request.extensions_mut().insert(token.clone());
+        Ok(Self {
+            token,
+            query_token,
+            parameters,
+        })
+    }
 }
 
 /// Returns the token of the `Authorization` header, which RFC 6750 calls a bearer token.

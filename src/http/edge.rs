@@ -2,6 +2,8 @@
 //! id, problems in one form, headers that keep answers out of caches and frames, the access log.
 
 use std::pin::Pin;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context as TaskContext, Poll};
 use std::time::Instant;
 
@@ -104,7 +106,16 @@ fn request_id(headers: &HeaderMap) -> String {
         .filter(|id| !id.is_empty() && id.len() <= MAX_REQUEST_ID)
         .filter(|id| id.iter().copied().all(is_plain))
         .and_then(|id| std::str::from_utf8(id).ok())
-        .map_or_else(|| Uuid::new_v4().simple().to_string(), str::to_owned)
+        .map_or_else(new_request_id, str::to_owned)
+}
+
+/// Returns an id that no other request has, in this process or another.
+fn new_request_id() -> String {
+    // Drawn once: randomness for each request would be a call into the kernel for each.
+    static PROCESS: LazyLock<u64> = LazyLock::new(|| Uuid::new_v4().as_u64_pair().0);
+    static COUNT: AtomicU64 = AtomicU64::new(1);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    format!("{:016x}{count:016x}", *PROCESS)
 }
 
 /// Gives an error the body of its problem. Errors that the framework made by itself become problems

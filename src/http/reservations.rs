@@ -12,7 +12,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{
     CONTENT_LENGTH, ContentType, LOCATION, RETRY_AFTER, TRANSFER_ENCODING,
 };
-use actix_web::web::{Bytes, Data, Path};
+use actix_web::web::{Bytes, Data};
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
 use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
@@ -55,14 +55,15 @@ pub(super) async fn request(
         .json(body))
 }
 
-/// `GET /reservations/{id}`: shows a reservation to its holder, with the credential.
+/// `GET /reservations/{id}`: shows a reservation to its holder, with the credential. `id` is `None`
+/// where the path names nothing that could be one.
 pub(super) async fn show(
     context: Data<Context>,
     caller: Caller,
-    id: Path<String>,
+    id: Option<ReservationId>,
 ) -> Result<HttpResponse, HttpError> {
     caller.parameters.only(&[TOKEN])?;
-    let id = routes::reservation_id(&id).ok_or(HttpError::UnknownReservation)?;
+    let id = id.ok_or(HttpError::UnknownReservation)?;
     let published = context.published.latest();
     let reservation = published.reservation(id, &caller.token)?;
     let now = published.time(context.clock.now());
@@ -110,10 +111,10 @@ fn json(body: &ReservationBody<'_>) -> Bytes {
 pub(super) async fn cancel(
     context: Data<Context>,
     caller: Caller,
-    id: Path<String>,
+    id: Option<ReservationId>,
 ) -> Result<HttpResponse, HttpError> {
     caller.parameters.only(&[TOKEN])?;
-    let id = routes::reservation_id(&id).ok_or(HttpError::UnknownReservation)?;
+    let id = id.ok_or(HttpError::UnknownReservation)?;
     let command = CancelReservation {
         id,
         token: caller.token,
