@@ -125,7 +125,6 @@ fn records_are_replaced_and_forgotten() {
     store.commit(everything()).unwrap();
     let later = vec![
         Change::Account(account("0", AccountState::Drained)),
-        Change::AccountForgotten(AccountId::from("1")),
         Change::ReservationForgotten {
             id: id(3),
             sequence: 3,
@@ -232,7 +231,7 @@ fn a_copy_is_whole_and_made_while_the_store_is_in_use() {
     store.commit(everything()).unwrap();
     SqliteStore::inspect(&path).unwrap().backup(&copy).unwrap();
     store
-        .commit(vec![Change::AccountForgotten("0".into())])
+        .commit(vec![Change::Account(account("0", AccountState::Drained))])
         .unwrap();
     let copied = SqliteStore::inspect(&copy).unwrap().load().unwrap();
     assert_eq!(copied, expected(&everything()));
