@@ -7,6 +7,7 @@
 
 mod bench;
 mod calls;
+mod chance;
 mod check;
 mod consumer;
 mod crash;
@@ -15,10 +16,13 @@ mod demo;
 mod disk;
 #[path = "../sdk/environment.rs"]
 mod environment;
+mod failpoint;
 mod help;
 mod key;
 mod kills;
+mod operator;
 mod process;
+mod promises;
 mod readme;
 mod refusals;
 mod rotation;
