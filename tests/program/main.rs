@@ -18,6 +18,7 @@ mod disk;
 mod environment;
 mod failpoint;
 mod help;
+mod interrupted;
 mod key;
 mod kills;
 mod operator;
