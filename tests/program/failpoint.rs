@@ -14,7 +14,7 @@ use crate::spoiled::{RECORDS, SYNC, Spoil, Spoiled};
 
 /// Holds the thread that has just had a commit synced: for a second, since strace notices the end of
 /// a process that it holds no sooner.
-const HELD: &str = "delay_exit=1000000";
+pub(crate) const HELD: &str = "delay_exit=1000000";
 
 /// See the module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -111,8 +111,13 @@ impl Spoiled {
 
     /// Whether a call was spoiled so far.
     pub(crate) fn was_struck(&self) -> bool {
+        self.times_struck() > 0
+    }
+
+    /// How many calls were spoiled so far. One that is held counts from when it has been carried out.
+    pub(crate) fn times_struck(&self) -> usize {
         let trace = std::fs::read_to_string(&self.trace).unwrap_or_default();
-        trace.contains("(INJECTED)") || trace.contains("(DELAYED)")
+        trace.matches("(INJECTED)").count() + trace.matches("(DELAYED)").count()
     }
 }
 
