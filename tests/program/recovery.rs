@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use acctpool::simulator::{Fault, FaultAction, LoggedRequest};
+use acctpool::simulator::{AccountSpec, Fault, FaultAction, LoggedRequest};
+use secrecy::ExposeSecret;
 use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -29,8 +30,10 @@ impl Lease {
         let mut connection = Connection::open(server.address()).unwrap();
         let asked = connection.ask("POST", "/reservations?type=lite", &bench.token);
         let path = asked.unwrap().location.unwrap();
-        let shown = connection.ask("GET", &path, &bench.token).unwrap().body;
-        assert_eq!(shown["state"], "active");
+        let shown = eventually("a lease", || {
+            let shown = connection.ask("GET", &path, &bench.token).unwrap().body;
+            (shown["state"] == "active").then_some(shown)
+        });
         Self { path, shown }
     }
 
@@ -164,4 +167,41 @@ fn reads_are_served_before_the_cloud_has_answered() {
     });
     let asked = bench.simulator.requests();
     assert!(asked.is_empty(), "the cloud has answered: {asked:?}");
+}
+
+#[test]
+fn an_account_that_left_the_file_while_it_was_lent_is_drained_after_its_lease() {
+    let bench = Bench::new(2);
+    let lasting = "[types.lite]\ndefault_duration = \"2s\"\n";
+    let rotating = format!("rotate_every = \"100ms\"\n{lasting}");
+    let server = bench.serve(&bench.configure(&rotating));
+    eventually("a key of acctpool's own in each account", || {
+        let works = |account: &AccountSpec| {
+            let configured = account.api_key.expose_secret();
+            bench.simulator.working_key(configured).is_some()
+        };
+        (!bench.accounts.iter().any(works)).then_some(())
+    });
+    let lease = Lease::take(&server, &bench);
+    server.process.signal("KILL");
+    assert_eq!(server.process.end().code, None, "a signal ended it");
+
+    let others = bench
+        .accounts
+        .iter()
+        .filter(|account| account.id != lease.account());
+    let config = bench.configure_with(lasting, others.map(|account| (account, "lite")));
+    let server = bench.serve(&config);
+    let mut connection = Connection::open(server.address()).unwrap();
+    let shown = connection.ask("GET", &lease.path, &bench.token).unwrap();
+    assert_eq!(shown.body, lease.shown, "the lease goes on");
+    server.until("drained", 1);
+    assert!(!lease.works(&bench), "deadline_holds");
+    let inventory = bench.simulator.inventory(lease.account());
+    assert!(inventory.of("service_ids").is_empty(), "{inventory}");
+    server.process.signal("KILL");
+    assert_eq!(server.process.end().code, None, "a signal ended it");
+
+    let server = bench.serve(&bench.configure(lasting));
+    server.until("ready", 2);
 }
