@@ -1,8 +1,8 @@
 //! SIGKILL between any two calls to IBM Cloud: the next one was carried out or not, and the service
 //! ends before it knows which.
 //!
-//! A sample of the calls of a whole life is tried (`ACCTPOOL_TEST_CALLS` says how many), each both
-//! ways; `ACCTPOOL_TEST_CALLS=1000` is more than there are, hence all of them.
+//! Tried both ways are the calls that change an account, and some more of a whole life's
+//! (`ACCTPOOL_TEST_CALLS` says how many; 1000 is more than there are, hence all of them).
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -13,27 +13,28 @@ use acctpool::simulator::LoggedRequest;
 use crate::bench::Bench;
 use crate::chance::{Random, number, seed};
 use crate::consumer::{Consumer, check_one_holder, policy};
-use crate::failpoint::Failpoint;
+use crate::failpoint::{Call, Failpoint};
 use crate::process::eventually;
 use crate::promises::{Cloud, check_nothing_is_left, makes_a_key};
 use crate::wire::Connection;
 
-/// What changes an account in every life: the sample may miss it, the whole must not.
-const CHANGES: [&str; 9] = [
-    "POST /v1/serviceids/",
-    "POST /v2/policies",
-    "POST /v1/apikeys",
-    "POST /v1/apikeys/{}/disable",
-    "DELETE /v1/apikeys/{}",
-    "DELETE /v2/policies/{}",
-    "DELETE /v1/serviceids/{}",
-    "DELETE /v2/resource_instances/{}",
-    "POST /identity/token",
+/// The calls that change an account, and how many of each kind are tried in any case.
+const CHANGES: [(&str, &str, u32); 7] = [
+    // A lease credential is minted.
+    ("POST", "/v1/serviceids", 1),
+    ("POST", "/v2/policies", 2),
+    // Keys are disabled, and rotation makes one.
+    ("POST", "/v1/apikeys", 4),
+    ("DELETE", "/v2/policies", 2),
+    ("DELETE", "/v1/apikeys", 2),
+    ("DELETE", "/v1/serviceids", 1),
+    // What a borrower made is swept.
+    ("DELETE", "/v2/resource_instances", 1),
 ];
 
 #[test]
 fn ends_between_any_two_calls_leave_nothing_behind() {
-    let sample = number("ACCTPOOL_TEST_CALLS").unwrap_or(16);
+    let sample = number("ACCTPOOL_TEST_CALLS").unwrap_or(6);
     let seed = seed();
     let mut trial = Trial {
         bench: &Bench::new(1),
@@ -41,22 +42,29 @@ fn ends_between_any_two_calls_leave_nothing_behind() {
     };
     let life = trial.length_of_a_life();
     println!("ACCTPOOL_TEST_SEED={seed} ACCTPOOL_TEST_CALLS={sample}: {life} calls in a life");
+    let changes = CHANGES.into_iter().flat_map(|(method, path, tried)| {
+        (0..tried).map(move |answered| Call::of_kind(method, path, answered))
+    });
     let sample = sample.min(life);
     let offset = Random(seed).below(life);
+    let spread = (0..sample).map(|nth| {
+        let answered = (offset + nth * life / sample) % life;
+        Call::after(answered.try_into().unwrap())
+    });
 
     let mut consumer = Consumer::new(trial.bench, seed);
     let mut cloud = Cloud::new(trial.bench);
-    for nth in 0..sample {
-        let answered = (offset + nth * life / sample) % life;
-        let answered = u32::try_from(answered).unwrap();
+    let mut kills = 0;
+    for call in changes.chain(spread) {
         for failpoint in [
-            Failpoint::BeforeCall(answered),
-            Failpoint::AfterCallBeforeReply(answered),
+            Failpoint::BeforeCall(call),
+            Failpoint::AfterCallBeforeReply(call),
         ] {
             trial.die(failpoint, &mut consumer);
             cloud.check(&format!("{failpoint:?}"));
             trial.recover(failpoint, &mut consumer);
             cloud.check(&format!("{failpoint:?}, recovered"));
+            kills += 1;
         }
     }
     for (call, times) in &trial.struck {
@@ -64,20 +72,10 @@ fn ends_between_any_two_calls_leave_nothing_behind() {
     }
     let leases = check_one_holder(&[consumer]);
     println!(
-        "{} kills, {leases} leases, {} rotations, {} calls",
-        sample * 2,
-        cloud.rotations,
-        cloud.calls
+        "{kills} kills, {leases} leases, {} rotations, {} calls to IBM Cloud",
+        cloud.rotations, cloud.calls
     );
     assert!(cloud.rotations > 0 && leases > 0, "too little happened");
-    if sample == life {
-        for change in CHANGES {
-            assert!(
-                trial.struck.contains_key(change),
-                "{change} was never struck"
-            );
-        }
-    }
 }
 
 struct Trial<'a> {

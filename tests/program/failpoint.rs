@@ -6,7 +6,7 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use acctpool::simulator::{Fault, FaultAction, Simulator};
+use acctpool::simulator::{Fault, FaultAction};
 
 use crate::bench::Bench;
 use crate::process::{Process, acctpool, eventually};
@@ -27,10 +27,46 @@ pub(crate) enum Failpoint {
     BeforeCommit(usize),
     /// When the disk has the n-th commit, and nobody was told.
     AfterCommitBeforeReply(usize),
-    /// When so many calls were answered by IBM Cloud: the next one is not carried out.
-    BeforeCall(u32),
-    /// The same, but the next call is carried out, and its answer is lost.
-    AfterCallBeforeReply(u32),
+    /// When IBM Cloud is asked for this: it is not carried out.
+    BeforeCall(Call),
+    /// The same, but it is carried out, and its answer is lost.
+    AfterCallBeforeReply(Call),
+}
+
+/// A call to IBM Cloud in the service's life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Call {
+    method: Option<&'static str>,
+    path: &'static str,
+    answered: u32,
+}
+
+impl Call {
+    /// The one after so many calls.
+    pub(crate) fn after(answered: u32) -> Self {
+        Self {
+            method: None,
+            path: "",
+            answered,
+        }
+    }
+
+    /// The one after so many calls with this method whose path has this in it.
+    pub(crate) fn of_kind(method: &'static str, path: &'static str, answered: u32) -> Self {
+        Self {
+            method: Some(method),
+            path,
+            answered,
+        }
+    }
+
+    fn fault(self, action: FaultAction) -> Fault {
+        let fault = Fault::new(self.path, action).skip(self.answered);
+        match self.method {
+            Some(method) => fault.method(method),
+            None => fault,
+        }
+    }
 }
 
 impl Failpoint {
@@ -59,25 +95,21 @@ impl Failpoint {
             Self::AfterCommitBeforeReply(nth) => {
                 spoiled(bench, config, HELD, nth, work);
             }
-            Self::BeforeCall(answered) => {
-                cut_off(&bench.simulator, answered);
+            Self::BeforeCall(call) => {
+                bench.simulator.inject(call.fault(FaultAction::Reset));
                 work_until(bench, config, work, || call_without_answer(bench));
                 bench.simulator.clear_faults();
             }
-            Self::AfterCallBeforeReply(answered) => {
-                let lost = Fault::new("", FaultAction::LostReply);
-                bench.simulator.inject(lost.skip(answered).times(1));
-                cut_off(&bench.simulator, answered);
+            Self::AfterCallBeforeReply(call) => {
+                let lost = call.fault(FaultAction::LostReply);
+                bench.simulator.inject(lost.times(1));
+                // From then on nothing of the kind comes through, so that the moment is an exact one.
+                bench.simulator.inject(call.fault(FaultAction::Reset));
                 work_until(bench, config, work, || call_without_answer(bench));
                 bench.simulator.clear_faults();
             }
         }
     }
-}
-
-/// From a call on, nothing reaches IBM Cloud any more, so that the moment is an exact one.
-fn cut_off(simulator: &Simulator, answered: u32) {
-    simulator.inject(Fault::new("", FaultAction::Reset).skip(answered));
 }
 
 fn call_without_answer(bench: &Bench) {

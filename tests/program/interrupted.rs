@@ -15,7 +15,7 @@ use secrecy::ExposeSecret;
 use uuid::Uuid;
 
 use crate::bench::Bench;
-use crate::failpoint::Failpoint;
+use crate::failpoint::{Call, Failpoint};
 use crate::process::eventually;
 use crate::promises::{check_left, known_key, makes_a_key};
 use crate::spoiled::state_directory;
@@ -196,7 +196,7 @@ fn lose_the_records(bench: &Bench) {
 #[test]
 fn the_intent_was_committed_and_no_key_made() {
     stop_and_start_again(
-        |steps| Failpoint::BeforeCall(steps.create),
+        |steps| Failpoint::BeforeCall(Call::after(steps.create)),
         &Found {
             keys: INTENDED,
             new: false,
@@ -208,7 +208,7 @@ fn the_intent_was_committed_and_no_key_made() {
 #[test]
 fn the_key_was_created_and_its_reply_lost() {
     stop_and_start_again(
-        |steps| Failpoint::AfterCallBeforeReply(steps.create),
+        |steps| Failpoint::AfterCallBeforeReply(Call::after(steps.create)),
         &Found {
             keys: INTENDED,
             new: true,
@@ -220,7 +220,7 @@ fn the_key_was_created_and_its_reply_lost() {
 #[test]
 fn the_key_was_created_and_not_exchanged() {
     stop_and_start_again(
-        |steps| Failpoint::BeforeCall(steps.exchange),
+        |steps| Failpoint::BeforeCall(Call::after(steps.exchange)),
         &Found {
             keys: INTENDED,
             new: true,
@@ -232,7 +232,7 @@ fn the_key_was_created_and_not_exchanged() {
 #[test]
 fn the_key_was_exchanged_and_not_proven() {
     stop_and_start_again(
-        |steps| Failpoint::BeforeCall(steps.exchange + 1),
+        |steps| Failpoint::BeforeCall(Call::after(steps.exchange + 1)),
         &Found {
             keys: INTENDED,
             new: true,
@@ -244,7 +244,7 @@ fn the_key_was_exchanged_and_not_proven() {
 #[test]
 fn the_key_was_proven_and_not_promoted() {
     stop_and_start_again(
-        |steps| Failpoint::AfterCallBeforeReply(steps.reopen - 1),
+        |steps| Failpoint::AfterCallBeforeReply(Call::after(steps.reopen - 1)),
         &Found {
             keys: INTENDED,
             new: true,
@@ -256,7 +256,7 @@ fn the_key_was_proven_and_not_promoted() {
 #[test]
 fn the_key_was_promoted_and_the_old_one_works() {
     stop_and_start_again(
-        |steps| Failpoint::BeforeCall(steps.disable),
+        |steps| Failpoint::BeforeCall(Call::after(steps.disable)),
         &Found {
             keys: PROMOTED,
             new: true,
@@ -268,7 +268,7 @@ fn the_key_was_promoted_and_the_old_one_works() {
 #[test]
 fn the_old_key_was_disabled_and_the_new_one_not_verified_again() {
     stop_and_start_again(
-        |steps| Failpoint::AfterCallBeforeReply(steps.disable),
+        |steps| Failpoint::AfterCallBeforeReply(Call::after(steps.disable)),
         &Found {
             keys: PROMOTED,
             new: true,
@@ -280,7 +280,7 @@ fn the_old_key_was_disabled_and_the_new_one_not_verified_again() {
 #[test]
 fn the_new_key_was_verified_again_and_the_old_one_not_deleted() {
     stop_and_start_again(
-        |steps| Failpoint::BeforeCall(steps.delete),
+        |steps| Failpoint::BeforeCall(Call::after(steps.delete)),
         &Found {
             keys: PROMOTED,
             new: true,
@@ -292,7 +292,7 @@ fn the_new_key_was_verified_again_and_the_old_one_not_deleted() {
 #[test]
 fn the_old_key_was_deleted_and_not_forgotten() {
     stop_and_start_again(
-        |steps| Failpoint::AfterCallBeforeReply(steps.delete),
+        |steps| Failpoint::AfterCallBeforeReply(Call::after(steps.delete)),
         &Found {
             keys: PROMOTED,
             new: true,
@@ -304,7 +304,7 @@ fn the_old_key_was_deleted_and_not_forgotten() {
 #[test]
 fn the_old_key_was_forgotten() {
     stop_and_start_again(
-        |steps| Failpoint::BeforeCall(steps.delete + 1),
+        |steps| Failpoint::BeforeCall(Call::after(steps.delete + 1)),
         &Found {
             keys: FORGOTTEN,
             new: true,

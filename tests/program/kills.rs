@@ -14,7 +14,7 @@ use time::OffsetDateTime;
 use crate::bench::Bench;
 use crate::chance::{Random, number, seed};
 use crate::consumer::{Consumer, check_one_holder, check_revoked};
-use crate::failpoint::Failpoint;
+use crate::failpoint::{Call, Failpoint};
 use crate::operator::{Operator, TYPES};
 use crate::process::eventually;
 use crate::promises::{Cloud, check_nothing_is_left};
@@ -97,8 +97,8 @@ impl<'a> Soak<'a> {
             4 | 9 | 14 | 19 | 24 => Failpoint::Start(short / 8),
             1 | 13 => Failpoint::BeforeCommit(nth),
             6 | 18 => Failpoint::AfterCommitBeforeReply(nth),
-            3 | 11 | 16 => Failpoint::BeforeCall(answered),
-            8 | 12 | 21 => Failpoint::AfterCallBeforeReply(answered),
+            3 | 11 | 16 => Failpoint::BeforeCall(Call::after(answered)),
+            8 | 12 | 21 => Failpoint::AfterCallBeforeReply(Call::after(answered)),
             _ => Failpoint::AnyMoment(short),
         }
     }
