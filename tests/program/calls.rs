@@ -27,7 +27,7 @@ const CHANGES: [(&str, &str, u32); 7] = [
     ("POST", "/v1/apikeys", 4),
     ("DELETE", "/v2/policies", 2),
     ("DELETE", "/v1/apikeys", 2),
-    ("DELETE", "/v1/serviceids", 1),
+    ("DELETE", "/v1/serviceids", 2),
     // What a borrower made is swept.
     ("DELETE", "/v2/resource_instances", 1),
 ];

@@ -1,19 +1,16 @@
-//! A consumer that writes down what it was told and holds every later answer to it, whatever happened
-//! to the service in between.
+//! Consumers, well behaved and not, who write down all that they were told.
 
 use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
-use std::ops::Range;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use crate::bench::Bench;
 use crate::chance::Random;
+use crate::claim::{ABANDONED_AFTER, CUT_OFF, Claim, Lease};
 use crate::wire::Connection;
 
 /// Returns the policy under which consumers work: short leases, and reservations whose answer was lost
@@ -25,12 +22,6 @@ pub(crate) fn policy(rotate_every: &str) -> String {
          [types.lite]\ndefault_duration = \"3s\"\n\n[types.free]\ndefault_duration = \"3s\"\n"
     )
 }
-
-/// The shorter of the two timeouts in [`policy`].
-const ABANDONED_AFTER: time::Duration = time::Duration::seconds(2);
-
-/// A shown expiration is cut off to whole seconds.
-const CUT_OFF: time::Duration = time::Duration::SECOND;
 
 /// How long after its end a lease's key may work at the latest, on a machine that has other work too.
 /// The service promises that revocation starts within a second.
@@ -47,42 +38,6 @@ pub(crate) struct Consumer<'a> {
     /// What it has lost interest in: it asks no more, and does not cancel.
     left: Vec<Claim>,
     over: Vec<Claim>,
-}
-
-/// One reservation, as its consumer knows it.
-struct Claim {
-    path: String,
-    /// When the question was sent whose answer was the last one.
-    asked: OffsetDateTime,
-    /// When a cancellation was first sent, and whether one was answered.
-    cancelled: Option<(OffsetDateTime, bool)>,
-    lease: Option<Lease>,
-    /// The end reason that was told.
-    ended: Option<String>,
-}
-
-struct Lease {
-    shown: Value,
-    seen: OffsetDateTime,
-    expiration: OffsetDateTime,
-}
-
-impl Lease {
-    fn key(&self) -> &str {
-        self.shown["credentials"]["api_key"].as_str().unwrap()
-    }
-
-    fn account(&self) -> &str {
-        self.shown["account"]["id"].as_str().unwrap()
-    }
-}
-
-impl Claim {
-    fn held(&self) -> Option<Range<OffsetDateTime>> {
-        let lease = self.lease.as_ref()?;
-        let released = self.cancelled.map_or(lease.expiration, |(sent, _)| sent);
-        Some(lease.seen..released.min(lease.expiration))
-    }
 }
 
 impl<'a> Consumer<'a> {
@@ -148,13 +103,7 @@ impl<'a> Consumer<'a> {
         let target = format!("/reservations?type={label}");
         let answer = connection.ask("POST", &target, &self.bench.token)?;
         assert_eq!(answer.status, 302, "{answer:?}");
-        self.open.push(Claim {
-            path: answer.location.unwrap(),
-            asked,
-            cancelled: None,
-            lease: None,
-            ended: None,
-        });
+        self.open.push(Claim::new(answer.location.unwrap(), asked));
         Ok(())
     }
 
@@ -257,130 +206,6 @@ impl<'a> Consumer<'a> {
 
     fn claims(&self) -> impl Iterator<Item = &Claim> {
         self.open.iter().chain(&self.left).chain(&self.over)
-    }
-}
-
-impl Claim {
-    /// Gives it back; what is over already may be given back again.
-    fn cancel(&mut self, bench: &Bench, connection: &mut Connection) -> io::Result<()> {
-        let now = OffsetDateTime::now_utc();
-        let (sent, _) = *self.cancelled.get_or_insert((now, false));
-        let answer = connection.ask("DELETE", &self.path, &bench.token)?;
-        assert_eq!(answer.status, 204, "{answer:?}");
-        self.cancelled = Some((sent, true));
-        Ok(())
-    }
-
-    /// Asks about the reservation, and compares with what was said before.
-    fn look(&mut self, bench: &Bench, connection: &mut Connection) -> io::Result<()> {
-        let asked = OffsetDateTime::now_utc();
-        let answer = connection.ask("GET", &self.path, &bench.token)?;
-        assert_eq!(answer.status, 200, "acknowledged_is_durable: {answer:?}");
-        let shown = answer.body;
-        let cancelled = self.cancelled.is_some_and(|(_, answered)| answered);
-        match shown["state"].as_str().unwrap() {
-            "pending" => {
-                let further = self.lease.is_some() || self.ended.is_some() || cancelled;
-                assert!(!further, "acknowledged_is_durable: {shown}");
-            }
-            "active" => {
-                let further = self.ended.is_some() || cancelled;
-                assert!(!further, "acknowledged_is_durable: {shown}");
-                self.is_active(bench, asked, shown);
-            }
-            _ => self.has_ended(&shown),
-        }
-        self.asked = asked;
-        Ok(())
-    }
-
-    fn is_active(&mut self, bench: &Bench, asked: OffsetDateTime, shown: Value) {
-        if let Some(lease) = &self.lease {
-            assert_eq!(shown, lease.shown, "acknowledged_is_durable");
-        } else {
-            let expiration = shown["expiration"].as_str().unwrap();
-            let lease = Lease {
-                expiration: OffsetDateTime::parse(expiration, &Rfc3339).unwrap(),
-                seen: OffsetDateTime::now_utc(),
-                shown,
-            };
-            if let Err(problem) = lease.make_use_of(bench) {
-                // Whoever is late need not be let in.
-                let late = OffsetDateTime::now_utc() >= lease.expiration;
-                assert!(late || self.cancelled.is_some(), "{problem}");
-            }
-            self.lease = Some(lease);
-        }
-        let lease = self.lease.as_ref().unwrap();
-        assert!(asked < lease.expiration + CUT_OFF, "deadline_holds");
-    }
-
-    fn has_ended(&mut self, shown: &Value) {
-        let reason = shown["end_reason"].as_str().unwrap();
-        match (&self.ended, reason) {
-            (Some(before), reason) => assert_eq!(reason, before),
-            (None, "cancelled") => assert!(self.cancelled.is_some(), "{shown}"),
-            (None, "expired") => {
-                // A credential may have been sent and never arrived.
-                let due = self.lease.as_ref().map(|lease| lease.expiration);
-                assert!(
-                    due.is_none_or(|due| due <= OffsetDateTime::now_utc()),
-                    "{shown}"
-                );
-            }
-            (None, "abandoned") => {
-                let silence = OffsetDateTime::now_utc() - self.asked;
-                assert!(
-                    self.lease.is_none() && silence >= ABANDONED_AFTER,
-                    "{shown}"
-                );
-            }
-            _ => panic!("{shown}"),
-        }
-        assert!(shown["credentials"].is_null(), "deadline_holds: {shown}");
-        self.ended = Some(reason.to_owned());
-    }
-}
-
-impl Lease {
-    /// Finds the account clean and leaves a mark in it. IBM Cloud may be out of reach.
-    fn make_use_of(&self, bench: &Bench) -> Result<(), String> {
-        let marks = bench.simulator.inventory(self.account());
-        let marks = marks.of("resource_instances");
-        if !marks.is_empty() {
-            return Err(format!("never_lent_dirty: {marks:?}"));
-        }
-        self.leave_a_mark(bench)
-            .unwrap_or_else(|_connection_broke| Ok(()))
-    }
-
-    fn leave_a_mark(&self, bench: &Bench) -> io::Result<Result<(), String>> {
-        let mut cloud = Connection::open(bench.simulator.address())?;
-        let form = "content-type: application/x-www-form-urlencoded\r\n";
-        let exchange = format!(
-            "grant_type=urn:ibm:params:oauth:grant-type:apikey&apikey={}",
-            self.key()
-        );
-        let token = cloud.send("POST", "/identity/token", form, &exchange)?;
-        let Some(token) = token.body["access_token"].as_str() else {
-            return Ok(Err(format!("a leased key is not accepted: {token:?}")));
-        };
-        let groups = format!("/v2/resource_groups?account_id={}", self.account());
-        let groups = cloud.ask("GET", &groups, token)?.body;
-        let mark = json!({
-            "name": "mark",
-            "target": "global",
-            "resource_group": groups["resources"][0]["id"],
-            "resource_plan_id": acctpool::simulator::catalog::PLAIN.plan_id,
-        });
-        let headers =
-            format!("authorization: Bearer {token}\r\ncontent-type: application/json\r\n");
-        let target = "/v2/resource_instances";
-        let made = cloud.send("POST", target, &headers, &mark.to_string())?;
-        Ok(match made.status {
-            201 => Ok(()),
-            _ => Err(format!("a lease cannot be used: {made:?}")),
-        })
     }
 }
 

@@ -91,10 +91,10 @@ impl<'a> Soak<'a> {
     fn failpoint(&mut self, kill: u64) -> Failpoint {
         let nth = usize::try_from(self.random.below(25)).unwrap() + 1;
         let answered = u32::try_from(self.random.below(250)).unwrap();
-        let short = Duration::from_millis(self.random.below(500));
+        let short = Duration::from_millis(self.random.below(800));
         match kill % ROUND {
             0 => Failpoint::AnyMoment(LONG_LIFE),
-            4 | 9 | 14 | 19 | 24 => Failpoint::Start(short / 8),
+            4 | 9 | 14 | 19 | 24 => Failpoint::Start(short / 12),
             1 | 13 => Failpoint::BeforeCommit(nth),
             6 | 18 => Failpoint::AfterCommitBeforeReply(nth),
             3 | 11 | 16 => Failpoint::BeforeCall(Call::after(answered)),
@@ -133,7 +133,7 @@ impl<'a> Soak<'a> {
             let in_charge = |account: &str| self.operator.names(account);
             check_revoked(self.bench, &self.consumers, up, in_charge);
         }
-        if (kill + 1) % ROUND == 0 {
+        if (kill + 1).is_multiple_of(ROUND) {
             println!("{:>5} kills, {}", kill + 1, self.figures());
         }
     }

@@ -9,6 +9,7 @@ mod bench;
 mod calls;
 mod chance;
 mod check;
+mod claim;
 mod consumer;
 mod crash;
 mod damage;

@@ -4,8 +4,7 @@
 use std::time::Duration;
 
 use acctpool_actors::pool::{
-    AccountId, Cleaning, Credential, EndReason, Epoch, Fence, Phase, Purpose, Quarantine,
-    ReservationId, Step,
+    Cleaning, Credential, EndReason, Epoch, Fence, Phase, Purpose, Quarantine, ReservationId, Step,
 };
 use time::macros::datetime;
 
