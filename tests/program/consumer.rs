@@ -33,6 +33,8 @@ pub(crate) struct Consumer<'a> {
     random: Random,
     /// The types of accounts that it asks for.
     types: &'static [&'static str],
+    /// How long it pauses at most between two questions, in milliseconds.
+    pause: u64,
     /// What is not known to be over.
     open: Vec<Claim>,
     /// What it has lost interest in: it asks no more, and does not cancel.
@@ -46,10 +48,17 @@ impl<'a> Consumer<'a> {
             bench,
             random: Random(seed),
             types: &["lite"],
+            pause: 5,
             open: Vec::new(),
             left: Vec::new(),
             over: Vec::new(),
         }
+    }
+
+    /// Pauses so long at most between two questions, in milliseconds.
+    pub(crate) fn pausing(mut self, pause: u64) -> Self {
+        self.pause = pause;
+        self
     }
 
     /// Asks for any of these types of accounts.
@@ -65,7 +74,7 @@ impl<'a> Consumer<'a> {
         };
         let start = Instant::now();
         while start.elapsed() < at_most && self.step(&mut connection).is_ok() {
-            thread::sleep(Duration::from_millis(self.random.below(12)));
+            thread::sleep(Duration::from_millis(self.random.below(self.pause)));
         }
     }
 

@@ -12,7 +12,7 @@ use crate::spoiled::{EVERYTHING, RECORDS, SYNC, Spoil, Spoiled, state_directory}
 use crate::wire::Connection;
 
 /// How long a life may take in which a call is to be spoiled.
-const LIFE: Duration = Duration::from_secs(5);
+const LIFE: Duration = Duration::from_secs(20);
 
 /// A process that cannot keep anything says so and ends.
 fn assert_ended_with_a_reason(ended: &Ended, spoil: Spoil) {

@@ -74,7 +74,9 @@ impl<'a> Soak<'a> {
     fn new(bench: &'a Bench, seed: u64) -> Self {
         let mut random = Random(seed);
         let consumers = (0..CONSUMERS)
-            .map(|_| Consumer::new(bench, random.below(u64::MAX)).of_types(TYPES))
+            .map(|_| Consumer::new(bench, random.below(u64::MAX)))
+            // What they asked for once stays in the records: not too much of it.
+            .map(|consumer| consumer.of_types(TYPES).pausing(12))
             .collect();
         Self {
             bench,
