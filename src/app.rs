@@ -90,6 +90,8 @@ impl App {
         let keyring = Arc::new(keyring);
         let written = store.load()?;
         let pool = Pool::open(pool_policy(&config), pool_accounts(&config), written, now);
+        let mut accounts = ibm_settings(&config)?;
+        accounts.extend(leaving_settings(&config, &pool, &keyring)?);
 
         let arbiters = vec![Arbiter::new(), Arbiter::new(), Arbiter::new()];
         let [pool_arbiter, store_arbiter, cleaners_arbiter] = &arbiters[..] else {
@@ -102,7 +104,6 @@ impl App {
         let pool = PoolActor::new(pool, Arc::clone(&clock), store.recipient());
         let pool = PoolActor::start_in_arbiter(&pool_arbiter.handle(), move |_| pool);
 
-        let accounts = ibm_settings(&config)?;
         let cleaners = Cleaners {
             accounts,
             keyring: Arc::clone(&keyring),
@@ -246,8 +247,49 @@ fn pool_policy(config: &Config) -> pool::Policy {
     }
 }
 
-/// Returns what the IBM adapter needs to know of each account.
+/// Returns what the IBM adapter needs to know of each configured account.
 pub fn ibm_settings(config: &Config) -> Result<Vec<ibm::Settings>, StartError> {
+    let settings = settings_in(config)?;
+    let accounts = config.accounts.iter();
+    Ok(accounts
+        .map(|account| ibm::Settings {
+            owner: account.owner.clone(),
+            rights: match config.types[&account.account_type].rights {
+                config::Rights::Standard => ibm::Rights::Standard,
+                config::Rights::Administrator => ibm::Rights::Administrator,
+            },
+            ..settings(account.id.as_str().into(), account.api_key.clone())
+        })
+        .collect())
+}
+
+/// Returns the same of each account that left the file while it was lent, so that its lease is revoked
+/// at its end. The configured key left with it: it takes one that acctpool made.
+fn leaving_settings(
+    config: &Config,
+    pool: &Pool,
+    keyring: &Keyring,
+) -> Result<Vec<ibm::Settings>, StartError> {
+    let settings = settings_in(config)?;
+    let leaving = pool.accounts().filter(|account| !account.configured);
+    let reachable = leaving.filter_map(|account| {
+        let id = &account.id;
+        let key = keyring.management(id, account.keys.current);
+        if key.is_none() {
+            log::warn!(
+                "account {id}: it left the configuration while it was lent, and its key was never \
+                 rotated: nobody can revoke its lease until it is configured again"
+            );
+        }
+        Some(settings(id.clone(), key?))
+    });
+    Ok(reachable.collect())
+}
+
+/// Returns what makes an account's settings of its id and its key.
+fn settings_in(
+    config: &Config,
+) -> Result<impl Fn(AccountId, SecretString) -> ibm::Settings, StartError> {
     let endpoints = ibm_endpoints(&config.ibm.endpoints)?;
     let keep = ibm_keep(&config.keep);
     let protected: BTreeSet<AccountId> = config
@@ -267,22 +309,16 @@ pub fn ibm_settings(config: &Config) -> Result<Vec<ibm::Settings>, StartError> {
             .min(ibm::Limits::default().backoff_max),
         ..ibm::Limits::default()
     };
-    let accounts = config.accounts.iter();
-    Ok(accounts
-        .map(|account| ibm::Settings {
-            account: account.id.as_str().into(),
-            api_key: account.api_key.clone(),
-            owner: account.owner.clone(),
-            rights: match config.types[&account.account_type].rights {
-                config::Rights::Standard => ibm::Rights::Standard,
-                config::Rights::Administrator => ibm::Rights::Administrator,
-            },
-            keep: keep.clone(),
-            protected: protected.clone(),
-            endpoints: endpoints.clone(),
-            limits,
-        })
-        .collect())
+    Ok(move |account, api_key| ibm::Settings {
+        account,
+        api_key,
+        owner: None,
+        rights: ibm::Rights::default(),
+        keep: keep.clone(),
+        protected: protected.clone(),
+        endpoints: endpoints.clone(),
+        limits,
+    })
 }
 
 fn ibm_endpoints(endpoints: &config::Endpoints) -> Result<ibm::Endpoints, StartError> {

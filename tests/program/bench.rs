@@ -21,6 +21,8 @@ pub(crate) struct Bench {
     pub(crate) simulator: Simulator,
     pub(crate) accounts: Vec<AccountSpec>,
     pub(crate) token: String,
+    /// Another consumer's.
+    pub(crate) stranger: String,
     token_lines: String,
 }
 
@@ -36,13 +38,15 @@ impl Bench {
             seed: 23,
         };
         let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let token = NewToken::generate("ci".parse().unwrap()).unwrap();
+        let [token, stranger] =
+            ["ci", "stranger"].map(|name| NewToken::generate(name.parse().unwrap()).unwrap());
         Self {
             home: tempfile::tempdir().unwrap(),
             simulator: Simulator::start(anywhere, &settings).unwrap(),
             accounts,
             token: token.reveal().to_owned(),
-            token_lines: token.toml(),
+            stranger: stranger.reveal().to_owned(),
+            token_lines: format!("{}\n{}", token.toml(), stranger.toml()),
         }
     }
 
@@ -52,6 +56,16 @@ impl Bench {
 
     /// Writes a configuration; `policy` are lines of that section.
     pub(crate) fn configure(&self, policy: &str) -> PathBuf {
+        let accounts = self.accounts.iter().map(|account| (account, "lite"));
+        self.configure_with(policy, accounts)
+    }
+
+    /// Writes a configuration that names only these accounts, with their types.
+    pub(crate) fn configure_with<'a>(
+        &self,
+        policy: &str,
+        accounts: impl IntoIterator<Item = (&'a AccountSpec, &'a str)>,
+    ) -> PathBuf {
         let mut text = format!(
             "[ibm]\nendpoint = \"{}\"\nallow_plain_http = true\n\n\
              [policy]\nsettle = \"20ms\"\nproof_gap = \"10ms\"\npass_interval = \"10ms\"\n\
@@ -59,10 +73,10 @@ impl Bench {
             self.simulator.url(),
             self.token_lines
         );
-        for account in &self.accounts {
+        for (account, label) in accounts {
             write!(
                 text,
-                "\n[[accounts]]\nid = \"{}\"\ntype = \"lite\"\napi_key = \"{}\"\n",
+                "\n[[accounts]]\nid = \"{}\"\ntype = \"{label}\"\napi_key = \"{}\"\n",
                 account.id,
                 account.api_key.expose_secret()
             )
@@ -110,11 +124,13 @@ impl Server {
         address(&self.url)
     }
 
-    /// Waits until so many accounts of type `lite` are in a state.
+    /// Waits until so many accounts, of whatever type, are in a state.
     pub(crate) fn until(&self, state: &str, count: u64) {
         eventually(&format!("{count} accounts {state}"), || {
             let status = curl(&self.home, &[&self.url]).json();
-            (status["accounts"]["lite"][state] == count).then_some(())
+            let types = status["accounts"].as_object().unwrap().values();
+            let found: u64 = types.filter_map(|of_type| of_type[state].as_u64()).sum();
+            (found == count).then_some(())
         });
     }
 

@@ -21,7 +21,7 @@ fn a_good_file_is_called_good() {
     let path = bench.configure("");
     let ended = check(&bench, &[]);
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
-    let said = format!("{}: good, 2 accounts, 1 token\n", path.display());
+    let said = format!("{}: good, 2 accounts, 2 tokens\n", path.display());
     assert_eq!(ended.stdout, said);
     assert!(bench.simulator.requests().is_empty(), "nobody was asked");
 }

@@ -1,96 +1,45 @@
-//! A consumer that writes down what it was told and holds every later answer to it, whatever happened
-//! to the service in between.
+//! Consumers, well behaved and not, who write down all that they were told.
 
 use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
-use std::ops::Range;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use crate::bench::Bench;
+use crate::chance::Random;
+use crate::claim::{ABANDONED_AFTER, CUT_OFF, Claim, Lease};
 use crate::wire::Connection;
 
-/// The policy under which a consumer works: short leases, frequent rotations, and reservations whose
-/// answer was lost are not waited for.
-pub(crate) const POLICY: &str = "pending_timeout = \"2s\"\nclaim_timeout = \"2s\"\n\
-    rotate_every = \"1s\"\n\n[types.lite]\ndefault_duration = \"3s\"\n";
-
-/// The shorter of the two timeouts in [`POLICY`].
-const ABANDONED_AFTER: time::Duration = time::Duration::seconds(2);
-
-/// A shown expiration is cut off to whole seconds.
-const CUT_OFF: time::Duration = time::Duration::SECOND;
+/// Returns the policy under which consumers work: short leases, and reservations whose answer was lost
+/// are not waited for. Management keys are rotated so often, or "never": then a rotation that was begun
+/// is finished, and there is peace.
+pub(crate) fn policy(rotate_every: &str) -> String {
+    format!(
+        "rotate_every = \"{rotate_every}\"\npending_timeout = \"2s\"\nclaim_timeout = \"2s\"\n\n\
+         [types.lite]\ndefault_duration = \"3s\"\n\n[types.free]\ndefault_duration = \"3s\"\n"
+    )
+}
 
 /// How long after its end a lease's key may work at the latest, on a machine that has other work too.
 /// The service promises that revocation starts within a second.
 const REVOKED_WITHIN: time::Duration = time::Duration::seconds(3);
 
-/// A generator of which equal seeds give equal sequences (`SplitMix64`).
-pub(crate) struct Random(pub(crate) u64);
-
-impl Random {
-    pub(crate) fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % limit
-    }
-
-    fn pick<T>(&mut self, among: &[T]) -> Option<usize> {
-        let limit = u64::try_from(among.len()).unwrap();
-        (limit > 0).then(|| usize::try_from(self.below(limit)).unwrap())
-    }
-}
-
 /// See the module.
 pub(crate) struct Consumer<'a> {
     bench: &'a Bench,
     random: Random,
+    /// The types of accounts that it asks for.
+    types: &'static [&'static str],
+    /// How long it pauses at most between two questions, in milliseconds.
+    pause: u64,
     /// What is not known to be over.
     open: Vec<Claim>,
+    /// What it has lost interest in: it asks no more, and does not cancel.
+    left: Vec<Claim>,
     over: Vec<Claim>,
-}
-
-/// One reservation, as its consumer knows it.
-struct Claim {
-    path: String,
-    /// When the question was sent whose answer was the last one.
-    asked: OffsetDateTime,
-    /// When a cancellation was first sent, and whether one was answered.
-    cancelled: Option<(OffsetDateTime, bool)>,
-    lease: Option<Lease>,
-    /// The end reason that was told.
-    ended: Option<String>,
-}
-
-struct Lease {
-    shown: Value,
-    seen: OffsetDateTime,
-    expiration: OffsetDateTime,
-}
-
-impl Lease {
-    fn key(&self) -> &str {
-        self.shown["credentials"]["api_key"].as_str().unwrap()
-    }
-
-    fn account(&self) -> &str {
-        self.shown["account"]["id"].as_str().unwrap()
-    }
-}
-
-impl Claim {
-    fn held(&self) -> Option<Range<OffsetDateTime>> {
-        let lease = self.lease.as_ref()?;
-        let released = self.cancelled.map_or(lease.expiration, |(sent, _)| sent);
-        Some(lease.seen..released.min(lease.expiration))
-    }
 }
 
 impl<'a> Consumer<'a> {
@@ -98,9 +47,24 @@ impl<'a> Consumer<'a> {
         Self {
             bench,
             random: Random(seed),
+            types: &["lite"],
+            pause: 5,
             open: Vec::new(),
+            left: Vec::new(),
             over: Vec::new(),
         }
+    }
+
+    /// Pauses so long at most between two questions, in milliseconds.
+    pub(crate) fn pausing(mut self, pause: u64) -> Self {
+        self.pause = pause;
+        self
+    }
+
+    /// Asks for any of these types of accounts.
+    pub(crate) fn of_types(mut self, types: &'static [&'static str]) -> Self {
+        self.types = types;
+        self
     }
 
     /// Reserves, looks, uses and cancels until the service is gone, or so long.
@@ -110,21 +74,27 @@ impl<'a> Consumer<'a> {
         };
         let start = Instant::now();
         while start.elapsed() < at_most && self.step(&mut connection).is_ok() {
-            thread::sleep(Duration::from_millis(self.random.below(5)));
+            thread::sleep(Duration::from_millis(self.random.below(self.pause)));
         }
     }
 
     fn step(&mut self, connection: &mut Connection) -> io::Result<()> {
-        match self.random.below(10) {
-            0 | 1 if self.open.len() < 3 => self.reserve(connection),
-            2 => match self.random.pick(&self.open) {
-                Some(at) => self.cancel(at, connection),
+        match self.random.below(40) {
+            0..=7 if self.open.len() < 3 => self.reserve(connection),
+            8..=11 => match self.random.pick(&self.open) {
+                Some(at) => self.open[at].cancel(self.bench, connection),
                 None => Ok(()),
             },
-            3 => match self.random.pick(&self.over) {
+            12 | 13 => match self.random.pick(&self.over) {
                 Some(at) => self.over[at].look(self.bench, connection),
                 None => Ok(()),
             },
+            14 => match self.random.pick(&self.over) {
+                Some(at) => self.over[at].cancel(self.bench, connection),
+                None => Ok(()),
+            },
+            15 => self.leave_one(connection),
+            16 => self.trespass(connection),
             _ => match self.random.pick(&self.open) {
                 Some(at) => {
                     self.open[at].look(self.bench, connection)?;
@@ -137,171 +107,114 @@ impl<'a> Consumer<'a> {
     }
 
     pub(crate) fn reserve(&mut self, connection: &mut Connection) -> io::Result<()> {
+        let label = self.types[self.random.pick(self.types).expect("it asks for some type")];
         let asked = OffsetDateTime::now_utc();
-        let answer = connection.ask("POST", "/reservations?type=lite", &self.bench.token)?;
+        let target = format!("/reservations?type={label}");
+        let answer = connection.ask("POST", &target, &self.bench.token)?;
         assert_eq!(answer.status, 302, "{answer:?}");
-        self.open.push(Claim {
-            path: answer.location.unwrap(),
-            asked,
-            cancelled: None,
-            lease: None,
-            ended: None,
-        });
+        self.open.push(Claim::new(answer.location.unwrap(), asked));
         Ok(())
     }
 
-    fn cancel(&mut self, at: usize, connection: &mut Connection) -> io::Result<()> {
-        let claim = &mut self.open[at];
+    /// Reserves, uses the account and gives it back.
+    pub(crate) fn borrow_once(&mut self, connection: &mut Connection) -> io::Result<()> {
+        self.reserve(connection)?;
+        while !self.open.is_empty() {
+            let held = self.open.iter().any(|claim| claim.lease.is_some());
+            if held {
+                self.cancel_all(connection)?;
+            }
+            self.look_at_all_open(connection)?;
+        }
+        Ok(())
+    }
+
+    /// Loses interest in something; with too much of that, comes back when it should be over.
+    fn leave_one(&mut self, connection: &mut Connection) -> io::Result<()> {
+        if self.left.len() < 3 {
+            let lost = self.random.pick(&self.open);
+            self.left.extend(lost.map(|at| self.open.swap_remove(at)));
+            return Ok(());
+        }
         let now = OffsetDateTime::now_utc();
-        let (sent, _) = *claim.cancelled.get_or_insert((now, false));
-        let answer = connection.ask("DELETE", &claim.path, &self.bench.token)?;
-        assert_eq!(answer.status, 204, "{answer:?}");
-        claim.cancelled = Some((sent, true));
+        for claim in &mut self.left {
+            if now - claim.asked > ABANDONED_AFTER {
+                claim.look(self.bench, connection)?;
+            }
+        }
+        self.put_away();
         Ok(())
     }
 
-    /// Looks at everything that was ever asked for.
+    /// Tries what nobody may: everything is refused, and the reservation stays as it was.
+    fn trespass(&mut self, connection: &mut Connection) -> io::Result<()> {
+        let unknown = connection.ask("POST", "/reservations?type=gold", &self.bench.token)?;
+        assert_eq!(unknown.status, 400, "{unknown:?}");
+        let Some(at) = self.random.pick(&self.open) else {
+            return Ok(());
+        };
+        let path = &self.open[at].path;
+        for (token, status) in [
+            (self.bench.stranger.as_str(), 404),
+            ("acctpool_made_up", 401),
+        ] {
+            for method in ["GET", "DELETE"] {
+                let refused = connection.ask(method, path, token)?;
+                assert_eq!(refused.status, status, "{method}: {refused:?}");
+                assert!(refused.body["credentials"].is_null(), "secrets_stay_secret");
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks at everything that was ever asked for, but for what it has left.
     pub(crate) fn look_at_all(&mut self, connection: &mut Connection) -> io::Result<()> {
-        for claim in self.open.iter_mut().chain(&mut self.over) {
+        for claim in &mut self.over {
+            claim.look(self.bench, connection)?;
+        }
+        self.look_at_all_open(connection)
+    }
+
+    fn look_at_all_open(&mut self, connection: &mut Connection) -> io::Result<()> {
+        for claim in &mut self.open {
             claim.look(self.bench, connection)?;
         }
         self.put_away();
         Ok(())
     }
 
+    /// Comes back to what it has left; tells whether all of that is over.
+    pub(crate) fn left_is_over(&mut self, connection: &mut Connection) -> io::Result<bool> {
+        for claim in &mut self.left {
+            claim.look(self.bench, connection)?;
+        }
+        self.put_away();
+        Ok(self.left.is_empty())
+    }
+
     /// Cancels what is not over.
     pub(crate) fn cancel_all(&mut self, connection: &mut Connection) -> io::Result<()> {
-        for at in 0..self.open.len() {
-            self.cancel(at, connection)?;
+        for claim in &mut self.open {
+            claim.cancel(self.bench, connection)?;
         }
         Ok(())
+    }
+
+    /// Returns of how many reservations this reason of their end was told.
+    pub(crate) fn ended_as(&self, reason: &str) -> usize {
+        let ends = self.over.iter().filter_map(|claim| claim.ended.as_deref());
+        ends.filter(|told| *told == reason).count()
     }
 
     fn put_away(&mut self) {
-        let over = self.open.extract_if(.., |claim| claim.ended.is_some());
-        self.over.extend(over);
+        for claims in [&mut self.open, &mut self.left] {
+            let over = claims.extract_if(.., |claim| claim.ended.is_some());
+            self.over.extend(over);
+        }
     }
 
     fn claims(&self) -> impl Iterator<Item = &Claim> {
-        self.open.iter().chain(&self.over)
-    }
-}
-
-impl Claim {
-    /// Asks about the reservation, and compares with what was said before.
-    fn look(&mut self, bench: &Bench, connection: &mut Connection) -> io::Result<()> {
-        let asked = OffsetDateTime::now_utc();
-        let answer = connection.ask("GET", &self.path, &bench.token)?;
-        assert_eq!(answer.status, 200, "acknowledged_is_durable: {answer:?}");
-        let shown = answer.body;
-        let cancelled = self.cancelled.is_some_and(|(_, answered)| answered);
-        match shown["state"].as_str().unwrap() {
-            "pending" => {
-                let further = self.lease.is_some() || self.ended.is_some() || cancelled;
-                assert!(!further, "acknowledged_is_durable: {shown}");
-            }
-            "active" => {
-                let further = self.ended.is_some() || cancelled;
-                assert!(!further, "acknowledged_is_durable: {shown}");
-                self.is_active(bench, asked, shown);
-            }
-            _ => self.has_ended(&shown),
-        }
-        self.asked = asked;
-        Ok(())
-    }
-
-    fn is_active(&mut self, bench: &Bench, asked: OffsetDateTime, shown: Value) {
-        if let Some(lease) = &self.lease {
-            assert_eq!(shown, lease.shown, "acknowledged_is_durable");
-        } else {
-            let expiration = shown["expiration"].as_str().unwrap();
-            let lease = Lease {
-                expiration: OffsetDateTime::parse(expiration, &Rfc3339).unwrap(),
-                seen: OffsetDateTime::now_utc(),
-                shown,
-            };
-            if let Err(problem) = lease.make_use_of(bench) {
-                // Whoever is late need not be let in.
-                let late = OffsetDateTime::now_utc() >= lease.expiration;
-                assert!(late || self.cancelled.is_some(), "{problem}");
-            }
-            self.lease = Some(lease);
-        }
-        let lease = self.lease.as_ref().unwrap();
-        assert!(asked < lease.expiration + CUT_OFF, "deadline_holds");
-    }
-
-    fn has_ended(&mut self, shown: &Value) {
-        let reason = shown["end_reason"].as_str().unwrap();
-        match (&self.ended, reason) {
-            (Some(before), reason) => assert_eq!(reason, before),
-            (None, "cancelled") => assert!(self.cancelled.is_some(), "{shown}"),
-            (None, "expired") => {
-                // A credential may have been sent and never arrived.
-                let due = self.lease.as_ref().map(|lease| lease.expiration);
-                assert!(
-                    due.is_none_or(|due| due <= OffsetDateTime::now_utc()),
-                    "{shown}"
-                );
-            }
-            (None, "abandoned") => {
-                let silence = OffsetDateTime::now_utc() - self.asked;
-                assert!(
-                    self.lease.is_none() && silence >= ABANDONED_AFTER,
-                    "{shown}"
-                );
-            }
-            _ => panic!("{shown}"),
-        }
-        assert!(shown["credentials"].is_null(), "deadline_holds: {shown}");
-        self.ended = Some(reason.to_owned());
-    }
-}
-
-impl Lease {
-    /// Finds the account clean and leaves a mark in it.
-    fn make_use_of(&self, bench: &Bench) -> Result<(), String> {
-        let simulator = &bench.simulator;
-        let marks = simulator.inventory(self.account());
-        let marks = marks.of("resource_instances");
-        if !marks.is_empty() {
-            return Err(format!("never_lent_dirty: {marks:?}"));
-        }
-        let mut cloud = Connection::open(simulator.address()).unwrap();
-        let form = "content-type: application/x-www-form-urlencoded\r\n";
-        let exchange = format!(
-            "grant_type=urn:ibm:params:oauth:grant-type:apikey&apikey={}",
-            self.key()
-        );
-        let token = cloud
-            .send("POST", "/identity/token", form, &exchange)
-            .unwrap();
-        let Some(token) = token.body["access_token"].as_str() else {
-            return Err(format!("a leased key is not accepted: {token:?}"));
-        };
-        let groups = format!("/v2/resource_groups?account_id={}", self.account());
-        let groups = cloud.ask("GET", &groups, token).unwrap().body;
-        let mark = json!({
-            "name": "mark",
-            "target": "global",
-            "resource_group": groups["resources"][0]["id"],
-            "resource_plan_id": acctpool::simulator::catalog::PLAIN.plan_id,
-        });
-        let headers =
-            format!("authorization: Bearer {token}\r\ncontent-type: application/json\r\n");
-        let made = cloud
-            .send(
-                "POST",
-                "/v2/resource_instances",
-                &headers,
-                &mark.to_string(),
-            )
-            .unwrap();
-        match made.status {
-            201 => Ok(()),
-            _ => Err(format!("a lease cannot be used: {made:?}")),
-        }
+        self.open.iter().chain(&self.left).chain(&self.over)
     }
 }
 
@@ -331,8 +244,14 @@ pub(crate) fn check_one_holder(consumers: &[Consumer<'_>]) -> usize {
     held.len()
 }
 
-/// No key works of a lease that ended a while ago, if the service has been up since `up`.
-pub(crate) fn check_revoked(bench: &Bench, consumers: &[Consumer<'_>], up: OffsetDateTime) {
+/// No key works of a lease that ended a while ago, if the service has been up since `up` and was in
+/// charge of the lease's account.
+pub(crate) fn check_revoked(
+    bench: &Bench,
+    consumers: &[Consumer<'_>],
+    up: OffsetDateTime,
+    in_charge: impl Fn(&str) -> bool,
+) {
     let now = OffsetDateTime::now_utc();
     for claim in consumers.iter().flat_map(Consumer::claims) {
         let Some(lease) = &claim.lease else {
@@ -345,7 +264,8 @@ pub(crate) fn check_revoked(bench: &Bench, consumers: &[Consumer<'_>], up: Offse
             _ => expired,
         };
         let due = up.max(end) + REVOKED_WITHIN;
-        let works = bench.simulator.working_key(lease.key()).is_some();
+        let works =
+            in_charge(lease.account()) && bench.simulator.working_key(lease.key()).is_some();
         assert!(!works || now < due, "deadline_holds: {:?}", claim.path);
     }
 }

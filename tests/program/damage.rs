@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::bench::{Bench, curl};
-use crate::consumer::Random;
+use crate::chance::Random;
 use crate::process::{Ended, acctpool, run};
 use crate::spoiled::state_directory;
 

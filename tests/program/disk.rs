@@ -6,13 +6,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::bench::Bench;
-use crate::consumer::{Consumer, POLICY, check_one_holder};
+use crate::consumer::{Consumer, check_one_holder, policy};
 use crate::process::{Ended, Process, eventually};
-use crate::spoiled::{EVERYTHING, RECORDS, Spoil, Spoiled, state_directory};
+use crate::spoiled::{EVERYTHING, RECORDS, SYNC, Spoil, Spoiled, state_directory};
 use crate::wire::Connection;
 
 /// How long a life may take in which a call is to be spoiled.
-const LIFE: Duration = Duration::from_secs(5);
+const LIFE: Duration = Duration::from_secs(20);
 
 /// A process that cannot keep anything says so and ends.
 fn assert_ended_with_a_reason(ended: &Ended, spoil: Spoil) {
@@ -66,7 +66,7 @@ fn live(bench: &Bench, config: &Path, spoil: Spoil, consumers: &mut [Consumer<'_
 /// Spoils a call of one kind in every life, early ones and late ones, in each way in turn.
 fn nothing_acknowledged_is_lost(call: &'static str, hows: &[&'static str], last: usize) {
     let bench = Bench::new(1);
-    let config = bench.configure(POLICY);
+    let config = bench.configure(&policy("1s"));
     let mut consumers = [Consumer::new(&bench, 1)];
     // The file is there, so that it is the work which is struck and not the making of the file.
     recover(&bench, &config, &mut consumers);
@@ -109,7 +109,7 @@ fn failing_writes_lose_nothing_acknowledged() {
 
 #[test]
 fn failing_syncs_lose_nothing_acknowledged() {
-    nothing_acknowledged_is_lost("fsync", &["error=EIO", "error=ENOSPC"], 250);
+    nothing_acknowledged_is_lost(SYNC, &["error=EIO", "error=ENOSPC"], 250);
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn ends_in_the_middle_of_a_write_lose_nothing_acknowledged() {
 
 #[test]
 fn ends_before_a_commit_lose_nothing_acknowledged() {
-    nothing_acknowledged_is_lost("fsync", &["signal=KILL"], 250);
+    nothing_acknowledged_is_lost(SYNC, &["signal=KILL"], 250);
 }
 
 #[test]
@@ -135,7 +135,7 @@ fn a_change_is_answered_when_the_disk_has_it_and_no_sooner() {
     let config = bench.configure("");
     kill(bench.serve(&config).process);
     let slow = Spoil {
-        call: "fsync",
+        call: SYNC,
         how: "delay_enter=100000",
         nth: None,
         files: RECORDS,
@@ -201,7 +201,7 @@ fn a_first_start_that_fails_anywhere_can_be_repeated() {
     for (call, how) in [
         ("openat", "error=EROFS"),
         ("pwrite64", "error=ENOSPC"),
-        ("fsync", "error=EIO"),
+        (SYNC, "error=EIO"),
         ("rename", "error=EIO"),
         ("linkat", "error=ENOSPC"),
     ] {

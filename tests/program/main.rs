@@ -7,7 +7,9 @@
 
 mod bench;
 mod calls;
+mod chance;
 mod check;
+mod claim;
 mod consumer;
 mod crash;
 mod damage;
@@ -15,11 +17,16 @@ mod demo;
 mod disk;
 #[path = "../sdk/environment.rs"]
 mod environment;
+mod failpoint;
 mod help;
+mod interrupted;
 mod key;
 mod kills;
+mod operator;
 mod process;
+mod promises;
 mod readme;
+mod recovery;
 mod refusals;
 mod rotation;
 mod secrets;
@@ -27,4 +34,5 @@ mod serve;
 mod simulate;
 mod spoiled;
 mod token;
+mod unanswered;
 mod wire;

@@ -37,7 +37,7 @@ fn serve_takes_the_written_configuration_as_it_is() {
         .unwrap();
 
     let server = Server::start(home.path(), &path);
-    server.until("ready", 2);
+    server.until("ready", 3);
     let (_, lease) = server.lease(token);
     assert_eq!(lease["credentials"]["iam_url"], url);
     let account = lease["account"]["id"].as_str().unwrap();

@@ -13,7 +13,7 @@ use crate::process::{Process, command};
 /// What happens to the `nth` call of a kind in each thread.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Spoil {
-    /// A system call.
+    /// A system call, or several with commas between them.
     pub(crate) call: &'static str,
     /// In strace's words, such as `error=EIO` or `signal=KILL`.
     pub(crate) how: &'static str,
@@ -25,6 +25,9 @@ pub(crate) struct Spoil {
 
 /// Where the records are, and the log of what was written last.
 pub(crate) const RECORDS: &[&str] = &["state.db", "state.db-shm", "state.db-wal"];
+
+/// What tells the disk to keep what was written.
+pub(crate) const SYNC: &str = "fsync,fdatasync";
 
 /// Everything in the state directory whose name is known beforehand, and the directory itself.
 pub(crate) const EVERYTHING: &[&str] = &[
@@ -108,8 +111,13 @@ impl Spoiled {
 
     /// Whether a call was spoiled so far.
     pub(crate) fn was_struck(&self) -> bool {
+        self.times_struck() > 0
+    }
+
+    /// How many calls were spoiled so far. One that is held counts from when it has been carried out.
+    pub(crate) fn times_struck(&self) -> usize {
         let trace = std::fs::read_to_string(&self.trace).unwrap_or_default();
-        trace.contains("(INJECTED)")
+        trace.matches("(INJECTED)").count() + trace.matches("(DELAYED)").count()
     }
 }
 

@@ -84,8 +84,9 @@ impl Pool {
     ///
     /// Live leases go on. Every other account starts dirty: the first start and the recovery from a
     /// crash are the same path. An account that is no longer configured is drained as soon as its
-    /// lease is over, and forgotten at the next start. What the configuration no longer allows to
-    /// those who wait is cut down: their type's longest duration, or the type as a whole.
+    /// lease is over, and left out from the next start on. Its record stays: should it come back, its
+    /// fences go on, so that no lease key is ever derived twice. What the configuration no longer
+    /// allows to those who wait is cut down: their type's longest duration, or the type as a whole.
     #[must_use]
     pub fn open(
         policy: Policy,
@@ -119,15 +120,12 @@ impl Pool {
             };
             pool.open_account(account);
         }
-        for (id, account) in known {
-            if matches!(account.state, AccountState::Leased { .. }) {
-                pool.open_account(Account {
-                    configured: false,
-                    ..account
-                });
-            } else {
-                pool.touched.insert(Subject::Account(id));
-            }
+        let leased = |account: &Account| matches!(account.state, AccountState::Leased { .. });
+        for account in known.into_values().filter(leased) {
+            pool.open_account(Account {
+                configured: false,
+                ..account
+            });
         }
         let mut in_order: Vec<Reservation> = reservations.into_values().collect();
         in_order.sort_by_key(|reservation| reservation.sequence);
@@ -361,10 +359,7 @@ impl Pool {
         std::mem::take(&mut self.touched)
             .into_iter()
             .map(|subject| match subject {
-                Subject::Account(id) => match self.accounts.get(&id) {
-                    Some(account) => Change::Account(account.clone()),
-                    None => Change::AccountForgotten(id),
-                },
+                Subject::Account(id) => Change::Account(self.accounts[&id].clone()),
                 Subject::Reservation(id) => match self.reservations.get(&id) {
                     Some(reservation) => Change::Reservation(reservation.clone()),
                     None => Change::ReservationForgotten {

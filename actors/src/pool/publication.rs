@@ -50,8 +50,6 @@ impl Pool {
                     types.insert(&reservation.account_type);
                     news.push(self.news(reservation));
                 }
-                // At the start only, when everything is said anyway.
-                Change::AccountForgotten(_) => {}
                 Change::ReservationForgotten { id, .. } => news.push(News::Forgotten(*id)),
             }
         }

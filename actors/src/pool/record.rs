@@ -13,8 +13,6 @@ pub enum Change {
     Account(Account),
     /// The reservation is now this.
     Reservation(Reservation),
-    /// The account is no more.
-    AccountForgotten(AccountId),
     /// The reservation is no more.
     ReservationForgotten {
         /// Its id.
@@ -27,7 +25,7 @@ pub enum Change {
 /// Everything that was written down.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Snapshot {
-    /// The accounts.
+    /// The accounts, also those that are no longer configured.
     pub accounts: BTreeMap<AccountId, Account>,
     /// The reservations that can still be read.
     pub reservations: BTreeMap<ReservationId, Reservation>,
@@ -42,9 +40,6 @@ impl Snapshot {
             }
             Change::Reservation(reservation) => {
                 self.reservations.insert(reservation.id, reservation);
-            }
-            Change::AccountForgotten(id) => {
-                self.accounts.remove(&id);
             }
             Change::ReservationForgotten { id, .. } => {
                 self.reservations.remove(&id);

@@ -188,12 +188,17 @@ fn a_drained_account_stays_out_after_a_restart() {
 }
 
 #[test]
-fn an_account_that_is_no_longer_configured_is_forgotten() {
-    let mut world = ready(2);
-    world.accounts.remove(0);
+fn an_account_that_is_configured_again_counts_on() {
+    let mut world = ready(1);
+    let before = account(&world);
+    let configured = std::mem::take(&mut world.accounts);
     world.restart();
-    assert_eq!(world.pool.accounts().count(), 1);
-    assert_eq!(world.written.accounts.len(), 1);
+    assert_eq!(world.pool.accounts().count(), 0);
+    world.accounts = configured;
+    world.restart();
+    // With its fences anew it would get the same lease keys again.
+    assert!(account(&world).fence > before.fence);
+    assert_eq!(account(&world).keys, before.keys);
 }
 
 #[test]

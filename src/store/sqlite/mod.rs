@@ -176,11 +176,6 @@ impl SqliteStore {
             match change {
                 Change::Account(account) => write_account(&transaction, account)?,
                 Change::Reservation(reservation) => write_reservation(&transaction, reservation)?,
-                Change::AccountForgotten(id) => {
-                    transaction
-                        .prepare_cached("DELETE FROM accounts WHERE id = ?1")?
-                        .execute([id.as_str()])?;
-                }
                 Change::ReservationForgotten { sequence, .. } => {
                     transaction
                         .prepare_cached("DELETE FROM reservations WHERE sequence = ?1")?

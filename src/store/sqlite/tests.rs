@@ -4,8 +4,7 @@
 use std::time::Duration;
 
 use acctpool_actors::pool::{
-    AccountId, Cleaning, Credential, EndReason, Epoch, Fence, Phase, Purpose, Quarantine,
-    ReservationId, Step,
+    Cleaning, Credential, EndReason, Epoch, Fence, Phase, Purpose, Quarantine, ReservationId, Step,
 };
 use time::macros::datetime;
 
@@ -125,7 +124,6 @@ fn records_are_replaced_and_forgotten() {
     store.commit(everything()).unwrap();
     let later = vec![
         Change::Account(account("0", AccountState::Drained)),
-        Change::AccountForgotten(AccountId::from("1")),
         Change::ReservationForgotten {
             id: id(3),
             sequence: 3,
@@ -232,7 +230,7 @@ fn a_copy_is_whole_and_made_while_the_store_is_in_use() {
     store.commit(everything()).unwrap();
     SqliteStore::inspect(&path).unwrap().backup(&copy).unwrap();
     store
-        .commit(vec![Change::AccountForgotten("0".into())])
+        .commit(vec![Change::Account(account("0", AccountState::Drained))])
         .unwrap();
     let copied = SqliteStore::inspect(&copy).unwrap().load().unwrap();
     assert_eq!(copied, expected(&everything()));
