@@ -98,7 +98,7 @@ impl App {
             unreachable!("three were made");
         };
         let publisher = Publisher::new(pool.first_publication());
-        let published = publisher.published();
+        let view = publisher.published();
         let store = StoreActor::new(store, publisher, on_store_failure);
         let store = StoreActor::start_in_arbiter(&store_arbiter.handle(), move |_| store);
         let pool = PoolActor::new(pool, Arc::clone(&clock), store.recipient());
@@ -120,7 +120,7 @@ impl App {
 
         let context = http::Context {
             pool: handle.clone(),
-            published,
+            published: view,
             clock,
             authenticate: Arc::new(Consumers(config.tokens)),
             keys: keyring,

@@ -248,7 +248,7 @@ mod tests {
             sequence,
             view: ReservationView {
                 id: id(sequence),
-                account_type: LABELS[usize::from(sequence % 3 == 0)].into(),
+                account_type: LABELS[usize::from(sequence.is_multiple_of(3))].into(),
                 duration: Duration::from_hours(1),
                 created_at: NOW,
                 status,
@@ -296,7 +296,7 @@ mod tests {
                 publish(&mut publisher, vec![news]);
                 let view = publisher.published().latest();
                 for label in LABELS {
-                    let line = waiting.iter().filter(|s| LABELS[usize::from(**s % 3 == 0)] == label);
+                    let line = waiting.iter().filter(|s| LABELS[usize::from(s.is_multiple_of(3))] == label);
                     for (ahead, sequence) in line.enumerate() {
                         let shown = view.show(view.reservation(id(*sequence), &"ci".into()).unwrap());
                         let queue_position = ahead as u64 + 1;
@@ -310,9 +310,9 @@ mod tests {
     #[test]
     fn a_view_that_is_held_does_not_change() {
         let mut publisher = publisher();
-        let published = publisher.published();
+        let view = publisher.published();
         publish(&mut publisher, vec![news(1, WAITING)]);
-        let before = published.latest();
+        let before = view.latest();
         publish(&mut publisher, vec![news(1, ENDED), news(2, WAITING)]);
         let token = "ci".into();
         assert_eq!(
@@ -320,7 +320,7 @@ mod tests {
             WAITING
         );
         assert!(before.reservation(id(2), &token).is_err());
-        let after = published.latest();
+        let after = view.latest();
         assert_eq!(
             after.reservation(id(1), &token).unwrap().view().status,
             ENDED

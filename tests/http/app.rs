@@ -206,7 +206,7 @@ fn start_pool(setup: &Setup, clock: Arc<ManualClock>, disk: Arc<Disk>) -> (PoolH
         clock.now(),
     );
     let publisher = Publisher::new(pool.first_publication());
-    let published = publisher.published();
+    let view = publisher.published();
     let store = StoreActor::new(MemoryStore(disk), publisher, Box::new(|_| ()));
     let store = StoreActor::start_in_arbiter(&Arbiter::new().handle(), move |_| store);
     let actor = PoolActor::new(pool, clock, store.recipient()).start();
@@ -219,7 +219,7 @@ fn start_pool(setup: &Setup, clock: Arc<ManualClock>, disk: Arc<Disk>) -> (PoolH
         })
         .collect();
     actor.do_send(Employ(cleaners));
-    (PoolHandle::new(actor), published)
+    (PoolHandle::new(actor), view)
 }
 
 fn policy(setup: &Setup) -> Policy {

@@ -304,7 +304,7 @@ impl Stage {
             failed.0.failures.fetch_add(1, Ordering::SeqCst);
         });
         let publisher = Publisher::new(pool.first_publication());
-        let published = publisher.published();
+        let view = publisher.published();
         let gate = Gate {
             held: false,
             store: StoreActor::new(disk.clone(), publisher, on_failure).start(),
@@ -333,7 +333,7 @@ impl Stage {
         SchedulerActor::new(pool.clone(), Arc::clone(&clock)).start();
         Self {
             pool,
-            published,
+            published: view,
             clock,
             disk,
             gate,
