@@ -64,10 +64,11 @@ impl<C: Command> Handler<Ask<C>> for PoolActor {
             return;
         }
         let calls = self.calls(&applied.events);
+        let publication = self.pool.publication(&applied.changes);
         let decision = Decision {
-            publication: self.pool.publication(&applied.changes),
             changes: applied.changes,
-            entries: AuditEntry::of_turn(&applied.events, applied.at),
+            entries: AuditEntry::of_turn(&applied.events, publication.at),
+            publication,
             speak: Box::new(move || {
                 applied.events.iter().for_each(report);
                 for (cleaner, call) in calls {

@@ -137,7 +137,6 @@ impl World {
             reply,
             events,
             changes,
-            ..
         } = self.pool.apply(command, self.now);
         let at = self.now;
         let jobs = events.iter().filter_map(|event| issued(event, at));

@@ -5,19 +5,24 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod audit;
 mod bench;
 mod calls;
 mod check;
 mod consumer;
+mod copies;
+mod cores;
 mod crash;
 mod damage;
 mod demo;
 mod disk;
 #[path = "../sdk/environment.rs"]
 mod environment;
+mod full;
 mod help;
 mod key;
 mod kills;
+mod migration;
 mod process;
 mod readme;
 mod refusals;

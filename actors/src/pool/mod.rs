@@ -54,8 +54,6 @@ pub use view::{ReservationStatus, ReservationView, Statistics, TypeStatistics};
 /// What a turn produced.
 #[derive(Debug)]
 pub struct Applied<R> {
-    /// When it was: never before the turn before it.
-    pub at: Timestamp,
     /// The answer to the command.
     pub reply: R,
     /// What happened, in order.
@@ -195,7 +193,6 @@ impl Pool {
             self.assert_invariants_of(&self.touched);
         }
         Applied {
-            at: self.now,
             reply: C::reply(outcome, self),
             events: std::mem::take(&mut self.events),
             changes: self.take_changes(),

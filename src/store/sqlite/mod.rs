@@ -21,6 +21,7 @@ use acctpool_actors::pool::{
 };
 use acctpool_actors::store::{Store, StoreError};
 pub use audit::{AuditHead, AuditRecord, AuditVerdict};
+use log::warn;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior, params};
 use schema::Format;
 use serde::de::DeserializeOwned;
@@ -54,6 +55,12 @@ impl SqliteStore {
     pub fn open(path: &Path, now: Timestamp) -> Result<Self, StoreError> {
         let failed = |cause| cannot_open(path, cause);
         if !path.try_exists().map_err(|error| failed(error.into()))? {
+            if HeadFile::stands_beside(path) {
+                warn!(
+                    "{} is gone: its reservations are forgotten, and new records begin",
+                    path.display()
+                );
+            }
             create(path, now).map_err(failed)?;
         }
         copy::clear_for(path).map_err(|error| failed(error.into()))?;

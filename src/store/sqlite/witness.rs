@@ -29,6 +29,11 @@ impl HeadFile {
         database.with_extension("head")
     }
 
+    /// Tells whether there have been records where there may be none.
+    pub(super) fn stands_beside(database: &Path) -> bool {
+        Self::path(database).exists()
+    }
+
     /// Opens the file beside the records, or makes it.
     pub(super) fn open(database: &Path) -> io::Result<Self> {
         OpenOptions::new()
