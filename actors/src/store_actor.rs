@@ -71,7 +71,9 @@ impl<S: Store> StoreActor<S> {
             if !publications.is_empty() {
                 self.publisher.publish(publications);
             }
-            speeches.into_iter().for_each(|speak| speak());
+            for speak in speeches {
+                speak();
+            }
         });
         if catch_unwind(speaking).is_err() {
             // Some of it was said, some not, and the pool would go on as if all was.

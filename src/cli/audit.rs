@@ -79,14 +79,14 @@ fn verify(store: &SqliteStore, known: Option<&AuditHead>) -> Result<(), Failure>
             verdict.breaks.join("\n")
         )));
     }
-    let mut line = format!(
-        "good: {} entries, ends at {}",
+    let pruned = match verdict.pruned.number {
+        0 => String::new(),
+        number => format!(", after {number} that were pruned"),
+    };
+    print(&format!(
+        "good: {} entries{pruned}, ends at {}",
         verdict.entries, verdict.head
-    );
-    if verdict.pruned != AuditHead::default() {
-        line.push_str(&format!("; pruned up to {}", verdict.pruned.number));
-    }
-    print(&line)
+    ))
 }
 
 fn prune(store: &mut SqliteStore, before: Timestamp) -> Result<(), Failure> {

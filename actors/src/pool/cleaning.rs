@@ -423,21 +423,20 @@ impl Pool {
                 quarantine.revoke = (!revoked).then_some(Step::Due(retry_at));
             }
         });
-        match error {
-            Some(error) => self.events.push(Event::FaultMet {
+        if let Some(error) = error {
+            self.events.push(Event::FaultMet {
                 account: id.clone(),
                 phase: Phase::Revoke,
                 error: error.to_string(),
                 retry_at,
-            }),
-            None => {
-                self.events.push(Event::CredentialRevoked {
-                    account: id.clone(),
-                });
-                if self.accounts[id].draining {
-                    self.put_out(id);
-                }
-            }
+            });
+            return;
+        }
+        self.events.push(Event::CredentialRevoked {
+            account: id.clone(),
+        });
+        if self.accounts[id].draining {
+            self.put_out(id);
         }
     }
 

@@ -128,6 +128,10 @@ pub enum Event {
 }
 
 impl fmt::Display for Event {
+    #[expect(
+        clippy::too_many_lines,
+        reason = "a table: a line of the log for each event"
+    )]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ReservationRequested {

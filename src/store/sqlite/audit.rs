@@ -6,7 +6,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use acctpool_actors::pool::{AuditEntry, Detail, Timestamp, rfc3339};
+use acctpool_actors::pool::{AccountId, AuditEntry, Detail, Timestamp, TokenId, rfc3339};
 use acctpool_actors::store::StoreError;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 use serde::Serialize;
@@ -202,8 +202,8 @@ pub(super) fn append(
     for entry in entries {
         let number = head.number + 1;
         let at = rfc3339(entry.at);
-        let consumer = entry.consumer.as_ref().map(|token| token.as_str());
-        let account = entry.account.as_ref().map(|account| account.as_str());
+        let consumer = entry.consumer.as_ref().map(TokenId::as_str);
+        let account = entry.account.as_ref().map(AccountId::as_str);
         let reservation = entry.reservation.map(|id| id.to_string());
         let details = serde_json::to_string(&Details(&entry.details))?;
         let hash = hash([

@@ -3,95 +3,106 @@
 use super::*;
 use crate::store::sqlite::audit;
 
-/// One of every event that is kept, in the words that are kept of it.
-fn turn() -> (Vec<Event>, Vec<&'static str>) {
+/// One of every event that is kept about a reservation, and the words that are kept of it.
+fn of_reservations() -> Vec<(Event, &'static str)> {
     let (reservation, token, account) = (id(1), TokenId::from("ci"), AccountId::from("acct"));
-    let events = vec![
-        Event::ReservationRequested {
-            reservation,
-            token: token.clone(),
-            account_type: "li\"te".into(),
-        },
-        Event::ReservationGranted {
-            reservation,
-            token: token.clone(),
-            account: account.clone(),
-            fence: Fence(7),
-            expiration: NOW + Duration::from_mins(90),
-        },
-        Event::CredentialShown {
-            reservation,
-            token: token.clone(),
-            account: account.clone(),
-        },
-        Event::ReservationEnded {
-            reservation,
-            token: token.clone(),
-            reason: EndReason::Cancelled,
-            account: Some(account.clone()),
-        },
-        Event::ReservationEnded {
-            reservation,
-            token,
-            reason: EndReason::Abandoned,
-            account: None,
-        },
+    let requested = Event::ReservationRequested {
+        reservation,
+        token: token.clone(),
+        account_type: "li\"te".into(),
+    };
+    let granted = Event::ReservationGranted {
+        reservation,
+        token: token.clone(),
+        account: account.clone(),
+        fence: Fence(7),
+        expiration: NOW + Duration::from_mins(90),
+    };
+    let shown = Event::CredentialShown {
+        reservation,
+        token: token.clone(),
+        account: account.clone(),
+    };
+    let cancelled = Event::ReservationEnded {
+        reservation,
+        token: token.clone(),
+        reason: EndReason::Cancelled,
+        account: Some(account),
+    };
+    let abandoned = Event::ReservationEnded {
+        reservation,
+        token,
+        reason: EndReason::Abandoned,
+        account: None,
+    };
+    vec![
+        (
+            requested,
+            r#"reservation_requested ci - 1 {"type":"li\"te"}"#,
+        ),
+        (
+            granted,
+            r#"reservation_granted ci acct 1 {"fence":7,"expiration":"2026-05-01T11:30:00.123456789Z"}"#,
+        ),
+        (shown, "credential_shown ci acct 1 {}"),
+        (
+            cancelled,
+            r#"reservation_ended ci acct 1 {"reason":"cancelled"}"#,
+        ),
+        (
+            abandoned,
+            r#"reservation_ended ci - 1 {"reason":"abandoned"}"#,
+        ),
+    ]
+}
+
+/// The same of every other event.
+fn of_accounts() -> Vec<(Event, &'static str)> {
+    let account = || AccountId::from("acct");
+    let purpose = Purpose::Full;
+    let quarantine = Quarantine {
+        reason: "sweep: cannot be deleted".to_owned(),
+        leftovers: vec![Leftover {
+            collection: "policies".to_owned(),
+            id: "p1".to_owned(),
+            name: None,
+            reason: "refused".to_owned(),
+        }],
+        revoke: None,
+    };
+    let events = [
         Event::CleaningStarted {
-            account: account.clone(),
-            purpose: Purpose::Full,
+            account: account(),
+            purpose,
         },
-        Event::CredentialRevoked {
-            account: account.clone(),
-        },
+        Event::CredentialRevoked { account: account() },
         Event::ProofFailed {
-            account: account.clone(),
+            account: account(),
             leftovers: 3,
         },
-        Event::AccountProven {
-            account: account.clone(),
-        },
+        Event::AccountProven { account: account() },
         Event::CleaningTimedOut {
-            account: account.clone(),
+            account: account(),
             attempt: 2,
         },
         Event::KeyChanged {
-            account: account.clone(),
+            account: account(),
             epoch: Epoch(4),
         },
         Event::CredentialMinted {
-            account: account.clone(),
+            account: account(),
             fence: Fence(8),
         },
-        Event::AccountReady {
-            account: account.clone(),
-        },
+        Event::AccountReady { account: account() },
         Event::AccountQuarantined {
-            account: account.clone(),
-            quarantine: Quarantine {
-                reason: "sweep: cannot be deleted".to_owned(),
-                leftovers: vec![Leftover {
-                    collection: "policies".to_owned(),
-                    id: "p1".to_owned(),
-                    name: None,
-                    reason: "refused".to_owned(),
-                }],
-                revoke: None,
-            },
+            account: account(),
+            quarantine,
         },
-        Event::DrainRequested {
-            account: account.clone(),
-        },
-        Event::AccountDrained {
-            account: account.clone(),
-        },
-        Event::AccountEnabled { account },
+        Event::DrainRequested { account: account() },
+        Event::AccountDrained { account: account() },
+        Event::AccountEnabled { account: account() },
     ];
-    let kept = vec![
-        r#"reservation_requested ci - 1 {"type":"li\"te"}"#,
-        r#"reservation_granted ci acct 1 {"fence":7,"expiration":"2026-05-01T11:30:00.123456789Z"}"#,
-        "credential_shown ci acct 1 {}",
-        r#"reservation_ended ci acct 1 {"reason":"cancelled"}"#,
-        r#"reservation_ended ci - 1 {"reason":"abandoned"}"#,
+    let kept = [
         r#"cleaning_started - acct - {"purpose":"full"}"#,
         "credential_revoked - acct - {}",
         r#"proof_failed - acct - {"leftovers":3}"#,
@@ -105,7 +116,11 @@ fn turn() -> (Vec<Event>, Vec<&'static str>) {
         "account_drained - acct - {}",
         "account_enabled - acct - {}",
     ];
-    (events, kept)
+    events.into_iter().zip(kept).collect()
+}
+
+fn turn() -> (Vec<Event>, Vec<&'static str>) {
+    of_reservations().into_iter().chain(of_accounts()).unzip()
 }
 
 fn entries() -> Vec<AuditEntry> {
