@@ -37,6 +37,7 @@ pub(crate) const EVERYTHING: &[&str] = &[
     "state.db-wal",
     "state.db.new",
     "state.db.new-journal",
+    "state.head",
 ];
 
 /// Returns where the records are.

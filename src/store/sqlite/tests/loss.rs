@@ -124,6 +124,12 @@ fn an_adopted_copy_has_an_id_of_its_own_and_vouches_for_no_lease() {
     let mut store = SqliteStore::open(&path, NOW).unwrap();
     store.belongs_to("one").unwrap();
     store.commit(everything(), entry()).unwrap();
+    // Nothing was owed when it was copied; it may have been enabled and lent since.
+    let mut drained = account("5", AccountState::Drained);
+    drained.unrevoked = false;
+    store
+        .commit(vec![Change::Account(drained)], Vec::new())
+        .unwrap();
     store.backup(&copy).unwrap();
 
     let later = NOW + Duration::from_hours(1);
