@@ -12,8 +12,8 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
-use acctpool_actors::pool::{AuditEntry, Detail, Timestamp};
-use acctpool_actors::store::StoreError;
+use acctpool_actors::pool::{AuditEntry, Change, Detail, Event, Timestamp};
+use acctpool_actors::store::{Store, StoreError};
 use rusqlite::{Connection, TransactionBehavior};
 use uuid::Uuid;
 
@@ -77,10 +77,11 @@ impl SqliteStore {
     /// cleaned of lease credentials that it does not know. Returns how many leases ended. The caller
     /// has made sure that the master key is the one that belongs to the copy.
     pub fn adopt(&mut self, now: Timestamp) -> Result<usize, StoreError> {
+        let (changes, events) = self.load()?.disown(now);
         let mut adopt = || {
-            let ended = self.become_store(now)?;
+            self.become_store(&changes, &events, now)?;
             self.begin_to_write()?;
-            Ok(ended)
+            Ok(events.len())
         };
         adopt().map_err(|cause| StoreError {
             action: "cannot adopt the copy".to_owned(),
@@ -89,7 +90,12 @@ impl SqliteStore {
     }
 
     /// In one transaction, which changes the file itself: by its first page it is known as a copy.
-    fn become_store(&mut self, now: Timestamp) -> Result<usize, Cause> {
+    fn become_store(
+        &mut self,
+        changes: &[Change],
+        events: &[Event],
+        now: Timestamp,
+    ) -> Result<(), Cause> {
         let mode =
             self.connection
                 .pragma_update_and_check(None, "journal_mode", "DELETE", |row| {
@@ -98,18 +104,17 @@ impl SqliteStore {
         if mode != "delete" {
             return Err(format!("its journal is kept as {mode}").into());
         }
-        let (changes, events) = self.read()?.disown(now);
         let id = Uuid::new_v4();
         let adopted = AuditEntry::plain(now, "store_adopted")
             .with("copy_of", Detail::Text(self.id.to_string()))
             .with("store", Detail::Text(id.to_string()));
         let mut entries = vec![adopted];
-        entries.extend(AuditEntry::of_turn(&events, now));
+        entries.extend(AuditEntry::of_turn(events, now));
 
         let transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
-        write_changes(&transaction, &changes)?;
+        write_changes(&transaction, changes)?;
         audit::append(&transaction, &audit::head(&transaction)?, &entries)?;
         // The master key is tied to the new id next.
         transaction.execute(
@@ -120,6 +125,6 @@ impl SqliteStore {
         transaction.commit()?;
         self.id = id;
         self.format.is_copy = false;
-        Ok(events.len())
+        Ok(())
     }
 }

@@ -27,7 +27,7 @@ use schema::Format;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
-use witness::{Files, HeadFile};
+use witness::{Files, HeadFile, beside};
 
 /// See the module.
 #[derive(Debug)]
@@ -208,6 +208,9 @@ impl SqliteStore {
                 return Err(damage.join("; ").into());
             }
         }
+        if self.is_cut()? {
+            return Err("the file was cut".into());
+        }
         let mut snapshot = Snapshot::default();
         let accounts = self.records::<Account>("SELECT record, digest FROM accounts")?;
         snapshot.accounts.extend(
@@ -223,6 +226,17 @@ impl SqliteStore {
                 .map(|reservation| (reservation.id, reservation)),
         );
         Ok(snapshot)
+    }
+
+    /// Tells whether a part of the last page is missing: SQLite takes it for zeros. While there is a
+    /// log, that page may be on its way.
+    fn is_cut(&self) -> Result<bool, Cause> {
+        let log = fs::metadata(beside(&self.path, "-wal")).map_or(0, |log| log.len());
+        let size = fs::metadata(&self.path)?.len();
+        let page: u64 = self
+            .connection
+            .pragma_query_value(None, "page_size", |row| row.get(0))?;
+        Ok(log == 0 && size % page != 0)
     }
 
     fn records<R: DeserializeOwned>(&self, query: &str) -> Result<Vec<R>, Cause> {
