@@ -78,10 +78,8 @@ fn listens(process: &mut Process) -> Option<SocketAddr> {
 }
 
 fn assert_ended_with_a_reason(ended: &Ended) {
-    let last = ended.stderr.lines().last().unwrap_or_default();
-    assert_eq!(ended.code, Some(1), "{last}");
-    let reason = last.split_once("error: ").map_or("", |(_, reason)| reason);
-    assert!(reason.contains(": "), "{last}");
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    assert!(ended.reason().contains(": "), "{}", ended.stderr);
 }
 
 /// Lets a consumer work until the disk is full.

@@ -57,6 +57,17 @@ pub(crate) struct Ended {
     pub(crate) stderr: String,
 }
 
+impl Ended {
+    /// Why the program says that it ended. A request may have been answered, and logged, after that.
+    pub(crate) fn reason(&self) -> &str {
+        let reasons = self
+            .stderr
+            .lines()
+            .filter_map(|line| line.split_once("error: "));
+        reasons.last().map_or("", |(_, reason)| reason)
+    }
+}
+
 /// Runs a command to its end.
 pub(crate) fn run(command: &mut Command) -> Ended {
     Process::start(command).end()

@@ -18,7 +18,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use uuid::Uuid;
 
 use super::witness::beside;
-use super::{Cause, SqliteStore, audit, schema, write_changes};
+use super::{Cause, SqliteStore, chain, schema, write_changes};
 
 /// Copies everything to a new file.
 pub(super) fn make(connection: &Connection, to: &Path) -> Result<(), Cause> {
@@ -115,7 +115,7 @@ impl SqliteStore {
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
         write_changes(&transaction, changes)?;
-        audit::append(&transaction, &audit::head(&transaction)?, &entries)?;
+        chain::append(&transaction, &chain::head(&transaction)?, &entries)?;
         // The master key is tied to the new id next.
         transaction.execute(
             "UPDATE store SET id = ?1, key_fingerprint = NULL",

@@ -6,6 +6,7 @@
 //! does not notice of damage, [`witness`] does.
 
 mod audit;
+mod chain;
 mod copy;
 mod schema;
 mod witness;
@@ -20,7 +21,8 @@ use acctpool_actors::pool::{
     Timestamp, rfc3339,
 };
 use acctpool_actors::store::{Store, StoreError};
-pub use audit::{AuditHead, AuditRecord, AuditVerdict};
+pub use audit::AuditVerdict;
+pub use chain::{AuditHead, AuditRecord};
 use log::warn;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior, params};
 use schema::Format;
@@ -80,7 +82,7 @@ impl SqliteStore {
         if let Some(former) = schema::migrate(&transaction)? {
             let migrated = AuditEntry::plain(now, "store_migrated")
                 .with("from_version", Detail::Number(former.into()));
-            audit::append(&transaction, &audit::head(&transaction)?, &[migrated])?;
+            chain::append(&transaction, &chain::head(&transaction)?, &[migrated])?;
             transaction.commit()?;
             self.format = Format::of(&self.connection)?;
         }
@@ -90,8 +92,8 @@ impl SqliteStore {
     /// Makes sure that nothing is missing, and that what is written from now on is kept.
     fn begin_to_write(&mut self) -> Result<(), Cause> {
         keep_write_ahead_log(&self.connection)?;
-        let head = audit::head(&self.connection)?;
-        if let Some(loss) = self.loss()? {
+        let broken = chain::broken_end(&self.connection)?;
+        if let Some(loss) = self.loss()?.or(broken) {
             return Err(Loss(loss).into());
         }
         // SQLite makes its log at the first commit, and ignores a directory that cannot be written:
@@ -99,6 +101,7 @@ impl SqliteStore {
         self.connection
             .execute("UPDATE store SET created_at = created_at", [])?;
         let head_file = HeadFile::open(&self.path)?;
+        let head = chain::head(&self.connection)?;
         head_file.write(self.id, &head)?;
         sync_directory_of(&self.path)?;
         self.writer = Some(Writer {
@@ -112,7 +115,7 @@ impl SqliteStore {
     /// Says what was acknowledged once and is not there any more, as far as that can be told.
     fn loss(&self) -> Result<Option<String>, Cause> {
         Ok(match HeadFile::look(&self.path, self.id)? {
-            Some(known) => audit::departure(&self.connection, &known)?,
+            Some(known) => chain::departure(&self.connection, &known)?,
             None => None,
         })
     }
@@ -181,8 +184,8 @@ impl SqliteStore {
             let loss = if self.is_copy() { None } else { self.loss()? };
             let mut damage = self.damage("PRAGMA integrity_check")?;
             damage.extend(loss);
-            if damage.is_empty() && self.format.has_audit() {
-                damage.extend(audit::verify(&self.connection)?.breaks);
+            if damage.is_empty() {
+                damage.extend(self.broken_audit()?);
             }
             Ok(damage)
         };
@@ -259,7 +262,7 @@ impl SqliteStore {
         };
         let transaction = self.connection.transaction()?;
         write_changes(&transaction, changes)?;
-        let head = audit::append(&transaction, &writer.head, entries)?;
+        let head = chain::append(&transaction, &writer.head, entries)?;
         transaction.commit()?;
         // Looked at afterwards: what was committed to a file that is gone is not durable.
         if let Some(gone) = writer.files.first_gone() {
@@ -381,7 +384,7 @@ fn create(path: &Path, now: Timestamp) -> Result<(), Cause> {
         params![id, rfc3339(now)],
     )?;
     let created = AuditEntry::plain(now, "store_created").with("store", Detail::Text(id));
-    audit::append(&transaction, &AuditHead::default(), &[created])?;
+    chain::append(&transaction, &AuditHead::default(), &[created])?;
     transaction.commit()?;
     connection.close().map_err(|(_, error)| error)?;
     File::open(&unfinished)?.sync_all()?;

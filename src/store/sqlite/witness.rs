@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use log::warn;
 use uuid::Uuid;
 
-use super::audit::AuditHead;
+use super::chain::AuditHead;
 use super::digest;
 
 /// Remembers where a store's audit ended.

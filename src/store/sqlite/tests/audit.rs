@@ -1,7 +1,7 @@
 //! The audit is written with what it records, and shows when it was tampered with.
 
 use super::*;
-use crate::store::sqlite::audit;
+use crate::store::sqlite::chain;
 
 /// One of every event that is kept about a reservation, and the words that are kept of it.
 fn of_reservations() -> Vec<(Event, &'static str)> {
@@ -230,7 +230,7 @@ fn the_hash_is_what_the_format_says() {
     transaction
         .execute_batch("UPDATE store SET pruned_number = 1; DELETE FROM audit")
         .unwrap();
-    let head = audit::append(&transaction, &AuditHead::default(), &entries()[..2]).unwrap();
+    let head = chain::append(&transaction, &AuditHead::default(), &entries()[..2]).unwrap();
     // Computed once with Python's hashlib.
     assert_eq!(
         head.to_string(),
@@ -388,4 +388,34 @@ fn pruning_takes_old_entries_and_leaves_a_chain() {
         1,
         "the first entry covers what was pruned"
     );
+}
+
+#[test]
+fn a_last_entry_that_is_damaged_is_no_dead_end() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("state.db");
+    let mut store = SqliteStore::open(&path, NOW).unwrap();
+    store.commit(Vec::new(), entries()).unwrap();
+    let last = store.audit_head().unwrap().number;
+    tamper(
+        &store,
+        &format!("UPDATE audit SET details = '' WHERE number = {last}"),
+    );
+    drop(store);
+    let error = SqliteStore::open(&path, NOW).unwrap_err();
+    assert!(error.to_string().contains("state backup"), "{error}");
+    assert!(
+        error.cause.to_string().contains("last entry"),
+        "{}",
+        error.cause
+    );
+    let copy = directory.path().join("copy.db");
+    SqliteStore::inspect(&path).unwrap().backup(&copy).unwrap();
+    fs::rename(&copy, &path).unwrap();
+    let mut store = SqliteStore::open(&path, NOW).unwrap();
+    store.adopt(NOW).unwrap();
+    store.commit(Vec::new(), entries()).unwrap();
+    drop(store);
+    let store = SqliteStore::open(&path, NOW).unwrap();
+    assert_eq!(breaks(&store).len(), 1, "it stays known");
 }
