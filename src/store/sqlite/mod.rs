@@ -112,8 +112,12 @@ impl SqliteStore {
         Ok(())
     }
 
-    /// Says what was acknowledged once and is not there any more, as far as that can be told.
+    /// Says what was acknowledged once and is not there any more, as far as that can be told. A copy
+    /// promises nothing.
     fn loss(&self) -> Result<Option<String>, Cause> {
+        if self.is_copy() {
+            return Ok(None);
+        }
         Ok(match HeadFile::look(&self.path, self.id)? {
             Some(known) => chain::departure(&self.connection, &known)?,
             None => None,
@@ -181,7 +185,7 @@ impl SqliteStore {
     pub fn check(&self) -> Result<Vec<String>, StoreError> {
         let check = || -> Result<Vec<String>, Cause> {
             // Asked first: a server may write meanwhile.
-            let loss = if self.is_copy() { None } else { self.loss()? };
+            let loss = self.loss()?;
             let mut damage = self.damage("PRAGMA integrity_check")?;
             damage.extend(loss);
             if damage.is_empty() {
