@@ -10,6 +10,7 @@ use secrecy::ExposeSecret;
 
 use crate::bench::{Bench, address, curl, status_of};
 use crate::process::{Ended, Process, command, eventually, run};
+use crate::spoiled::install;
 
 /// Somebody whom the kernel lets do no more than others: a tester who is root could look anywhere.
 const NOBODY: u32 = 65534;
@@ -206,6 +207,7 @@ fn no_process_of_the_same_user_can_look_into_the_memory() {
             refused.stderr
         );
     }
+    install();
     let id = server.id().to_string();
     let attached = run(home.user().args(["strace", "-p", &id]));
     assert!(

@@ -46,7 +46,7 @@ pub(crate) fn state_directory(bench: &Bench) -> PathBuf {
 }
 
 /// Makes sure that strace is there, once per run.
-fn install() {
+pub(crate) fn install() {
     static INSTALLED: OnceLock<()> = OnceLock::new();
     INSTALLED.get_or_init(|| {
         let there = || Command::new("strace").arg("--version").output().is_ok();
