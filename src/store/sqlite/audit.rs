@@ -48,9 +48,10 @@ impl SqliteStore {
 
     /// Says what is wrong with the audit, if there is one.
     pub(super) fn broken_audit(&self) -> Result<Vec<String>, Cause> {
-        match self.format.has_audit() {
-            true => Ok(verify(&self.connection)?.breaks),
-            false => Ok(Vec::new()),
+        if self.format.has_audit() {
+            Ok(verify(&self.connection)?.breaks)
+        } else {
+            Ok(Vec::new())
         }
     }
 
