@@ -60,11 +60,11 @@ pub(crate) struct Ended {
 impl Ended {
     /// Why the program says that it ended. A request may have been answered, and logged, after that.
     pub(crate) fn reason(&self) -> &str {
-        let reasons = self
+        let mut reasons = self
             .stderr
             .lines()
             .filter_map(|line| line.split_once("error: "));
-        reasons.last().map_or("", |(_, reason)| reason)
+        reasons.next_back().map_or("", |(_, reason)| reason)
     }
 }
 
