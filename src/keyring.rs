@@ -41,6 +41,12 @@ impl Keyring {
         Self { master, store_id }
     }
 
+    /// Makes a keyring over the same master key, for another store.
+    #[must_use]
+    pub fn beside(self, store_id: Uuid) -> Self {
+        Self { store_id, ..self }
+    }
+
     /// Returns the value of the lease key of `account` at `fence`: 43 characters of base64url.
     #[must_use]
     pub fn lease(&self, account: &AccountId, fence: Fence) -> SecretString {

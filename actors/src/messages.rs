@@ -3,7 +3,7 @@
 use actix::Message;
 use tokio::sync::oneshot;
 
-use crate::pool::{Change, Command, Fence, Job, ManagementKeys, Publication};
+use crate::pool::{AuditEntry, Change, Command, Fence, Job, ManagementKeys, Publication};
 
 /// To the pool: a command, and where its reply goes. A reply that nobody waits for is dropped.
 #[derive(Debug, Message)]
@@ -21,6 +21,8 @@ pub struct Ask<C: Command> {
 pub struct Decision {
     /// What is to be durable before anything is said.
     pub changes: Vec<Change>,
+    /// What is kept of it for the auditor, in the same transaction.
+    pub entries: Vec<AuditEntry>,
     /// What may be read from then on.
     pub publication: Publication,
     /// Says it: sends the reply and calls the cleaners. Dropped unsaid if the commit fails.

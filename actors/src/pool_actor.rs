@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 use crate::break_off;
 use crate::clock::Clock;
 use crate::messages::{Ask, Clean, Decision};
-use crate::pool::{AccountId, Command, Event, Pool};
+use crate::pool::{AccountId, AuditEntry, Command, Event, Pool};
 
 /// How many commands may wait. Beyond that, callers are told so.
 const MAILBOX: usize = 2048;
@@ -64,9 +64,11 @@ impl<C: Command> Handler<Ask<C>> for PoolActor {
             return;
         }
         let calls = self.calls(&applied.events);
+        let publication = self.pool.publication(&applied.changes);
         let decision = Decision {
-            publication: self.pool.publication(&applied.changes),
             changes: applied.changes,
+            entries: AuditEntry::of_turn(&applied.events, publication.at),
+            publication,
             speak: Box::new(move || {
                 applied.events.iter().for_each(report);
                 for (cleaner, call) in calls {

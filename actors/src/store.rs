@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use crate::pool::{Change, Snapshot};
+use crate::pool::{AuditEntry, Change, Snapshot};
 
 /// Keeps records. Its methods may block: they run on the store's own thread.
 pub trait Store: Send + Unpin + 'static {
@@ -10,9 +10,9 @@ pub trait Store: Send + Unpin + 'static {
     /// credentials are derived from it, so that none is ever derived twice should a store be lost
     /// and its fences begin anew.
     fn id(&self) -> Uuid;
-    /// Writes the changes of a batch of decisions, in order: all of them or none. When it returns,
-    /// they are durable.
-    fn commit(&mut self, changes: Vec<Change>) -> Result<(), StoreError>;
+    /// Writes the changes of a batch of decisions and what is kept of them for the auditor, each in
+    /// order: all of them or none. When it returns, they are durable.
+    fn commit(&mut self, changes: Vec<Change>, entries: Vec<AuditEntry>) -> Result<(), StoreError>;
 
     /// Returns everything that was written.
     fn load(&mut self) -> Result<Snapshot, StoreError>;

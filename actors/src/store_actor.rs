@@ -42,18 +42,20 @@ impl<S: Store> StoreActor<S> {
             return;
         }
         let mut changes = Vec::new();
+        let mut entries = Vec::new();
         let mut publications = Vec::new();
         let mut speeches = Vec::with_capacity(batch.len());
         for decision in batch {
             changes.extend(decision.changes);
+            entries.extend(decision.entries);
             if !decision.publication.news.is_empty() {
                 publications.push(decision.publication);
             }
             speeches.push(decision.speak);
         }
-        if !changes.is_empty() {
+        if !(changes.is_empty() && entries.is_empty()) {
             // Whether a commit that broke off is on the disk, nobody knows.
-            let commit = catch_unwind(AssertUnwindSafe(|| self.store.commit(changes)));
+            let commit = catch_unwind(AssertUnwindSafe(|| self.store.commit(changes, entries)));
             let Ok(committed) = commit else {
                 break_off();
             };

@@ -10,7 +10,7 @@ use acctpool::config::Config;
 use acctpool::keyring::{Keyring, MasterKey};
 use acctpool::store::{SqliteStore, StateDirectory};
 use acctpool_actors::clock::Clock;
-use acctpool_actors::pool::{Change, Snapshot};
+use acctpool_actors::pool::{AuditEntry, Change, Snapshot};
 use acctpool_actors::store::{Store, StoreError};
 use uuid::Uuid;
 
@@ -122,11 +122,11 @@ impl Store for Counting {
         self.store.id()
     }
 
-    fn commit(&mut self, changes: Vec<Change>) -> Result<(), StoreError> {
+    fn commit(&mut self, changes: Vec<Change>, entries: Vec<AuditEntry>) -> Result<(), StoreError> {
         let records = changes.len() as u64;
         self.counts.commits.fetch_add(1, Ordering::Relaxed);
         self.counts.records.fetch_add(records, Ordering::Relaxed);
-        self.store.commit(changes)
+        self.store.commit(changes, entries)
     }
 
     fn load(&mut self) -> Result<Snapshot, StoreError> {

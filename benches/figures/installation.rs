@@ -124,7 +124,7 @@ impl Records {
         let reservations = (0..self.ids.len()).map(|number| self.reservation(number));
         let mut changes = accounts.chain(reservations).peekable();
         while changes.peek().is_some() {
-            store.commit(changes.by_ref().take(CHUNK).collect())?;
+            store.commit(changes.by_ref().take(CHUNK).collect(), Vec::new())?;
         }
         Ok(())
     }

@@ -115,6 +115,7 @@ impl Model {
                 reservation,
                 account,
                 reason,
+                ..
             } => {
                 let line = self.lines.get_mut(&self.types[reservation]);
                 line.expect("its type has a line")

@@ -3,6 +3,7 @@
 //! Data goes to stdout, everything else to stderr. Exit codes: 0; 1 failure; 2 usage; 78 bad
 //! configuration (`EX_CONFIG` of sysexits.h).
 
+mod audit;
 mod check;
 mod core_dumps;
 mod demo;
@@ -68,6 +69,8 @@ enum Verb {
     Token(token::Token),
     /// Shows, copies and checks what `serve` has written down.
     State(state::State),
+    /// Shows and verifies who did what to which account, and when.
+    Audit(audit::Audit),
     /// Derives keys from the master key, for emergencies.
     Key(key::Key),
 }
@@ -99,6 +102,7 @@ fn carry_out(arguments: Arguments) -> Result<(), Failure> {
         Verb::Check(verb) => verb.run(),
         Verb::Token(verb) => verb.run(),
         Verb::State(verb) => verb.run(),
+        Verb::Audit(verb) => verb.run(),
         Verb::Key(verb) => verb.run(),
     }
 }

@@ -48,10 +48,16 @@ impl Serve {
         let master_key = self.state.master_key()?;
         let mut store = SqliteStore::open(&directory.database(), SystemClock.now())
             .map_err(Failure::of("cannot keep records"))?;
-        let keyring = Keyring::new(master_key, store.id());
+        let mut keyring = Keyring::new(master_key, store.id());
         store
             .belongs_to(&keyring.fingerprint())
             .map_err(Failure::of("cannot keep records"))?;
+        if store.is_copy() {
+            keyring = adopt(&mut store, keyring)?;
+        }
+        if let Some(head) = store.audit_head() {
+            info!("the audit ends at {head}");
+        }
         let listener = listen(config.server.bind)?;
         actix_rt::System::new().block_on(async {
             let end = interrupted().map_err(Failure::of("cannot listen for signals"))?;
@@ -62,6 +68,18 @@ impl Serve {
             Ok(())
         })
     }
+}
+
+/// Goes on from a copy of other records, under the same master key.
+fn adopt(store: &mut SqliteStore, keyring: Keyring) -> Result<Keyring, Failure> {
+    let adopted = || {
+        let ended = store.adopt(SystemClock.now())?;
+        let keyring = keyring.beside(store.id());
+        store.belongs_to(&keyring.fingerprint())?;
+        warn!("the records are a copy of other ones: {ended} leases were ended");
+        Ok::<_, StoreError>(keyring)
+    };
+    adopted().map_err(Failure::of("cannot keep records"))
 }
 
 pub(super) fn listen(bind: SocketAddr) -> Result<TcpListener, Failure> {

@@ -3,10 +3,9 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use acctpool_actors::pool::{Account, AccountState, Reservation, ReservationState, Timestamp};
+use acctpool_actors::pool::{Account, AccountState, Reservation, ReservationState, rfc3339};
 use acctpool_actors::store::Store;
 use clap::{Args, Subcommand};
-use time::format_description::well_known::Rfc3339;
 
 use super::Failure;
 use super::state_dir::StateDir;
@@ -72,7 +71,7 @@ fn line_of_account(account: &Account) -> String {
         "account {} {} since {}: {state}",
         account.id,
         account.account_type,
-        moment(account.since)
+        rfc3339(account.since.truncate_to_second())
     )
 }
 
@@ -83,9 +82,16 @@ fn line_of_reservation(reservation: &Reservation) -> String {
             account,
             expiration,
             ..
-        } => format!("active on {account} until {}", moment(*expiration)),
+        } => format!(
+            "active on {account} until {}",
+            rfc3339(expiration.truncate_to_second())
+        ),
         ReservationState::Ended { reason, ended_at } => {
-            format!("{} at {}", reason.as_str(), moment(*ended_at))
+            format!(
+                "{} at {}",
+                reason.as_str(),
+                rfc3339(ended_at.truncate_to_second())
+            )
         }
     };
     format!(
@@ -93,7 +99,7 @@ fn line_of_reservation(reservation: &Reservation) -> String {
         reservation.id,
         reservation.account_type,
         reservation.token,
-        moment(reservation.created_at)
+        rfc3339(reservation.created_at.truncate_to_second())
     )
 }
 
@@ -115,9 +121,4 @@ fn check(store: &mut SqliteStore) -> Result<(), Failure> {
         written.reservations.len()
     )
     .map_err(Failure::of("cannot print"))
-}
-
-fn moment(moment: Timestamp) -> String {
-    let whole = moment.replace_nanosecond(0).unwrap_or(moment);
-    whole.format(&Rfc3339).unwrap_or_else(|_| whole.to_string())
 }

@@ -1,6 +1,6 @@
 //! A store that lasts as long as the process: for demonstrations and tests.
 
-use acctpool_actors::pool::{Change, Snapshot};
+use acctpool_actors::pool::{AuditEntry, Change, Snapshot};
 use acctpool_actors::store::{Store, StoreError};
 use uuid::Uuid;
 
@@ -25,7 +25,8 @@ impl Store for MemoryStore {
         self.id
     }
 
-    fn commit(&mut self, changes: Vec<Change>) -> Result<(), StoreError> {
+    /// Nobody could read the entries.
+    fn commit(&mut self, changes: Vec<Change>, _: Vec<AuditEntry>) -> Result<(), StoreError> {
         for change in changes {
             self.written.write(change);
         }

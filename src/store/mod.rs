@@ -8,4 +8,4 @@ mod sqlite;
 
 pub use directory::{DirectoryError, StateDirectory};
 pub use memory::MemoryStore;
-pub use sqlite::SqliteStore;
+pub use sqlite::{AuditHead, AuditRecord, AuditVerdict, SqliteStore};

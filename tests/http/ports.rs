@@ -7,7 +7,8 @@ use acctpool::http::{Authenticate, LeaseKeys};
 use acctpool_actors::clock::Clock;
 use acctpool_actors::cloud::{Cloud, CloudError, Leftover, Pass, Probe, Verified};
 use acctpool_actors::pool::{
-    AccountId, Change, Credential, Epoch, Fence, ManagementKeys, Snapshot, Timestamp, TokenId,
+    AccountId, AuditEntry, Change, Credential, Epoch, Fence, ManagementKeys, Snapshot, Timestamp,
+    TokenId,
 };
 use acctpool_actors::store::{Store, StoreError};
 use secrecy::SecretString;
@@ -110,7 +111,7 @@ impl Store for MemoryStore {
         Uuid::nil()
     }
 
-    fn commit(&mut self, _: Vec<Change>) -> Result<(), StoreError> {
+    fn commit(&mut self, _: Vec<Change>, _: Vec<AuditEntry>) -> Result<(), StoreError> {
         self.0.write()
     }
 

@@ -2,13 +2,17 @@
 
 use crate::process::{acctpool, run};
 
-const VERBS: [&[&str]; 6] = [
+const VERBS: [&[&str]; 10] = [
     &["serve"],
     &["demo"],
     &["simulate"],
     &["check"],
     &["token"],
     &["token", "new"],
+    &["audit"],
+    &["audit", "show"],
+    &["audit", "verify"],
+    &["audit", "prune"],
 ];
 
 #[test]

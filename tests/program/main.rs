@@ -5,12 +5,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod audit;
 mod bench;
 mod calls;
 mod chance;
 mod check;
 mod claim;
 mod consumer;
+mod copies;
+mod cores;
 mod crash;
 mod damage;
 mod demo;
@@ -18,10 +21,12 @@ mod disk;
 #[path = "../sdk/environment.rs"]
 mod environment;
 mod failpoint;
+mod full;
 mod help;
 mod interrupted;
 mod key;
 mod kills;
+mod migration;
 mod operator;
 mod process;
 mod promises;

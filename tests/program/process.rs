@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read};
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -50,8 +51,21 @@ pub(crate) fn acctpool(home: &Path, arguments: &[&str]) -> Command {
 pub(crate) struct Ended {
     /// The exit code; `None` if a signal ended it.
     pub(crate) code: Option<i32>,
+    /// Whether the system says that it wrote a core.
+    pub(crate) dumped_core: bool,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
+}
+
+impl Ended {
+    /// Why the program says that it ended. A request may have been answered, and logged, after that.
+    pub(crate) fn reason(&self) -> &str {
+        let mut reasons = self
+            .stderr
+            .lines()
+            .filter_map(|line| line.split_once("error: "));
+        reasons.next_back().map_or("", |(_, reason)| reason)
+    }
 }
 
 /// Runs a command to its end.
@@ -147,6 +161,7 @@ impl Process {
         self.stderr.finish();
         Ended {
             code: status.code(),
+            dumped_core: status.core_dumped(),
             stdout: self.stdout(),
             stderr: self.stderr(),
         }

@@ -40,6 +40,7 @@ pub(crate) const EVERYTHING: &[&str] = &[
     "state.db-wal",
     "state.db.new",
     "state.db.new-journal",
+    "state.head",
 ];
 
 /// Returns where the records are.
@@ -48,7 +49,7 @@ pub(crate) fn state_directory(bench: &Bench) -> PathBuf {
 }
 
 /// Makes sure that strace is there, once per run.
-fn install() {
+pub(crate) fn install() {
     static INSTALLED: OnceLock<()> = OnceLock::new();
     INSTALLED.get_or_init(|| {
         let there = || Command::new("strace").arg("--version").output().is_ok();

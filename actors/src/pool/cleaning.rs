@@ -151,6 +151,9 @@ impl Pool {
                 let now = self.now;
                 self.change_account(id, Account::revoked);
                 self.change_cleaning(id, |cleaning| cleaning.settling_since = Some(now));
+                self.events.push(Event::CredentialRevoked {
+                    account: id.clone(),
+                });
                 self.go_on(id, Phase::Verify, Duration::ZERO);
             }
             (Phase::Verify, Done::Verified(verified)) => self.account_verified(id, verified),
@@ -175,6 +178,10 @@ impl Pool {
                 self.keys_done(id);
             }
             (Phase::Mint, Done::Minted(credential)) => {
+                self.events.push(Event::CredentialMinted {
+                    account: id.clone(),
+                    fence: credential.fence,
+                });
                 let longest_lease = self.policy.longest_lease(&self.accounts[id].account_type);
                 let remint_at =
                     credential.expires_at - longest_lease - self.policy.credential_grace;
@@ -416,15 +423,20 @@ impl Pool {
                 quarantine.revoke = (!revoked).then_some(Step::Due(retry_at));
             }
         });
-        match error {
-            Some(error) => self.events.push(Event::FaultMet {
+        if let Some(error) = error {
+            self.events.push(Event::FaultMet {
                 account: id.clone(),
                 phase: Phase::Revoke,
                 error: error.to_string(),
                 retry_at,
-            }),
-            None if self.accounts[id].draining => self.drain(id),
-            None => {}
+            });
+            return;
+        }
+        self.events.push(Event::CredentialRevoked {
+            account: id.clone(),
+        });
+        if self.accounts[id].draining {
+            self.put_out(id);
         }
     }
 

@@ -423,10 +423,11 @@ impl Pool {
     }
 
     fn claim(&mut self, id: ReservationId, account: AccountId) {
-        self.change_reservation(id, |reservation| {
+        let token = self.change_reservation(id, |reservation| {
             if let ReservationState::Active { claimed, .. } = &mut reservation.state {
                 *claimed = true;
             }
+            reservation.token.clone()
         });
         debug_assert!(matches!(
             self.accounts[&account].state,
@@ -434,6 +435,7 @@ impl Pool {
         ));
         self.events.push(Event::CredentialShown {
             reservation: id,
+            token,
             account,
         });
     }

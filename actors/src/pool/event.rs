@@ -1,15 +1,15 @@
 //! What has happened: the facts that a turn produced, in order.
 //!
 //! [`Event::JobIssued`] is the only one with an effect, a message to a cleaner. All of them are for
-//! the log and, later, the audit. None carries a secret.
+//! the log, and some for the audit. None carries a secret.
 
 use std::fmt;
 
-use time::format_description::well_known::Rfc3339;
-
 use super::account::{Phase, Purpose, Quarantine};
 use super::credentials::{Credential, ManagementKeys};
-use super::ids::{AccountId, AccountType, Epoch, Fence, ReservationId, Timestamp, TokenId};
+use super::ids::{
+    AccountId, AccountType, Epoch, Fence, ReservationId, Timestamp, TokenId, rfc3339,
+};
 use super::reservation::EndReason;
 
 /// One thing that a cleaner is asked to do: one call of the Cloud port.
@@ -57,11 +57,13 @@ pub enum Event {
     /// A reservation's owner has been shown the credential.
     CredentialShown {
         reservation: ReservationId,
+        token: TokenId,
         account: AccountId,
     },
     /// A reservation is over.
     ReservationEnded {
         reservation: ReservationId,
+        token: TokenId,
         reason: EndReason,
         account: Option<AccountId>,
     },
@@ -81,6 +83,10 @@ pub enum Event {
     },
     /// A cleaner did not answer in time.
     JobTimedOut { account: AccountId, phase: Phase },
+    /// No lease credential is left.
+    CredentialRevoked { account: AccountId },
+    /// A lease credential was made, for a lease that is to come.
+    CredentialMinted { account: AccountId, fence: Fence },
     /// A pass of a sweep ended.
     PassEnded {
         account: AccountId,
@@ -113,11 +119,19 @@ pub enum Event {
         account: AccountId,
         quarantine: Quarantine,
     },
+    /// The operator wants the account out.
+    DrainRequested { account: AccountId },
     /// The account is out.
     AccountDrained { account: AccountId },
+    /// The operator brought the account back.
+    AccountEnabled { account: AccountId },
 }
 
 impl fmt::Display for Event {
+    #[expect(
+        clippy::too_many_lines,
+        reason = "a table: a line of the log for each event"
+    )]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ReservationRequested {
@@ -137,11 +151,12 @@ impl fmt::Display for Event {
             } => write!(
                 f,
                 "reservation {reservation}: {token} gets account {account} until {}",
-                moment(expiration)
+                rfc3339(expiration.truncate_to_second())
             ),
             Self::CredentialShown {
                 reservation,
                 account,
+                ..
             } => write!(
                 f,
                 "reservation {reservation}: credential of account {account} fetched"
@@ -150,6 +165,7 @@ impl fmt::Display for Event {
                 reservation,
                 reason,
                 account,
+                ..
             } => {
                 write!(f, "reservation {reservation}: {}", reason.as_str())?;
                 match account {
@@ -176,6 +192,15 @@ impl fmt::Display for Event {
                     phase.as_str()
                 )
             }
+            Self::CredentialRevoked { account } => {
+                write!(f, "account {account}: no lease credential is left")
+            }
+            Self::CredentialMinted { account, fence } => {
+                write!(
+                    f,
+                    "account {account}: lease credential of fence {fence} made"
+                )
+            }
             Self::PassEnded {
                 account,
                 deleted,
@@ -198,7 +223,7 @@ impl fmt::Display for Event {
                 f,
                 "account {account}: {} met a fault, next try at {}: {error}",
                 phase.as_str(),
-                moment(retry_at)
+                rfc3339(retry_at.truncate_to_second())
             ),
             Self::CleaningTimedOut { account, attempt } => {
                 write!(f, "account {account}: cleaning {attempt} ran out of time")
@@ -214,7 +239,9 @@ impl fmt::Display for Event {
                 account,
                 quarantine,
             } => write!(f, "account {account}: quarantined: {quarantine}"),
+            Self::DrainRequested { account } => write!(f, "account {account}: is to be drained"),
             Self::AccountDrained { account } => write!(f, "account {account}: drained"),
+            Self::AccountEnabled { account } => write!(f, "account {account}: enabled"),
         }
     }
 }
@@ -267,6 +294,15 @@ impl Phase {
 }
 
 impl Purpose {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Check => "check",
+            Self::Remint => "remint",
+            Self::Rotate => "rotate",
+        }
+    }
+
     fn as_sentence(self) -> &'static str {
         match self {
             Self::Full => "cleaning starts",
@@ -296,10 +332,4 @@ impl fmt::Display for Quarantine {
             None => Ok(()),
         }
     }
-}
-
-/// Writes a moment as RFC 3339, in whole seconds.
-fn moment(moment: &Timestamp) -> String {
-    let whole = moment.replace_nanosecond(0).unwrap_or(*moment);
-    whole.format(&Rfc3339).unwrap_or_else(|_| whole.to_string())
 }

@@ -4,10 +4,19 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
 /// A moment, always in UTC.
 pub type Timestamp = time::OffsetDateTime;
+
+/// Writes a moment as RFC 3339. Years beyond 9999 have no such form, and nothing lasts that long.
+#[must_use]
+pub fn rfc3339(moment: Timestamp) -> String {
+    moment
+        .format(&Rfc3339)
+        .unwrap_or_else(|_| moment.to_string())
+}
 
 macro_rules! label {
     ($(#[$doc:meta])* $name:ident) => {

@@ -93,6 +93,9 @@ impl Pool {
     /// See [`super::DrainAccount`].
     pub(super) fn drain(&mut self, id: &AccountId) {
         self.change_account(id, |account| account.draining = true);
+        self.events.push(Event::DrainRequested {
+            account: id.clone(),
+        });
         match &self.accounts[id].state {
             // Its lease credential has to go first.
             AccountState::Ready { .. } => self.make_ready(id),
@@ -128,6 +131,9 @@ impl Pool {
                 account.state = AccountState::Dirty { not_before: now };
             }
             out
+        });
+        self.events.push(Event::AccountEnabled {
+            account: id.clone(),
         });
         if enabled {
             self.start_cleaning(id, Purpose::Full);

@@ -13,6 +13,7 @@
 //! A command costs O(log n) of what the pool holds, plus what falls due.
 
 mod account;
+mod audit;
 mod cleaning;
 mod command;
 mod credentials;
@@ -33,6 +34,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 pub use account::{Account, AccountState, Cleaning, Phase, Purpose, Quarantine, StateKind, Step};
+pub use audit::{AuditEntry, Detail};
 pub use command::{
     CancelReservation, Command, Done, DrainAccount, EnableAccount, GetReservation, GetStatistics,
     NoteInterest, ReportCleaning, RequestError, RequestReservation, RevokeReservation, Tick,
@@ -41,7 +43,7 @@ pub use command::{
 pub use credentials::{Credential, ManagementKeys};
 pub use event::{Event, Job};
 pub use findings::{CloudError, Leftover, Pass, Probe, Verified};
-pub use ids::{AccountId, AccountType, Epoch, Fence, ReservationId, Timestamp, TokenId};
+pub use ids::{AccountId, AccountType, Epoch, Fence, ReservationId, Timestamp, TokenId, rfc3339};
 use index::{AccountFile, Index, ReservationFile, Subject};
 pub use policy::{Policy, TypePolicy};
 pub use publication::{News, Publication};
@@ -165,6 +167,12 @@ impl Pool {
                     reason: EndReason::Revoked,
                     ended_at: self.now,
                 };
+                self.events.push(Event::ReservationEnded {
+                    reservation: reservation.id,
+                    token: reservation.token.clone(),
+                    reason: EndReason::Revoked,
+                    account: None,
+                });
             }
         }
         self.sequence = self.sequence.max(reservation.sequence);
@@ -271,20 +279,22 @@ impl Pool {
     /// Ends a pending or active reservation; what it held goes back.
     fn end_reservation(&mut self, id: ReservationId, reason: EndReason) {
         let now = self.now;
-        let held = self.change_reservation(id, |reservation| {
+        let (token, held) = self.change_reservation(id, |reservation| {
             let ended = ReservationState::Ended {
                 reason,
                 ended_at: now,
             };
-            match std::mem::replace(&mut reservation.state, ended) {
+            let held = match std::mem::replace(&mut reservation.state, ended) {
                 ReservationState::Active {
                     account, claimed, ..
                 } => Some((account, claimed)),
                 ReservationState::Pending | ReservationState::Ended { .. } => None,
-            }
+            };
+            (reservation.token.clone(), held)
         });
         self.events.push(Event::ReservationEnded {
             reservation: id,
+            token,
             reason,
             account: held.as_ref().map(|(account, _)| account.clone()),
         });

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::account::Account;
-use super::ids::{AccountId, ReservationId};
-use super::reservation::Reservation;
+use super::account::{Account, AccountState};
+use super::event::Event;
+use super::ids::{AccountId, ReservationId, Timestamp};
+use super::reservation::{EndReason, Reservation, ReservationState};
 
 /// One record that a turn changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +33,44 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// Returns what has to change where this is a copy of records that went on without it, and what
+    /// happens by that: of no lease can be said that it still is what it was, and of no account that
+    /// no lease credential exists.
+    #[must_use]
+    pub fn disown(&self, now: Timestamp) -> (Vec<Change>, Vec<Event>) {
+        let mut changes = Vec::new();
+        let mut events = Vec::new();
+        for account in self.accounts.values() {
+            let mut account = account.clone();
+            account.unrevoked = true;
+            if matches!(account.state, AccountState::Leased { .. }) {
+                account.state = AccountState::Dirty { not_before: now };
+                account.since = now;
+            }
+            changes.push(Change::Account(account));
+        }
+        for reservation in self.reservations.values() {
+            let ReservationState::Active { account, .. } = &reservation.state else {
+                continue;
+            };
+            let reason = EndReason::Revoked;
+            events.push(Event::ReservationEnded {
+                reservation: reservation.id,
+                token: reservation.token.clone(),
+                reason,
+                account: Some(account.clone()),
+            });
+            changes.push(Change::Reservation(Reservation {
+                state: ReservationState::Ended {
+                    reason,
+                    ended_at: now,
+                },
+                ..reservation.clone()
+            }));
+        }
+        (changes, events)
+    }
+
     /// Writes one change down.
     pub fn write(&mut self, change: Change) {
         match change {

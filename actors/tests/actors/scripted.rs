@@ -13,8 +13,8 @@ use acctpool_actors::clock::Clock;
 use acctpool_actors::cloud::{Cloud, CloudError, Leftover, Pass, Probe, Verified};
 use acctpool_actors::messages::{Ask, Clean, Decision};
 use acctpool_actors::pool::{
-    AccountId, Change, Credential, Epoch, Fence, GetStatistics, Job, ManagementKeys, Policy, Pool,
-    ReportCleaning, Snapshot, Statistics, Timestamp, TypePolicy,
+    AccountId, AuditEntry, Change, Credential, Epoch, Fence, GetStatistics, Job, ManagementKeys,
+    Policy, Pool, ReportCleaning, Snapshot, Statistics, Timestamp, TypePolicy,
 };
 use acctpool_actors::store::{Store, StoreError};
 use acctpool_actors::{
@@ -82,7 +82,7 @@ impl Store for Disk {
     fn id(&self) -> Uuid {
         Uuid::nil()
     }
-    fn commit(&mut self, changes: Vec<Change>) -> Result<(), StoreError> {
+    fn commit(&mut self, changes: Vec<Change>, _: Vec<AuditEntry>) -> Result<(), StoreError> {
         if self.0.broken.load(Ordering::SeqCst) {
             return Err(StoreError {
                 action: "commit".to_owned(),

@@ -524,6 +524,7 @@ fn a_reservation_that_nobody_polls_is_abandoned_exactly_in_time() {
     world.advance(Duration::from_nanos(1));
     assert!(world.events.contains(&Event::ReservationEnded {
         reservation: id,
+        token: "ci".into(),
         reason: EndReason::Abandoned,
         account: None
     }));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use acctpool_actors::cloud::CloudError;
 use acctpool_actors::pool::{
-    Account, AccountState, DrainAccount, EndReason, GetStatistics, Job, Phase, RequestError,
+    Account, AccountState, DrainAccount, EndReason, Event, GetStatistics, Job, Phase, RequestError,
     RequestReservation, ReservationStatus, StateKind, Tick,
 };
 
@@ -111,6 +111,9 @@ fn who_waits_for_a_type_that_is_no_more_is_told() {
     let mut p = policy();
     p.types.remove(&"lite".into());
     world.restart_with(p);
+    let said = world.events.iter();
+    let ended = said.filter(|event| matches!(event, Event::ReservationEnded { .. }));
+    assert_eq!(ended.count(), 1, "also to the auditor");
     assert!(matches!(
         status(&mut world, id),
         ReservationStatus::Ended {

@@ -468,3 +468,51 @@ fn a_pass_that_deletes_is_followed_by_another() {
     world.advance(policy().pass_interval);
     assert_eq!(world.open_jobs[0].job, Job::Sweep);
 }
+
+#[test]
+fn a_copy_that_takes_over_ends_its_leases_and_cleans_every_account_first() {
+    let mut world = World::new(2, 0);
+    world.run_well();
+    let held = request(&mut world, "free");
+    let also_held = request(&mut world, "free");
+    let waiting = request(&mut world, "free");
+    credential(&mut world, held);
+    let mut copy = world.written.clone();
+    // What the copy does not know: its leases were given back, and somebody else has an account.
+    cancel(&mut world, also_held);
+    credential(&mut world, waiting);
+    cancel(&mut world, held);
+    world.run_well();
+
+    let (changes, events) = copy.disown(world.now);
+    assert_eq!(events.len(), 2);
+    for change in changes {
+        copy.write(change);
+    }
+    world.written = copy;
+    world.restart();
+    for id in [held, also_held] {
+        let ended = status(&mut world, id);
+        let reason = EndReason::Revoked;
+        assert!(matches!(ended, ReservationStatus::Ended { reason: r, .. } if r == reason));
+    }
+    assert_eq!(world.open_jobs.len(), 2);
+    assert!(
+        world
+            .open_jobs
+            .iter()
+            .all(|issued| matches!(issued.job, Job::Revoke(_)))
+    );
+    assert!(matches!(
+        status(&mut world, waiting),
+        ReservationStatus::Pending { .. }
+    ));
+    world.run_well();
+    assert!(matches!(
+        status(&mut world, waiting),
+        ReservationStatus::Active { .. }
+    ));
+    for account in ["free-0", "free-1"] {
+        assert_eq!(world.cloud[&account.into()].leases.len(), 1, "{account}");
+    }
+}

@@ -2,30 +2,52 @@
 //!
 //! What [`Store::commit`] has returned for survives `kill -9` and power loss: the journal is a
 //! write-ahead log, and every commit waits until it is on the disk (`synchronous=FULL`). A new file
-//! is made under another name and renamed, so that there is never half of one.
+//! is made under another name and renamed, so that there is never half of one. What SQLite itself
+//! does not notice of damage, [`witness`] does.
 
+mod audit;
+mod chain;
+mod copy;
 mod schema;
+mod witness;
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use acctpool_actors::pool::{
-    Account, AccountState, Change, Reservation, ReservationState, Snapshot, Timestamp,
+    Account, AccountState, AuditEntry, Change, Detail, Reservation, ReservationState, Snapshot,
+    Timestamp, rfc3339,
 };
 use acctpool_actors::store::{Store, StoreError};
-use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, params};
+pub use audit::AuditVerdict;
+pub use chain::{AuditHead, AuditRecord};
+use log::warn;
+use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior, params};
+use schema::Format;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
-use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
+use witness::{Files, HeadFile, beside};
 
 /// See the module.
 #[derive(Debug)]
 pub struct SqliteStore {
     connection: Connection,
+    path: PathBuf,
     id: Uuid,
+    format: Format,
+    /// Not there of a file that is only looked at, and of a copy.
+    writer: Option<Writer>,
+}
+
+/// What only who writes needs.
+#[derive(Debug)]
+struct Writer {
+    head: AuditHead,
+    head_file: HeadFile,
+    files: Files,
 }
 
 type Cause = Box<dyn std::error::Error + Send + Sync>;
@@ -35,20 +57,71 @@ impl SqliteStore {
     pub fn open(path: &Path, now: Timestamp) -> Result<Self, StoreError> {
         let failed = |cause| cannot_open(path, cause);
         if !path.try_exists().map_err(|error| failed(error.into()))? {
+            if HeadFile::stands_beside(path) {
+                warn!(
+                    "{} is gone: its reservations are forgotten, and new records begin",
+                    path.display()
+                );
+            }
             create(path, now).map_err(failed)?;
         }
-        let store = Self::open_existing(path).map_err(failed)?;
-        store.keep_journal(path).map_err(failed)?;
+        copy::clear_for(path).map_err(|error| failed(error.into()))?;
+        let mut store = Self::open_existing(path).map_err(failed)?;
+        store.migrate(now).map_err(failed)?;
+        if !store.is_copy() {
+            store.begin_to_write().map_err(failed)?;
+        }
         Ok(store)
     }
 
-    /// Sees to it that the write-ahead log exists and would still be found after a power loss: SQLite
-    /// makes it at the first commit, and ignores a directory that cannot be written.
-    fn keep_journal(&self, path: &Path) -> Result<(), Cause> {
+    /// Brings a file of an older version up to this one, whole or not at all.
+    fn migrate(&mut self, now: Timestamp) -> Result<(), Cause> {
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        if let Some(former) = schema::migrate(&transaction)? {
+            let migrated = AuditEntry::plain(now, "store_migrated")
+                .with("from_version", Detail::Number(former.into()));
+            chain::append(&transaction, &chain::head(&transaction)?, &[migrated])?;
+            transaction.commit()?;
+            self.format = Format::of(&self.connection)?;
+        }
+        Ok(())
+    }
+
+    /// Makes sure that nothing is missing, and that what is written from now on is kept.
+    fn begin_to_write(&mut self) -> Result<(), Cause> {
+        keep_write_ahead_log(&self.connection)?;
+        let broken = chain::broken_end(&self.connection)?;
+        if let Some(loss) = self.loss()?.or(broken) {
+            return Err(Loss(loss).into());
+        }
+        // SQLite makes its log at the first commit, and ignores a directory that cannot be written:
+        // so it is made now, and would still be found after a power loss.
         self.connection
             .execute("UPDATE store SET created_at = created_at", [])?;
-        sync_directory_of(path)?;
+        let head_file = HeadFile::open(&self.path)?;
+        let head = chain::head(&self.connection)?;
+        head_file.write(self.id, &head)?;
+        sync_directory_of(&self.path)?;
+        self.writer = Some(Writer {
+            head,
+            head_file,
+            files: Files::of(&self.path)?,
+        });
         Ok(())
+    }
+
+    /// Says what was acknowledged once and is not there any more, as far as that can be told. A copy
+    /// promises nothing.
+    fn loss(&self) -> Result<Option<String>, Cause> {
+        if self.is_copy() {
+            return Ok(None);
+        }
+        Ok(match HeadFile::look(&self.path, self.id)? {
+            Some(known) => chain::departure(&self.connection, &known)?,
+            None => None,
+        })
     }
 
     /// Opens a file to look at it, also while a server writes to it.
@@ -60,12 +133,14 @@ impl SqliteStore {
         // Who only looks takes part in the index of the write-ahead log, and so has to write there.
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags)?;
-        schema::check(&connection)?;
-        keep_write_ahead_log(&connection)?;
+        let format = Format::of(&connection)?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         let id: String = connection.query_row("SELECT id FROM store", [], |row| row.get(0))?;
         Ok(Self {
             id: id.parse()?,
+            path: path.to_owned(),
+            format,
+            writer: None,
             connection,
         })
     }
@@ -97,21 +172,10 @@ impl SqliteStore {
         })
     }
 
-    /// Copies everything to a new file, as it was at one moment, also while a server writes.
+    /// Copies everything to a new file, as it was at one moment, also while a server writes. The file
+    /// is a store only once it has been adopted.
     pub fn backup(&self, to: &Path) -> Result<(), StoreError> {
-        let copy = || -> Result<(), Cause> {
-            // Made first, for its owner only: SQLite fills an empty file.
-            OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .mode(0o600)
-                .open(to)?;
-            let name = to.to_str().ok_or("the name must be UTF-8")?;
-            self.connection.execute("VACUUM INTO ?1", [name])?;
-            File::open(to)?.sync_all()?;
-            Ok(())
-        };
-        copy().map_err(|cause| StoreError {
+        copy::make(&self.connection, to).map_err(|cause| StoreError {
             action: format!("cannot copy the records to {}", to.display()),
             cause,
         })
@@ -119,11 +183,20 @@ impl SqliteStore {
 
     /// Looks for damage; returns what was found.
     pub fn check(&self) -> Result<Vec<String>, StoreError> {
-        self.damage("PRAGMA integrity_check")
-            .map_err(|cause| StoreError {
-                action: "cannot check the records".to_owned(),
-                cause,
-            })
+        let check = || -> Result<Vec<String>, Cause> {
+            // Asked first: a server may write meanwhile.
+            let loss = self.loss()?;
+            let mut damage = self.damage("PRAGMA integrity_check")?;
+            damage.extend(loss);
+            if damage.is_empty() {
+                damage.extend(self.broken_audit()?);
+            }
+            Ok(damage)
+        };
+        check().map_err(|cause| StoreError {
+            action: "cannot check the records".to_owned(),
+            cause,
+        })
     }
 
     fn damage(&self, check: &str) -> Result<Vec<String>, Cause> {
@@ -134,10 +207,16 @@ impl SqliteStore {
     }
 
     fn read(&self) -> Result<Snapshot, Cause> {
-        // Finds pages that are not what they were; what a record says, only its digest tells.
-        let damage = self.damage("PRAGMA quick_check")?;
-        if !damage.is_empty() {
-            return Err(damage.join("; ").into());
+        // Finds pages that are not what they were; what a record says, only its digest tells. The
+        // audit may be long, and nothing depends on it.
+        for table in ["store", "accounts", "reservations"] {
+            let damage = self.damage(&format!("PRAGMA quick_check({table})"))?;
+            if !damage.is_empty() {
+                return Err(damage.join("; ").into());
+            }
+        }
+        if self.is_cut()? {
+            return Err("the file was cut".into());
         }
         let mut snapshot = Snapshot::default();
         let accounts = self.records::<Account>("SELECT record, digest FROM accounts")?;
@@ -156,6 +235,17 @@ impl SqliteStore {
         Ok(snapshot)
     }
 
+    /// Tells whether a part of the last page is missing: SQLite takes it for zeros. While there is a
+    /// log, that page may be on its way.
+    fn is_cut(&self) -> Result<bool, Cause> {
+        let log = fs::metadata(beside(&self.path, "-wal")).map_or(0, |log| log.len());
+        let size = fs::metadata(&self.path)?.len();
+        let page: u64 = self
+            .connection
+            .pragma_query_value(None, "page_size", |row| row.get(0))?;
+        Ok(log == 0 && size % page != 0)
+    }
+
     fn records<R: DeserializeOwned>(&self, query: &str) -> Result<Vec<R>, Cause> {
         let mut statement = self.connection.prepare(query)?;
         let mut rows = statement.query([])?;
@@ -170,31 +260,54 @@ impl SqliteStore {
         Ok(records)
     }
 
-    fn write(&mut self, changes: &[Change]) -> Result<(), Cause> {
+    fn write(&mut self, changes: &[Change], entries: &[AuditEntry]) -> Result<(), Cause> {
+        let Some(writer) = &mut self.writer else {
+            return Err("they are not open for writing".into());
+        };
         let transaction = self.connection.transaction()?;
-        for change in changes {
-            match change {
-                Change::Account(account) => write_account(&transaction, account)?,
-                Change::Reservation(reservation) => write_reservation(&transaction, reservation)?,
-                Change::ReservationForgotten { sequence, .. } => {
-                    transaction
-                        .prepare_cached("DELETE FROM reservations WHERE sequence = ?1")?
-                        .execute([sequence])?;
-                }
-            }
-        }
+        write_changes(&transaction, changes)?;
+        let head = chain::append(&transaction, &writer.head, entries)?;
         transaction.commit()?;
+        // Looked at afterwards: what was committed to a file that is gone is not durable.
+        if let Some(gone) = writer.files.first_gone() {
+            let words = format!("{} was removed or replaced while in use", gone.display());
+            return Err(words.into());
+        }
+        if head != writer.head {
+            writer.head_file.write(self.id, &head)?;
+            writer.head = head;
+        }
         Ok(())
     }
 }
+
+fn write_changes(transaction: &Transaction<'_>, changes: &[Change]) -> Result<(), Cause> {
+    for change in changes {
+        match change {
+            Change::Account(account) => write_account(transaction, account)?,
+            Change::Reservation(reservation) => write_reservation(transaction, reservation)?,
+            Change::ReservationForgotten { sequence, .. } => {
+                transaction
+                    .prepare_cached("DELETE FROM reservations WHERE sequence = ?1")?
+                    .execute([sequence])?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What keeps a file from being used although everything in it is good.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Loss(String);
 
 impl Store for SqliteStore {
     fn id(&self) -> Uuid {
         self.id
     }
 
-    fn commit(&mut self, changes: Vec<Change>) -> Result<(), StoreError> {
-        self.write(&changes).map_err(|cause| StoreError {
+    fn commit(&mut self, changes: Vec<Change>, entries: Vec<AuditEntry>) -> Result<(), StoreError> {
+        self.write(&changes, &entries).map_err(|cause| StoreError {
             action: "cannot write the records".to_owned(),
             cause,
         })
@@ -224,7 +337,12 @@ fn cannot_open(path: &Path, cause: Cause) -> StoreError {
         ),
     };
     let mut action = format!("cannot open {}", path.display());
-    if is_damage {
+    if cause.is::<Loss>() {
+        action.push_str(
+            "; a whole copy of the state directory may have what is missing; to go on without, \
+             put what `acctpool state backup` makes of the file in its place",
+        );
+    } else if is_damage {
         action.push_str("; a file of `acctpool state backup` can take its place");
     }
     StoreError { action, cause }
@@ -259,13 +377,17 @@ fn create(path: &Path, now: Timestamp) -> Result<(), Cause> {
     let mut connection = Connection::open(&unfinished)?;
     let transaction = connection.transaction()?;
     schema::create(&transaction)?;
+    let id = Uuid::new_v4().to_string();
     transaction.execute(
         "INSERT INTO store (id, created_at) VALUES (?1, ?2)",
-        params![Uuid::new_v4().to_string(), moment(now)],
+        params![id, rfc3339(now)],
     )?;
+    let created = AuditEntry::plain(now, "store_created").with("store", Detail::Text(id));
+    chain::append(&transaction, &AuditHead::default(), &[created])?;
     transaction.commit()?;
     connection.close().map_err(|(_, error)| error)?;
     File::open(&unfinished)?.sync_all()?;
+    copy::clear(path)?;
     fs::rename(&unfinished, path)?;
     sync_directory_of(path)?;
     Ok(())
@@ -298,7 +420,7 @@ fn write_account(transaction: &Transaction<'_>, account: &Account) -> Result<(),
             account.id.as_str(),
             account.account_type.as_str(),
             state,
-            moment(account.since),
+            rfc3339(account.since),
             account.fence.0,
             account.keys.current.0,
             record,
@@ -320,7 +442,7 @@ fn write_reservation(
         } => (
             "active",
             Some(account.as_str()),
-            Some(moment(*expiration)),
+            Some(rfc3339(*expiration)),
             None,
         ),
         ReservationState::Ended { reason, .. } => ("ended", None, None, Some(reason.as_str())),
@@ -339,7 +461,7 @@ fn write_reservation(
             reservation.token.as_str(),
             reservation.account_type.as_str(),
             state,
-            moment(reservation.created_at),
+            rfc3339(reservation.created_at),
             account,
             expiration,
             reason,
@@ -354,13 +476,6 @@ fn digest(record: &str) -> i64 {
     let digest: [u8; 32] = Sha256::digest(record).into();
     let head = digest.first_chunk().expect("it is longer");
     i64::from_be_bytes(*head)
-}
-
-/// Writes a moment as RFC 3339. Years beyond 9999 have no such form, and no record has them.
-fn moment(moment: Timestamp) -> String {
-    moment
-        .format(&Rfc3339)
-        .unwrap_or_else(|_| moment.to_string())
 }
 
 #[cfg(test)]

@@ -7,10 +7,16 @@
 use rusqlite::{Connection, Transaction};
 
 /// Raised with every change of the schema. An older program refuses a newer file.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Says that a SQLite file is acctpool's ("acct").
 const APPLICATION: u32 = 0x6163_6374;
+
+/// Says that it is a copy of such a file ("accp"): a store only once it has been adopted.
+const COPY: u32 = 0x6163_6370;
+
+/// Where a SQLite file says whose it is: four bytes, the highest first.
+pub(super) const APPLICATION_AT: u64 = 68;
 
 const CREATE: &str = "
     -- One row: the random id that lease credentials are derived from, and what tells the master
@@ -48,6 +54,35 @@ const CREATE: &str = "
     ) STRICT;
 ";
 
+/// What version 2 adds.
+const ADD_AUDIT: &str = "
+    -- The entry before the first one that is kept.
+    ALTER TABLE store ADD COLUMN pruned_number INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE store ADD COLUMN pruned_hash TEXT NOT NULL DEFAULT '';
+
+    -- Who did what to which account, and when. Each hash covers the one before it and the entry's
+    -- own columns: it is the SHA-256 of these, in their order, each as its length in 8 bytes (the
+    -- highest first) and its UTF-8 text; for NULL stand 8 bytes of 255. Before the first entry the
+    -- hash is the empty text.
+    CREATE TABLE audit (
+        number      INTEGER PRIMARY KEY,
+        at          TEXT NOT NULL,
+        event       TEXT NOT NULL,
+        consumer    TEXT,              -- the name of a token, never the token
+        account     TEXT,
+        reservation TEXT,
+        details     TEXT NOT NULL,     -- a JSON object
+        hash        TEXT NOT NULL      -- in hexadecimal digits
+    ) STRICT;
+
+    CREATE TRIGGER audit_is_never_changed BEFORE UPDATE ON audit
+    BEGIN SELECT RAISE(ABORT, 'an entry of the audit is never changed'); END;
+
+    CREATE TRIGGER audit_is_pruned_from_its_start BEFORE DELETE ON audit
+    WHEN old.number > (SELECT pruned_number FROM store)
+    BEGIN SELECT RAISE(ABORT, 'an entry of the audit is never removed'); END;
+";
+
 /// What keeps a file from being used.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Unusable {
@@ -61,22 +96,68 @@ pub(super) enum Unusable {
     Sqlite(#[from] rusqlite::Error),
 }
 
+/// What a file says of itself.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Format {
+    version: u32,
+    /// Whether it was made by copying a store.
+    pub(super) is_copy: bool,
+}
+
+impl Format {
+    /// Reads it, and makes sure that this program can read the rest.
+    pub(super) fn of(connection: &Connection) -> Result<Self, Unusable> {
+        let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, u32>(0));
+        let application = pragma("application_id")?;
+        if application != APPLICATION && application != COPY {
+            return Err(Unusable::Foreign);
+        }
+        let is_copy = application == COPY;
+        match pragma("user_version")? {
+            version @ 1..=VERSION => Ok(Self { version, is_copy }),
+            newer if newer > VERSION => Err(Unusable::Newer(newer)),
+            _ => Err(Unusable::Foreign),
+        }
+    }
+
+    /// Tells whether it has an audit.
+    pub(super) fn has_audit(self) -> bool {
+        self.version >= 2
+    }
+}
+
 /// Makes the tables of a new file.
 pub(super) fn create(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
     transaction.execute_batch(CREATE)?;
-    transaction.pragma_update(None, "application_id", APPLICATION)?;
+    transaction.execute_batch(ADD_AUDIT)?;
+    mark_as_store(transaction)?;
     transaction.pragma_update(None, "user_version", VERSION)
 }
 
-/// Makes sure that this program can read the file.
-pub(super) fn check(connection: &Connection) -> Result<(), Unusable> {
-    let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, u32>(0));
-    if pragma("application_id")? != APPLICATION {
-        return Err(Unusable::Foreign);
+/// Brings a file up to this program's version; returns the one that it had, if that was another.
+pub(super) fn migrate(transaction: &Transaction<'_>) -> Result<Option<u32>, Unusable> {
+    let Format { version, .. } = Format::of(transaction)?;
+    if version == VERSION {
+        return Ok(None);
     }
-    match pragma("user_version")? {
-        VERSION => Ok(()),
-        newer if newer > VERSION => Err(Unusable::Newer(newer)),
-        _ => Err(Unusable::Foreign),
+    if version < 2 {
+        transaction.execute_batch(ADD_AUDIT)?;
     }
+    transaction.pragma_update(None, "user_version", VERSION)?;
+    Ok(Some(version))
+}
+
+/// Says that the file is a store.
+pub(super) fn mark_as_store(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "application_id", APPLICATION)
+}
+
+/// Says that the file is a copy of a store.
+pub(super) fn mark_as_copy(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "application_id", COPY)
+}
+
+/// Tells whether these bytes of a file say that it is a copy.
+pub(super) fn says_copy(bytes: [u8; 4]) -> bool {
+    u32::from_be_bytes(bytes) == COPY
 }

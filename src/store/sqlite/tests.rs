@@ -1,10 +1,15 @@
 //! What is committed is read again, whole, by the next process; what is damaged, foreign or newer is
 //! refused.
 
+mod audit;
+mod loss;
+mod migration;
+
 use std::time::Duration;
 
 use acctpool_actors::pool::{
-    Cleaning, Credential, EndReason, Epoch, Fence, Phase, Purpose, Quarantine, ReservationId, Step,
+    AccountId, Cleaning, Credential, EndReason, Epoch, Event, Fence, Leftover, Phase, Purpose,
+    Quarantine, ReservationId, Step, TokenId,
 };
 use time::macros::datetime;
 
@@ -108,7 +113,7 @@ fn what_was_committed_is_read_by_the_next_process() {
     let changes = everything();
     let mut store = SqliteStore::open(&path, NOW).unwrap();
     let id = store.id();
-    store.commit(changes.clone()).unwrap();
+    store.commit(changes.clone(), Vec::new()).unwrap();
     drop(store);
 
     let mut store = SqliteStore::open(&path, NOW).unwrap();
@@ -121,7 +126,7 @@ fn what_was_committed_is_read_by_the_next_process() {
 fn records_are_replaced_and_forgotten() {
     let directory = tempfile::tempdir().unwrap();
     let mut store = SqliteStore::open(&directory.path().join("state.db"), NOW).unwrap();
-    store.commit(everything()).unwrap();
+    store.commit(everything(), Vec::new()).unwrap();
     let later = vec![
         Change::Account(account("0", AccountState::Drained)),
         Change::ReservationForgotten {
@@ -129,7 +134,7 @@ fn records_are_replaced_and_forgotten() {
             sequence: 3,
         },
     ];
-    store.commit(later.clone()).unwrap();
+    store.commit(later.clone(), Vec::new()).unwrap();
     let all: Vec<_> = everything().into_iter().chain(later).collect();
     assert_eq!(store.load().unwrap(), expected(&all));
 }
@@ -142,7 +147,7 @@ fn a_batch_is_written_whole_or_not_at_all() {
     let refuse = "CREATE TRIGGER refuse BEFORE INSERT ON reservations
                   BEGIN SELECT RAISE(ABORT, 'refused'); END";
     store.connection.execute_batch(refuse).unwrap();
-    let error = store.commit(everything()).unwrap_err();
+    let error = store.commit(everything(), Vec::new()).unwrap_err();
     assert_eq!(error.to_string(), "cannot write the records");
     drop(store);
     let mut store = SqliteStore::open(&path, NOW).unwrap();
@@ -202,7 +207,7 @@ fn a_newer_a_foreign_and_a_damaged_file_are_refused() {
 fn a_record_that_cannot_be_understood_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let mut store = SqliteStore::open(&directory.path().join("state.db"), NOW).unwrap();
-    store.commit(everything()).unwrap();
+    store.commit(everything(), Vec::new()).unwrap();
     store
         .connection
         .execute("UPDATE accounts SET record = '{}' WHERE id = '0'", [])
@@ -227,10 +232,13 @@ fn a_copy_is_whole_and_made_while_the_store_is_in_use() {
     let path = directory.path().join("state.db");
     let copy = directory.path().join("copy.db");
     let mut store = SqliteStore::open(&path, NOW).unwrap();
-    store.commit(everything()).unwrap();
+    store.commit(everything(), Vec::new()).unwrap();
     SqliteStore::inspect(&path).unwrap().backup(&copy).unwrap();
     store
-        .commit(vec![Change::Account(account("0", AccountState::Drained))])
+        .commit(
+            vec![Change::Account(account("0", AccountState::Drained))],
+            Vec::new(),
+        )
         .unwrap();
     let copied = SqliteStore::inspect(&copy).unwrap().load().unwrap();
     assert_eq!(copied, expected(&everything()));
@@ -244,7 +252,7 @@ fn a_copy_is_whole_and_made_while_the_store_is_in_use() {
 fn a_person_can_read_it() {
     let directory = tempfile::tempdir().unwrap();
     let mut store = SqliteStore::open(&directory.path().join("state.db"), NOW).unwrap();
-    store.commit(everything()).unwrap();
+    store.commit(everything(), Vec::new()).unwrap();
     let row = store
         .connection
         .query_row(

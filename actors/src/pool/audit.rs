@@ -1,0 +1,185 @@
+//! What is kept for an auditor: who did what to which account, and when.
+//!
+//! Entries are made from events, and written in the transaction of the change that they record: one
+//! that cannot be written did not happen. What an account's own upkeep goes through step by step is
+//! for the log; what a lease, a cleaning or an operator led to is for the auditor. None carries a
+//! secret.
+
+use serde::{Serialize, Serializer};
+
+use super::event::Event;
+use super::ids::{AccountId, ReservationId, Timestamp, TokenId, rfc3339};
+
+/// One fact, as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditEntry {
+    /// When it happened.
+    pub at: Timestamp,
+    /// What happened: a name that never changes, such as `reservation_granted`.
+    pub event: &'static str,
+    /// Whose token was presented.
+    pub consumer: Option<TokenId>,
+    /// Which account it is about.
+    pub account: Option<AccountId>,
+    /// Which reservation it is about.
+    pub reservation: Option<ReservationId>,
+    /// What else there is to know, by name.
+    pub details: Vec<(&'static str, Detail)>,
+}
+
+/// What else there is to know of a fact. Written as the JSON value that it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// A word of ours.
+    Word(&'static str),
+    /// Words of somebody else's.
+    Text(String),
+    /// Several of them.
+    Texts(Vec<String>),
+    /// A count or a counter.
+    Number(u64),
+}
+
+impl Serialize for Detail {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Word(word) => serializer.serialize_str(word),
+            Self::Text(text) => serializer.serialize_str(text),
+            Self::Texts(texts) => texts.serialize(serializer),
+            Self::Number(number) => serializer.serialize_u64(*number),
+        }
+    }
+}
+
+impl AuditEntry {
+    /// Returns the entries that the events of one turn are worth, in order.
+    #[must_use]
+    pub fn of_turn(events: &[Event], at: Timestamp) -> Vec<Self> {
+        events
+            .iter()
+            .filter_map(|event| Self::of(event, at))
+            .collect()
+    }
+
+    /// Returns a fact about nobody in particular.
+    #[must_use]
+    pub fn plain(at: Timestamp, event: &'static str) -> Self {
+        Self {
+            at,
+            event,
+            consumer: None,
+            account: None,
+            reservation: None,
+            details: Vec::new(),
+        }
+    }
+
+    fn of(event: &Event, at: Timestamp) -> Option<Self> {
+        let named = |name| Self::plain(at, name);
+        let entry = match event {
+            Event::ReservationRequested {
+                reservation,
+                token,
+                account_type,
+            } => named("reservation_requested")
+                .by(token)
+                .about(*reservation)
+                .with("type", Detail::Text(account_type.as_str().to_owned())),
+            Event::ReservationGranted {
+                reservation,
+                token,
+                account,
+                fence,
+                expiration,
+            } => named("reservation_granted")
+                .by(token)
+                .about(*reservation)
+                .on(account)
+                .with("fence", Detail::Number(fence.0))
+                .with("expiration", Detail::Text(rfc3339(*expiration))),
+            Event::CredentialShown {
+                reservation,
+                token,
+                account,
+            } => named("credential_shown")
+                .by(token)
+                .about(*reservation)
+                .on(account),
+            Event::ReservationEnded {
+                reservation,
+                token,
+                reason,
+                account,
+            } => {
+                let ended = named("reservation_ended")
+                    .by(token)
+                    .about(*reservation)
+                    .with("reason", Detail::Word(reason.as_str()));
+                match account {
+                    Some(account) => ended.on(account),
+                    None => ended,
+                }
+            }
+            Event::CleaningStarted { account, purpose } => named("cleaning_started")
+                .on(account)
+                .with("purpose", Detail::Word(purpose.as_str())),
+            Event::CredentialRevoked { account } => named("credential_revoked").on(account),
+            Event::CredentialMinted { account, fence } => named("credential_minted")
+                .on(account)
+                .with("fence", Detail::Number(fence.0)),
+            Event::ProofFailed { account, leftovers } => named("proof_failed")
+                .on(account)
+                .with("leftovers", Detail::Number(*leftovers as u64)),
+            Event::AccountProven { account } => named("account_proven").on(account),
+            Event::CleaningTimedOut { account, attempt } => named("cleaning_timed_out")
+                .on(account)
+                .with("attempt", Detail::Number((*attempt).into())),
+            Event::KeyChanged { account, epoch } => named("key_changed")
+                .on(account)
+                .with("epoch", Detail::Number(epoch.0.into())),
+            Event::AccountReady { account } => named("account_ready").on(account),
+            Event::AccountQuarantined {
+                account,
+                quarantine,
+            } => {
+                let leftovers = quarantine.leftovers.iter();
+                let leftovers = leftovers.map(ToString::to_string).collect();
+                named("account_quarantined")
+                    .on(account)
+                    .with("reason", Detail::Text(quarantine.reason.clone()))
+                    .with("leftovers", Detail::Texts(leftovers))
+            }
+            Event::DrainRequested { account } => named("drain_requested").on(account),
+            Event::AccountDrained { account } => named("account_drained").on(account),
+            Event::AccountEnabled { account } => named("account_enabled").on(account),
+            Event::ReservationForgotten { .. }
+            | Event::JobIssued { .. }
+            | Event::JobTimedOut { .. }
+            | Event::PassEnded { .. }
+            | Event::FaultMet { .. } => return None,
+        };
+        Some(entry)
+    }
+
+    fn by(mut self, token: &TokenId) -> Self {
+        self.consumer = Some(token.clone());
+        self
+    }
+
+    fn about(mut self, reservation: ReservationId) -> Self {
+        self.reservation = Some(reservation);
+        self
+    }
+
+    fn on(mut self, account: &AccountId) -> Self {
+        self.account = Some(account.clone());
+        self
+    }
+
+    /// Adds a detail.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, detail: Detail) -> Self {
+        self.details.push((name, detail));
+        self
+    }
+}

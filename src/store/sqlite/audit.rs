@@ -1,0 +1,179 @@
+//! What is read of the audit, looked for in it and removed from it.
+
+use acctpool_actors::pool::Timestamp;
+use acctpool_actors::store::StoreError;
+use rusqlite::{Connection, TransactionBehavior, params};
+
+use super::chain::{self, AuditHead, AuditRecord, COLUMNS};
+use super::{Cause, SqliteStore};
+
+/// How many breaks are named; more say nothing more.
+const BREAKS: usize = 20;
+
+impl SqliteStore {
+    /// Calls `see` with every entry of the audit, the oldest first, until it fails.
+    pub fn audit(
+        &self,
+        see: impl FnMut(AuditRecord) -> Result<(), Cause>,
+    ) -> Result<(), StoreError> {
+        self.audited(|connection| each(connection, see))
+    }
+
+    /// Looks at the whole audit, and whether it leads through `known`.
+    pub fn verify_audit(&self, known: Option<&AuditHead>) -> Result<AuditVerdict, StoreError> {
+        // Asked first: a server may write meanwhile.
+        let loss = self.loss();
+        self.audited(|connection| {
+            let mut verdict = verify(connection)?;
+            verdict.breaks.extend(loss?);
+            if let Some(known) = known {
+                verdict.breaks.extend(chain::departure(connection, known)?);
+            }
+            Ok(verdict)
+        })
+    }
+
+    /// Removes the entries of the audit of before a moment, but for the newest of all; returns how
+    /// many. Also while a server writes.
+    pub fn prune_audit(&mut self, before: Timestamp) -> Result<u64, StoreError> {
+        self.audited(|_| Ok(()))?;
+        prune(&mut self.connection, before).map_err(no_audit)
+    }
+
+    /// Returns where the audit ended when the file was opened for writing, or after the last commit.
+    #[must_use]
+    pub fn audit_head(&self) -> Option<&AuditHead> {
+        self.writer.as_ref().map(|writer| &writer.head)
+    }
+
+    /// Says what is wrong with the audit, if there is one.
+    pub(super) fn broken_audit(&self) -> Result<Vec<String>, Cause> {
+        if self.format.has_audit() {
+            Ok(verify(&self.connection)?.breaks)
+        } else {
+            Ok(Vec::new())
+        }
+    }
+
+    fn audited<T>(
+        &self,
+        look: impl FnOnce(&Connection) -> Result<T, Cause>,
+    ) -> Result<T, StoreError> {
+        if !self.format.has_audit() {
+            let cause =
+                "they were written by an acctpool that kept none; the next `serve` begins one";
+            return Err(no_audit(cause.into()));
+        }
+        look(&self.connection).map_err(no_audit)
+    }
+}
+
+fn no_audit(cause: Cause) -> StoreError {
+    StoreError {
+        action: "cannot use the audit of these records".to_owned(),
+        cause,
+    }
+}
+
+/// What comes of looking at a whole chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditVerdict {
+    /// How many entries there are.
+    pub entries: u64,
+    /// The entry before the first one that is kept: what came before was pruned.
+    pub pruned: AuditHead,
+    /// Where the chain ends.
+    pub head: AuditHead,
+    /// What is wrong with it, for a person to read. Empty if nothing is.
+    pub breaks: Vec<String>,
+}
+
+/// Looks at every entry.
+fn verify(connection: &Connection) -> Result<AuditVerdict, Cause> {
+    // Of one moment: another process may prune meanwhile.
+    let moment = connection.unchecked_transaction()?;
+    let pruned = chain::pruned(&moment)?;
+    let mut verdict = AuditVerdict {
+        entries: 0,
+        head: pruned.clone(),
+        pruned,
+        breaks: Vec::new(),
+    };
+    each(&moment, |record| {
+        verdict.entries += 1;
+        let expected = verdict.head.number + 1;
+        let found = record.number;
+        let problem = if found != expected {
+            Some(format!("entries {expected} to {} are missing", found - 1))
+        } else if record.hash_after(&verdict.head.hash) != record.hash {
+            Some(format!(
+                "entry {found} is not what was written, or the one before it is not"
+            ))
+        } else {
+            None
+        };
+        if verdict.breaks.len() < BREAKS {
+            verdict.breaks.extend(problem);
+        }
+        verdict.head = AuditHead {
+            number: record.number,
+            hash: record.hash,
+        };
+        Ok(())
+    })?;
+    Ok(verdict)
+}
+
+/// Calls `see` with every entry, the oldest first.
+fn each(
+    connection: &Connection,
+    mut see: impl FnMut(AuditRecord) -> Result<(), Cause>,
+) -> Result<(), Cause> {
+    let mut all = connection.prepare(&format!("SELECT {COLUMNS} FROM audit ORDER BY number"))?;
+    let mut rows = all.query([])?;
+    while let Some(row) = rows.next()? {
+        see(AuditRecord::read(row)?)?;
+    }
+    Ok(())
+}
+
+/// Removes the entries of before a moment, but for the last of all: the chain goes on from it.
+/// Returns how many there were. In short steps, so that a server that writes hardly waits.
+fn prune(connection: &mut Connection, before: Timestamp) -> Result<u64, Cause> {
+    /// How many at a time.
+    const STEP: u64 = 1000;
+    let mut removed = 0;
+    loop {
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut oldest = transaction.prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM audit
+             WHERE number < (SELECT max(number) FROM audit) ORDER BY number LIMIT ?1"
+        ))?;
+        let mut rows = oldest.query([STEP])?;
+        let mut last = None;
+        let mut count = 0;
+        while let Some(row) = rows.next()? {
+            let record = AuditRecord::read(row)?;
+            if !record.is_before(before) {
+                break;
+            }
+            count += 1;
+            last = Some(record);
+        }
+        drop(rows);
+        drop(oldest);
+        let Some(last) = last else {
+            return Ok(removed);
+        };
+        transaction.execute(
+            "UPDATE store SET pruned_number = ?1, pruned_hash = ?2",
+            params![last.number, last.hash],
+        )?;
+        transaction.execute("DELETE FROM audit WHERE number <= ?1", [last.number])?;
+        transaction.commit()?;
+        removed += count;
+        if count < STEP {
+            return Ok(removed);
+        }
+    }
+}
