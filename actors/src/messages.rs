@@ -1,9 +1,9 @@
 //! Everything that crosses a mailbox.
 
-use actix::Message;
+use actix::{Message, Recipient};
 use tokio::sync::oneshot;
 
-use crate::pool::{AuditEntry, Change, Command, Fence, Job, ManagementKeys, Publication};
+use crate::pool::{AuditEntry, Change, Command, Event, Fence, Job, ManagementKeys, Publication};
 
 /// To the pool: a command, and where its reply goes. A reply that nobody waits for is dropped.
 #[derive(Debug, Message)]
@@ -25,8 +25,12 @@ pub struct Decision {
     pub entries: Vec<AuditEntry>,
     /// What may be read from then on.
     pub publication: Publication,
-    /// Says it: sends the reply and calls the cleaners. Dropped unsaid if the commit fails.
-    pub speak: Box<dyn FnOnce() + Send>,
+    /// Sends the reply. Dropped unsent if the commit fails, like everything that follows.
+    pub reply: Box<dyn FnOnce() + Send>,
+    /// The cleaners that are to be called.
+    pub calls: Vec<(Recipient<Clean>, Clean)>,
+    /// What happened, for the log.
+    pub events: Vec<Event>,
 }
 
 /// To a cleaner: one job. It replaces whatever the cleaner is still at.

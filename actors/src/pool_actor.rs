@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use actix::dev::SendError;
 use actix::{Actor, Addr, Context, Handler, Recipient};
-use log::{debug, info, warn};
+use log::warn;
 use tokio::sync::oneshot;
 
 use crate::break_off;
@@ -69,14 +69,10 @@ impl<C: Command> Handler<Ask<C>> for PoolActor {
             changes: applied.changes,
             entries: AuditEntry::of_turn(&applied.events, publication.at),
             publication,
-            speak: Box::new(move || {
-                applied.events.iter().for_each(report);
-                for (cleaner, call) in calls {
-                    cleaner.do_send(call);
-                }
-                // Whoever asked may have gone.
-                let _ = ask.reply.send(applied.reply);
-            }),
+            // Whoever asked may have gone.
+            reply: Box::new(move || drop(ask.reply.send(applied.reply))),
+            calls,
+            events: applied.events,
         };
         self.store.do_send(decision);
     }
@@ -120,14 +116,6 @@ impl Handler<Employ> for PoolActor {
 
     fn handle(&mut self, Employ(cleaners): Employ, _: &mut Self::Context) {
         self.cleaners = cleaners;
-    }
-}
-
-fn report(event: &Event) {
-    match event {
-        event if event.is_alarming() => warn!("{event}"),
-        Event::JobIssued { .. } | Event::ReservationForgotten { .. } => debug!("{event}"),
-        event => info!("{event}"),
     }
 }
 

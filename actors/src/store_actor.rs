@@ -6,9 +6,11 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use actix::{Actor, AsyncContext, Context, Handler, Message};
+use log::{debug, info, warn};
 
 use crate::break_off;
 use crate::messages::Decision;
+use crate::pool::Event;
 use crate::published::Publisher;
 use crate::store::{Store, StoreError};
 
@@ -44,14 +46,18 @@ impl<S: Store> StoreActor<S> {
         let mut changes = Vec::new();
         let mut entries = Vec::new();
         let mut publications = Vec::new();
-        let mut speeches = Vec::with_capacity(batch.len());
+        let mut replies = Vec::with_capacity(batch.len());
+        let mut calls = Vec::new();
+        let mut events = Vec::new();
         for decision in batch {
             changes.extend(decision.changes);
             entries.extend(decision.entries);
             if !decision.publication.news.is_empty() {
                 publications.push(decision.publication);
             }
-            speeches.push(decision.speak);
+            replies.push(decision.reply);
+            calls.extend(decision.calls);
+            events.extend(decision.events);
         }
         if !(changes.is_empty() && entries.is_empty()) {
             // Whether a commit that broke off is on the disk, nobody knows.
@@ -71,14 +77,27 @@ impl<S: Store> StoreActor<S> {
             if !publications.is_empty() {
                 self.publisher.publish(publications);
             }
-            for speak in speeches {
-                speak();
+            for reply in replies {
+                reply();
             }
+            for (cleaner, call) in calls {
+                cleaner.do_send(call);
+            }
+            // Last, since nobody waits for it.
+            events.iter().for_each(report);
         });
         if catch_unwind(speaking).is_err() {
             // Some of it was said, some not, and the pool would go on as if all was.
             break_off();
         }
+    }
+}
+
+fn report(event: &Event) {
+    match event {
+        event if event.is_alarming() => warn!("{event}"),
+        Event::JobIssued { .. } | Event::ReservationForgotten { .. } => debug!("{event}"),
+        event => info!("{event}"),
     }
 }
 
