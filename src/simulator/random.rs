@@ -36,6 +36,11 @@ impl Random {
         self.next() % 1_000_000 < u64::from(per_million)
     }
 
+    /// A number below `bound`, which is not zero.
+    pub(super) fn below(&mut self, bound: u64) -> u64 {
+        self.next() % bound
+    }
+
     /// 32 lower-case hex digits, the form of most IBM ids.
     pub(super) fn hex(&mut self) -> String {
         format!("{:016x}{:016x}", self.next(), self.next())

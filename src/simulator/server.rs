@@ -342,6 +342,9 @@ fn respond(answer: Answer, family: Family, transaction_id: &str) -> HttpResponse
     let mut response = HttpResponse::build(status);
     response.insert_header(("Transaction-Id", transaction_id));
     response.insert_header(("X-Global-Transaction-Id", transaction_id));
+    if family == Family::Infrastructure {
+        response.insert_header(("X-Request-Id", transaction_id));
+    }
     if let Some(retry_after) = retry_after {
         response.insert_header(("Retry-After", retry_after));
     }

@@ -25,6 +25,7 @@ use super::services::service_ids::{ServiceId, ServiceIdGroup};
 use super::services::tags::Tag;
 use super::services::trusted_profiles::{IdentityProvider, Profile};
 use super::services::users::User;
+use super::services::vpc::Vpc;
 use super::settings::{AccountSpec, Lags, Settings};
 
 /// All accounts, and the tokens and secrets ever issued.
@@ -65,6 +66,7 @@ pub(super) struct Account {
     pub(super) reclamations: Vec<Reclamation>,
     pub(super) resource_groups: ResourceGroups,
     pub(super) tags: Vec<Tag>,
+    pub(super) vpc: Vpc,
     pub(super) index: Index,
 }
 
@@ -138,6 +140,12 @@ impl Account {
         let identity_settings = IdentitySettings::new(&mut random);
         let resource_groups = ResourceGroups::new(&mut random, now);
         let owner = User::owner(spec, &mut random, now);
+        let vpc = Vpc::new(
+            &spec.id,
+            &resource_groups.groups[0].id,
+            lags,
+            random.fork(),
+        );
         let mut account = Self {
             id: spec.id.clone(),
             name: spec.name.clone(),
@@ -161,6 +169,7 @@ impl Account {
             reclamations: Vec::new(),
             resource_groups,
             tags: Vec::new(),
+            vpc,
             index: Index::default(),
         };
         // What exists from the start has been indexed long ago.
@@ -170,8 +179,19 @@ impl Account {
 
     /// Records the state of `now` for the search index, which shows it after its lag.
     pub(super) fn publish(&mut self, now: OffsetDateTime) {
+        let lag = self.lags.search_index;
         let items = self.searchable();
-        self.index.record(now, items, self.lags.search_index);
+        self.index.record_all(now, items, lag);
+        for crn in self.vpc.take_changed() {
+            let item = match self.vpc.named_by_crn(&crn) {
+                Some(resource) => Some(self.searchable_resource(resource, &crn)),
+                None => {
+                    self.detach_all_tags(&crn, now);
+                    None
+                }
+            };
+            self.index.record(now, &crn, item, lag);
+        }
     }
 
     fn settle(&mut self, now: OffsetDateTime) {
@@ -180,6 +200,7 @@ impl Account {
             self.settle_reclamations(due);
             self.settle_users(due);
             self.settle_tags(due);
+            self.vpc.settle(due);
             self.publish(due);
         }
         self.forget_lapsed_rights(now);
@@ -191,7 +212,8 @@ impl Account {
         let reclamations = self.reclamations.iter().filter_map(Reclamation::due);
         let users = self.users.iter().filter_map(User::due);
         let tags = self.tags.iter().filter_map(|tag| tag.due(&self.lags));
-        instances.chain(reclamations).chain(users).chain(tags).min()
+        let dues = instances.chain(reclamations).chain(users).chain(tags);
+        dues.chain(self.vpc.next_due()).min()
     }
 
     fn forget_lapsed_rights(&mut self, now: OffsetDateTime) {
