@@ -109,6 +109,10 @@ pub(super) fn volume_attachment_made(
     id: &str,
     now: OffsetDateTime,
 ) -> Result<(), Refusal> {
+    let instance = vpc.get(id).parent.clone().unwrap_or_default();
+    vpc.edit(id, |body| {
+        body.insert("instance".into(), named(&instance));
+    })?;
     if vpc.get(id).link("volume").is_some() {
         return Ok(());
     }
@@ -116,7 +120,6 @@ pub(super) fn volume_attachment_made(
     if prototype["profile"].is_null() {
         prototype["profile"] = json!({"name": "general-purpose"});
     }
-    let instance = vpc.get(id).parent.clone().unwrap_or_default();
     prototype["zone"] = json!({"name": vpc.get(&instance).zone});
     let volume = vpc.make_beside(VOLUMES, &instance, prototype, now)?;
     vpc.edit(id, |body| drop(body.insert("volume".into(), named(&volume))))

@@ -103,7 +103,7 @@ mod lives {
         Life { field, pending, ready, updating, deleting, slow: false }
     }
 
-    pub(super) static AT_ONCE: Life = life("", [""; 4]);
+    pub(super) static AT_ONCE: Life = life("", ["active"; 4]);
     pub(super) static STATUS: Life = life("status", ["pending", "available", "pending", "deleting"]);
     pub(super) static LIFECYCLE: Life = life("lifecycle_state", ["pending", "stable", "updating", "deleting"]);
     pub(super) static VOLUME: Life = life("status", ["pending", "available", "updating", "pending_deletion"]);
@@ -200,7 +200,7 @@ pub(super) static KINDS: &[Kind] = &[
     child(NICS, "network-interface", &AT_ONCE).needs(&["subnet"]).refs(&[holds("subnet", &[SUBNETS]), IN_GROUPS]).may_go(compute::part_may_go).unpaged(),
     child(ATTACHMENTS, "network-attachment", &AT_ONCE).needs(&["virtual_network_interface"]).refs(&[holds("virtual_network_interface", &[VNIS])])
         .made(networks::attachment_made).may_go(compute::part_may_go).takes(networks::attachment_takes).answers(202).unpaged(),
-    child(VOLUME_ATTACHMENTS, "volume-attachment", &AT_ONCE).needs(&["volume"]).refs(&[holds("volume", &[VOLUMES])])
+    child(VOLUME_ATTACHMENTS, "volume-attachment", &AT_ONCE).needs(&["volume"]).refs(&[holds("volume", &[VOLUMES]), lets_go("instance", &[INSTANCES])])
         .made(compute::volume_attachment_made).may_go(compute::part_may_go).takes(compute::volume_attachment_takes).unpaged(),
     child(CLUSTER_ATTACHMENTS, "cluster-network-attachment", &AT_ONCE).needs(&["cluster_network_interface"])
         .refs(&[holds("cluster_network_interface", &[CLUSTER_INTERFACES])]).may_go(compute::cluster_attachment_may_go).answers(202),

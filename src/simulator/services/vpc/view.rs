@@ -29,10 +29,7 @@ impl Vpc {
         let mut json = self.own(resource, base);
         for (field, path) in resource.kind.shows {
             let referrers = self.referrers_from(&resource.id, path);
-            let shown = referrers.map(|referrer| match referrer.kind.has_crn {
-                true => self.reference(referrer, base),
-                false => self.own(referrer, base).into(),
-            });
+            let shown = referrers.map(|referrer| self.reference(referrer, base));
             json.insert((*field).into(), shown.collect());
         }
         (resource.kind.view)(self, resource, base, &mut json);
@@ -65,15 +62,21 @@ impl Vpc {
                 json!({"id": group, "href": href, "name": group}),
             );
         }
-        if let Some(zone) = resource.zone.as_deref() {
-            let href = resource.region.zone_href(zone, base);
-            json.insert("zone".into(), json!({"name": zone, "href": href}));
+        if let Some(zone) = &resource.zone {
+            json.insert("zone".into(), json!({"name": zone}));
+        }
+        for place in ["zone", "target.zone"] {
+            for zone in places(&mut json, place) {
+                let name = zone["name"].as_str().unwrap_or_default();
+                zone["href"] = resource.region.zone_href(name, base).into();
+            }
         }
         json.extend(self.names(resource, base));
-        json.insert(
-            "created_at".into(),
-            clock::controller(resource.created_at).into(),
-        );
+        let created_at = Value::from(clock::controller(resource.created_at));
+        if json.contains_key("updated_at") {
+            json.insert("updated_at".into(), created_at.clone());
+        }
+        json.insert("created_at".into(), created_at);
         self.expand(&mut json, kind, base);
         json
     }
@@ -89,11 +92,19 @@ impl Vpc {
         if let Some(crn) = resource.crn(&self.account) {
             names.insert("crn".into(), crn.into());
         }
+        if let Some(address) = resource.body.get("address") {
+            names.insert("address".into(), address.clone());
+        }
         names
     }
 
+    /// What others say of a resource: its names, or all of it where it is a mere part.
     pub(super) fn reference(&self, resource: &Resource, base: &str) -> Value {
-        let mut names = self.names(resource, base);
+        let mut names = if resource.kind.has_crn {
+            self.names(resource, base)
+        } else {
+            self.own(resource, base)
+        };
         let word = shape(resource.kind.path).get("resource_type");
         let word = word.cloned().unwrap_or_else(|| {
             let word = resource.kind.word.replace('-', "_");
