@@ -15,9 +15,13 @@ import traceback
 import access
 import identity
 import infrastructure
+import keeping
+import quirks
 import resources
 import rights
 from cloud import Cloud
+
+MODULES = (identity, access, resources, rights, infrastructure, quirks, keeping)
 
 
 def main() -> int:
@@ -33,7 +37,7 @@ def main() -> int:
     cloud = Cloud(arguments.url, arguments.account, arguments.key)
     before = cloud.inventory()
     failed = 0
-    for module in (identity, access, resources, rights, infrastructure):
+    for module in MODULES:
         if arguments.only not in (None, module.__name__):
             continue
         for check in module.CHECKS:

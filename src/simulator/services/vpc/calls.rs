@@ -30,6 +30,8 @@ pub(super) struct Request<'a> {
 enum Place {
     Collection(&'static Kind, Option<String>),
     Item(String),
+    /// One of IBM's own images.
+    Stock(Value),
 }
 
 impl<'a> Request<'a> {
@@ -70,6 +72,11 @@ impl<'a> Request<'a> {
             match rest {
                 [] => return Ok(Some(Place::Collection(kind, parent))),
                 [id] => {
+                    if kind.path == IMAGES
+                        && let Some(image) = self.stock_image(id)
+                    {
+                        return Ok(Some(Place::Stock(image)));
+                    }
                     let mut ids = ids;
                     ids.push(id);
                     let found = self.resource(account, kind.path, id, &ids)?;
@@ -79,6 +86,11 @@ impl<'a> Request<'a> {
             }
         }
         Ok(None)
+    }
+
+    fn stock_image(&self, id: &str) -> Option<Value> {
+        let mut images = stock_images(self.region, &self.call.base).into_iter();
+        images.find(|image| image["id"] == id)
     }
 
     /// The resource that a path names, whose ancestors must be those of the path.
@@ -137,7 +149,8 @@ pub(super) fn get(world: &mut World, call: &Call) -> Answer {
             account.require(call, found.target(), Level::View)?;
             Ok(Reply::ok(account.vpc.json(found, &call.base)))
         }
-        None => stock_image(&request),
+        Some(Place::Stock(image)) => Ok(Reply::ok(image)),
+        None => Err(Refusal::not_found("Path", &call.path)),
     }
 }
 
@@ -189,16 +202,6 @@ fn last_segment(kind: &Kind) -> &'static str {
 
 fn text(json: &Value, field: &str) -> String {
     json[field].as_str().unwrap_or_default().to_owned()
-}
-
-fn stock_image(request: &Request) -> Answer {
-    let unknown = || Refusal::not_found("Path", &request.call.path);
-    let [IMAGES, id] = request.segments[..] else {
-        return Err(unknown());
-    };
-    let mut images = stock_images(request.region, &request.call.base).into_iter();
-    let image = images.find(|image| image["id"] == id);
-    image.map(Reply::ok).ok_or_else(unknown)
 }
 
 pub(super) fn post(world: &mut World, call: &Call) -> Answer {
@@ -354,7 +357,7 @@ fn item<'w>(
         Some(Place::Collection(..)) => {
             Err(Refusal::new(405, "The method is not allowed on a collection."))
         }
-        // IBM's own images are seen by everybody.
-        None => Err(Refusal::forbidden()),
+        Some(Place::Stock(_)) => Err(Refusal::forbidden()),
+        None => Err(Refusal::not_found("Path", &request.call.path)),
     }
 }
