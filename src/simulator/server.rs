@@ -273,10 +273,10 @@ impl State {
 }
 
 /// A route that matches, of its service.
-struct Found {
+pub(super) struct Found {
+    pub(super) route: &'static Route,
+    pub(super) params: Vec<String>,
     service: &'static Service,
-    route: &'static Route,
-    params: Vec<String>,
 }
 
 impl Found {
@@ -285,7 +285,7 @@ impl Found {
     }
 }
 
-fn find_route(method: &str, path: &str) -> Option<Found> {
+pub(super) fn find_route(method: &str, path: &str) -> Option<Found> {
     ALL.iter().find_map(|service| {
         let mut routes = service.routes.iter().filter(|route| route.method == method);
         routes.find_map(|route| {

@@ -140,12 +140,7 @@ impl Account {
         let identity_settings = IdentitySettings::new(&mut random);
         let resource_groups = ResourceGroups::new(&mut random, now);
         let owner = User::owner(spec, &mut random, now);
-        let vpc = Vpc::new(
-            &spec.id,
-            &resource_groups.groups[0].id,
-            lags,
-            random.fork(),
-        );
+        let vpc = Vpc::new(&spec.id, &resource_groups.groups[0].id, lags, random.fork());
         let mut account = Self {
             id: spec.id.clone(),
             name: spec.name.clone(),

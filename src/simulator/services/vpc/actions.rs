@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use super::calls::{Request, matched};
 use super::compute::members;
 use super::kinds::{
-    FLOATING_IPS, GROUPS, INSTANCE_GROUPS, INSTANCES, NICS, RESERVATIONS,
-    SERVER_NICS, SERVERS, SHARES, SNAPSHOTS, SUBNETS, VNIS, VPCS,
+    FLOATING_IPS, GROUPS, INSTANCE_GROUPS, INSTANCES, NICS, RESERVATIONS, SERVER_NICS, SERVERS,
+    SHARES, SNAPSHOTS, SUBNETS, VNIS, VPCS,
 };
 use super::networks::targets_of;
 use super::regions::{REGIONS, Region};
@@ -178,7 +178,9 @@ fn show_linked(account: &mut Account, subject: &Subject) -> Answer {
 }
 
 fn link(account: &mut Account, subject: &Subject) -> Answer {
-    let Subject { call, id, field, .. } = *subject;
+    let Subject {
+        call, id, field, ..
+    } = *subject;
     let named = identity(&call.body).map(named);
     let named = named.ok_or_else(|| Refusal::bad_request("The body names nothing."))?;
     account
@@ -243,7 +245,9 @@ fn remove_target(account: &mut Account, subject: &Subject) -> Answer {
         return Err(refusal.with_code("security_group_last_of_target"));
     }
     account.vpc.edit(subject.last, |body| {
-        let groups = body.get_mut("security_groups").and_then(Value::as_array_mut);
+        let groups = body
+            .get_mut("security_groups")
+            .and_then(Value::as_array_mut);
         if let Some(groups) = groups {
             groups.retain(|group| group["id"] != subject.id);
         }
@@ -254,7 +258,9 @@ fn remove_target(account: &mut Account, subject: &Subject) -> Answer {
 fn list_addresses(account: &mut Account, subject: &Subject) -> Answer {
     let addresses = account.vpc.referrers_from(subject.id, FLOATING_IPS);
     let addresses = addresses.map(|address| account.vpc.json(address, &subject.call.base));
-    Ok(Reply::ok(json!({"floating_ips": addresses.collect::<Value>()})))
+    Ok(Reply::ok(
+        json!({"floating_ips": addresses.collect::<Value>()}),
+    ))
 }
 
 fn bind_address(account: &mut Account, subject: &Subject) -> Answer {
@@ -280,15 +286,20 @@ fn unbind_address(account: &mut Account, subject: &Subject) -> Answer {
 }
 
 fn start_or_stop(account: &mut Account, subject: &Subject) -> Answer {
-    let Subject { call, id, field, .. } = *subject;
+    let Subject {
+        call, id, field, ..
+    } = *subject;
     let verb = match field {
         "actions" => call.required("type")?,
         verb => verb,
     };
-    let (is_instance, status) = (field == "actions", match verb {
-        "stop" => "stopped",
-        _ => "running",
-    });
+    let (is_instance, status) = (
+        field == "actions",
+        match verb {
+            "stop" => "stopped",
+            _ => "running",
+        },
+    );
     account
         .vpc
         .edit(id, |body| drop(body.insert("status".into(), status.into())))?;
@@ -312,9 +323,9 @@ fn leave_balancer(account: &mut Account, subject: &Subject) -> Answer {
 /// Empties a group, for good: it does not grow again.
 fn delete_members(account: &mut Account, subject: &Subject) -> Answer {
     let Subject { call, id, .. } = *subject;
-    account
-        .vpc
-        .edit(id, |body| drop(body.insert("membership_count".into(), 0.into())))?;
+    account.vpc.edit(id, |body| {
+        drop(body.insert("membership_count".into(), 0.into()))
+    })?;
     for member in members(&account.vpc, id) {
         account.vpc.begin_deletion(&member, call.now);
     }

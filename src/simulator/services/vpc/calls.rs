@@ -67,7 +67,11 @@ impl<'a> Request<'a> {
             };
             let parent = match ids.last() {
                 None => None,
-                Some(id) => Some(self.resource(account, parent_path(kind), id, &ids)?.id.clone()),
+                Some(id) => Some(
+                    self.resource(account, parent_path(kind), id, &ids)?
+                        .id
+                        .clone(),
+                ),
             };
             match rest {
                 [] => return Ok(Some(Place::Collection(kind, parent))),
@@ -244,7 +248,7 @@ fn group_asked_for(
 ) -> Result<String, Refusal> {
     let of_parent = parent.map(|parent| account.vpc.get(parent).resource_group.as_str());
     let asked = identity(&call.body["resource_group"]).or(of_parent);
-    let group = asked.unwrap_or(&account.vpc.default_group);
+    let group = asked.unwrap_or(account.vpc.default_group());
     if account.resource_groups.contains(group) {
         Ok(group.to_owned())
     } else {
@@ -354,9 +358,10 @@ fn item<'w>(
             account.require(request.call, found.target(), level)?;
             Ok((account, id))
         }
-        Some(Place::Collection(..)) => {
-            Err(Refusal::new(405, "The method is not allowed on a collection."))
-        }
+        Some(Place::Collection(..)) => Err(Refusal::new(
+            405,
+            "The method is not allowed on a collection.",
+        )),
         Some(Place::Stock(_)) => Err(Refusal::forbidden()),
         None => Err(Refusal::not_found("Path", &request.call.path)),
     }

@@ -54,7 +54,9 @@ fn follow_template(vpc: &mut Vpc, id: &str) -> Result<(), Refusal> {
     };
     let said = found.body.clone();
     vpc.edit(id, |body| {
-        let networked = body.keys().any(|field| field.starts_with("primary_network"));
+        let networked = body
+            .keys()
+            .any(|field| field.starts_with("primary_network"));
         for (field, value) in said {
             if field != "zone" && !(networked && field.contains("network_")) {
                 body.entry(field).or_insert(value);
@@ -73,8 +75,16 @@ fn network_parts(
 ) -> Result<(), Refusal> {
     let mut primary = false;
     for (first, rest, path) in [
-        ("primary_network_interface", "network_interfaces", interfaces),
-        ("primary_network_attachment", "network_attachments", attachments),
+        (
+            "primary_network_interface",
+            "network_interfaces",
+            interfaces,
+        ),
+        (
+            "primary_network_attachment",
+            "network_attachments",
+            attachments,
+        ),
     ] {
         let others = list(vpc.take(id, rest));
         let Some(part) = vpc.take(id, first) else {
@@ -88,7 +98,9 @@ fn network_parts(
         vpc.edit(id, |body| drop(body.insert(first.into(), named(&part))))?;
         if vpc.get(id).link("vpc").is_none() {
             let of = vpc.get(&part);
-            let of = of.link("subnet").or_else(|| of.link("virtual_network_interface"));
+            let of = of
+                .link("subnet")
+                .or_else(|| of.link("virtual_network_interface"));
             let of = of.and_then(|of| vpc.get(of).link("vpc")).map(named);
             if let Some(of) = of {
                 vpc.edit(id, |body| drop(body.insert("vpc".into(), of)))?;
@@ -122,11 +134,17 @@ pub(super) fn volume_attachment_made(
     }
     prototype["zone"] = json!({"name": vpc.get(&instance).zone});
     let volume = vpc.make_beside(VOLUMES, &instance, prototype, now)?;
-    vpc.edit(id, |body| drop(body.insert("volume".into(), named(&volume))))
+    vpc.edit(id, |body| {
+        drop(body.insert("volume".into(), named(&volume)))
+    })
 }
 
 /// A volume that is marked so goes with its instance, and not when it is detached alone.
-pub(super) fn volume_attachment_takes(_: &Vpc, part: &Resource, with_instance: bool) -> Vec<String> {
+pub(super) fn volume_attachment_takes(
+    _: &Vpc,
+    part: &Resource,
+    with_instance: bool,
+) -> Vec<String> {
     let marked = part.flag("delete_volume_on_instance_delete") && with_instance;
     let volume = part.link("volume").filter(|_| marked);
     volume.map(ToOwned::to_owned).into_iter().collect()
@@ -169,7 +187,8 @@ pub(super) fn host_made(vpc: &mut Vpc, id: &str, now: OffsetDateTime) -> Result<
     };
     vpc.edit(id, |body| {
         body.insert("group".into(), named(&group));
-        body.entry("instance_placement_enabled").or_insert(true.into());
+        body.entry("instance_placement_enabled")
+            .or_insert(true.into());
     })
 }
 

@@ -52,7 +52,10 @@ impl Vpc {
     fn lingers(&self, resource: &Resource) -> bool {
         let clones = resource.body.get("clones").and_then(Value::as_array);
         clones.is_some_and(|clones| !clones.is_empty())
-            || self.referrers_from(&resource.id, EXPORT_JOBS).next().is_some()
+            || self
+                .referrers_from(&resource.id, EXPORT_JOBS)
+                .next()
+                .is_some()
     }
 
     fn may_go(&self, id: &str) -> Result<(), Refusal> {
@@ -87,7 +90,9 @@ impl Vpc {
                 .as_ref()
                 .is_some_and(|parent| doomed.contains(parent));
             let taken = (resource.kind.takes)(self, resource, with_parent);
-            let dying = self.referrers_of(&id).filter(|referrer| dies(referrer, &id));
+            let dying = self
+                .referrers_of(&id)
+                .filter(|referrer| dies(referrer, &id));
             let dying = dying.map(|referrer| referrer.id.clone());
             for next in dying.chain(taken) {
                 if doomed.insert(next.clone()) {

@@ -363,7 +363,10 @@ impl Kind {
     }
 
     const fn undeletable(self, undeletable: &'static [Phase]) -> Self {
-        Self { undeletable, ..self }
+        Self {
+            undeletable,
+            ..self
+        }
     }
 
     const fn to_parent(self, to_parent: Bond) -> Self {
@@ -403,11 +406,17 @@ impl Kind {
     }
 
     const fn unpaged(self) -> Self {
-        Self { paged: false, ..self }
+        Self {
+            paged: false,
+            ..self
+        }
     }
 
     const fn not_creatable(self) -> Self {
-        Self { creatable: false, ..self }
+        Self {
+            creatable: false,
+            ..self
+        }
     }
 
     const fn zoned(self) -> Self {
@@ -418,14 +427,23 @@ impl Kind {
     }
 
     const fn keeps_busy(self) -> Self {
-        Self { keeps_busy: true, ..self }
+        Self {
+            keeps_busy: true,
+            ..self
+        }
     }
 
     const fn with_crn(self) -> Self {
-        Self { has_crn: true, ..self }
+        Self {
+            has_crn: true,
+            ..self
+        }
     }
 
     const fn without_crn(self) -> Self {
-        Self { has_crn: false, ..self }
+        Self {
+            has_crn: false,
+            ..self
+        }
     }
 }

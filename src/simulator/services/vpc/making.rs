@@ -168,6 +168,6 @@ impl Vpc {
         let of_parent = || Some(self.find(parent?)?.resource_group.clone());
         asked
             .or_else(of_parent)
-            .unwrap_or_else(|| self.default_group.clone())
+            .unwrap_or_else(|| self.default_group().to_owned())
     }
 }

@@ -32,6 +32,7 @@ use crate::simulator::refusal::Family;
 use crate::simulator::rights::Target;
 use crate::simulator::world::Account;
 
+pub(crate) use self::regions::REGIONS;
 pub(crate) use self::resource::Resource;
 pub(crate) use self::store::Vpc;
 

@@ -5,9 +5,7 @@
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 
-use super::kinds::{
-    ACLS, DNS_BINDINGS, FLOATING_IPS, GROUPS, PREFIXES, TABLES, VNIS, VPCS,
-};
+use super::kinds::{ACLS, DNS_BINDINGS, FLOATING_IPS, GROUPS, PREFIXES, TABLES, VNIS, VPCS};
 use super::resource::{Resource, named};
 use super::store::Vpc;
 use crate::simulator::refusal::Refusal;
@@ -81,7 +79,11 @@ pub(super) fn dns_binding_may_go(vpc: &Vpc, resource: &Resource) -> Result<(), R
 
 /// Attaches a subnet to the defaults of its VPC where it names no others, and gives it addresses.
 pub(super) fn subnet_made(vpc: &mut Vpc, id: &str, _: OffsetDateTime) -> Result<(), Refusal> {
-    let cidr = format!("10.{}.{}.0/24", vpc.random.below(240), vpc.random.below(256));
+    let cidr = format!(
+        "10.{}.{}.0/24",
+        vpc.random.below(240),
+        vpc.random.below(256)
+    );
     let subnet = vpc.get(id);
     let Some(of) = subnet.link("vpc").map(|of| vpc.get(of)) else {
         return Err(Refusal::bad_request("Property vpc names nothing."));
@@ -107,7 +109,9 @@ pub(super) fn public_gateway_made(
     now: OffsetDateTime,
 ) -> Result<(), Refusal> {
     if let Some(address) = vpc.get(id).link("floating_ip").map(ToOwned::to_owned) {
-        return vpc.edit(&address, |body| drop(body.insert("target".into(), named(id))));
+        return vpc.edit(&address, |body| {
+            drop(body.insert("target".into(), named(id)))
+        });
     }
     let address = vpc.make_beside(FLOATING_IPS, id, json!({"target": named(id)}), now)?;
     vpc.get_mut(&address).came_with = Some(id.to_owned());
@@ -119,16 +123,14 @@ pub(super) fn public_gateway_made(
 pub(super) fn floating_ip_made(vpc: &mut Vpc, id: &str, _: OffsetDateTime) -> Result<(), Refusal> {
     let random = &mut vpc.random;
     let address = format!("192.0.{}.{}", random.below(256), random.below(256));
-    vpc.edit(id, |body| drop(body.insert("address".into(), address.into())))
+    vpc.edit(id, |body| {
+        drop(body.insert("address".into(), address.into()))
+    })
 }
 
 /// Makes the virtual network interface that an attachment asks for instead of naming one. It goes
 /// with the attachment unless its prototype says otherwise.
-pub(super) fn attachment_made(
-    vpc: &mut Vpc,
-    id: &str,
-    now: OffsetDateTime,
-) -> Result<(), Refusal> {
+pub(super) fn attachment_made(vpc: &mut Vpc, id: &str, now: OffsetDateTime) -> Result<(), Refusal> {
     if vpc.get(id).link("virtual_network_interface").is_none()
         && let Some(mut prototype) = vpc.take(id, "virtual_network_interface")
     {
@@ -195,5 +197,9 @@ pub(super) fn targets_of<'a>(
     group: &'a Resource,
 ) -> impl Iterator<Item = &'a Resource> {
     let referrers = vpc.referrers_of(&group.id);
-    referrers.filter(|referrer| referrer.links_at("security_groups[]").any(|id| id == group.id))
+    referrers.filter(|referrer| {
+        referrer
+            .links_at("security_groups[]")
+            .any(|id| id == group.id)
+    })
 }

@@ -50,7 +50,7 @@ pub(super) struct Link {
 }
 
 impl Resource {
-    pub(super) fn crn(&self, account: &str) -> Option<String> {
+    pub(crate) fn crn(&self, account: &str) -> Option<String> {
         let location = self.zone.as_deref().unwrap_or(self.region.name);
         let (word, id) = (self.kind.word, &self.id);
         let crn = format!("crn:v1:bluemix:public:is:{location}:a/{account}::{word}:{id}");

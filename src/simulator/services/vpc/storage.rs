@@ -213,13 +213,25 @@ pub(super) fn image_may_go(_: &Vpc, image: &Resource) -> Result<(), Refusal> {
 pub(super) fn stock_images(region: &Region, base: &str) -> Vec<Value> {
     let names = ["ibm-debian-12", "ibm-redhat-9", "ibm-ubuntu-24-04"].iter();
     let image = |(number, name): (usize, &&str)| {
-        let id = format!("{}-00000000-0000-4000-8000-00000000000{number}", region.code);
+        let id = format!(
+            "{}-00000000-0000-4000-8000-00000000000{number}",
+            region.code
+        );
         let mut json = super::view::shape(super::kinds::IMAGES).clone();
         json.extend([
-            ("href".to_owned(), format!("{}/v1/images/{id}", region.endpoint(base)).into()),
-            ("crn".to_owned(), format!("crn:v1:bluemix:public:is:{}:a/ibm::image:{id}", region.name).into()),
+            (
+                "href".to_owned(),
+                format!("{}/v1/images/{id}", region.endpoint(base)).into(),
+            ),
+            (
+                "crn".to_owned(),
+                format!("crn:v1:bluemix:public:is:{}:a/ibm::image:{id}", region.name).into(),
+            ),
             ("created_at".to_owned(), "2026-01-01T00:00:00.000Z".into()),
-            ("resource_group".to_owned(), json!({"id": "ibm", "href": "", "name": "ibm"})),
+            (
+                "resource_group".to_owned(),
+                json!({"id": "ibm", "href": "", "name": "ibm"}),
+            ),
             ("status".to_owned(), "available".into()),
             ("visibility".to_owned(), "public".into()),
             ("name".to_owned(), (*name).into()),
@@ -229,4 +241,3 @@ pub(super) fn stock_images(region: &Region, base: &str) -> Vec<Value> {
     };
     names.enumerate().map(image).collect()
 }
-

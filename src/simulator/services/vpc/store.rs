@@ -19,8 +19,7 @@ use crate::simulator::settings::Lags;
 
 pub(crate) struct Vpc {
     pub(super) account: String,
-    /// The resource group of what names none.
-    pub(super) default_group: String,
+    default_group: String,
     pub(super) lags: Lags,
     pub(super) random: Random,
     resources: BTreeMap<String, Resource>,
@@ -68,6 +67,11 @@ impl Vpc {
         kind.expect("the table has a row for every path that the program names")
     }
 
+    /// The resource group of what names none.
+    pub(crate) fn default_group(&self) -> &str {
+        &self.default_group
+    }
+
     pub(crate) fn find(&self, id: &str) -> Option<&Resource> {
         self.resources.get(id)
     }
@@ -100,7 +104,11 @@ impl Vpc {
         kind: &Kind,
         parent: Option<&str>,
     ) -> impl Iterator<Item = &str> {
-        let place = (region.name, kind.path, parent.unwrap_or_default().to_owned());
+        let place = (
+            region.name,
+            kind.path,
+            parent.unwrap_or_default().to_owned(),
+        );
         let ids = self.collections.get(&place).into_iter().flatten();
         ids.map(String::as_str)
     }
