@@ -28,8 +28,8 @@ pub(super) struct Refusal {
     pub(super) message: String,
     /// The machine-readable code, where the family's usual one for the status does not fit.
     code: Option<String>,
-    /// What it is about: its type (`field` or `parameter`), name and value.
-    target: Option<(&'static str, String, String)>,
+    /// What it is about, as VPC writes it: type (`field` or `parameter`), name and value.
+    target: Option<Box<Value>>,
     pub(super) retry_after: Option<String>,
 }
 
@@ -80,8 +80,8 @@ impl Refusal {
 
     /// Says what the refusal is about, unless that is said already.
     pub(super) fn with_target(mut self, kind: &'static str, name: &str, value: &str) -> Self {
-        let target = (kind, name.to_owned(), value.to_owned());
-        self.target.get_or_insert(target);
+        self.target
+            .get_or_insert_with(|| json!({"type": kind, "name": name, "value": value}).into());
         self
     }
 
@@ -120,8 +120,8 @@ impl Refusal {
                     "code": code, "message": self.message,
                     "more_info": "https://cloud.ibm.com/apidocs/vpc#error-handling",
                 });
-                if let Some((kind, name, value)) = &self.target {
-                    error["target"] = json!({"type": kind, "name": name, "value": value});
+                if let Some(target) = &self.target {
+                    error["target"] = target.as_ref().clone();
                 }
                 json!({"errors": [error], "trace": transaction_id})
             }
@@ -167,14 +167,13 @@ fn usual_code(family: Family, status: u16) -> &'static str {
         (Family::Infrastructure, 400) => "bad_field",
         (Family::Infrastructure, 401) => "not_authenticated",
         (Family::Infrastructure, 403) => "not_authorized",
-        (Family::Infrastructure, 404) => "not_found",
+        (Family::Infrastructure | Family::Platform, 404) => "not_found",
         (Family::Infrastructure, 409) => "conflict_field",
         (Family::Infrastructure, 429) => "over_quota",
         (Family::Infrastructure, _) => "internal_error",
         (Family::Platform, 400) => "invalid_body",
         (Family::Platform, 401) => "invalid_token",
         (Family::Platform, 403) => "insufficent_permissions",
-        (Family::Platform, 404) => "not_found",
         (Family::Platform, 409) => "conflict_error",
         (Family::Platform, 412) => "precondition_failed",
         (Family::Platform, 429) => "too_many_requests",

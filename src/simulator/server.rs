@@ -291,9 +291,9 @@ pub(super) fn find_route(method: &str, path: &str) -> Option<Found> {
         routes.find_map(|route| {
             let params = route.params(path)?;
             Some(Found {
-                service,
                 route,
                 params,
+                service,
             })
         })
     })

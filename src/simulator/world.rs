@@ -178,13 +178,11 @@ impl Account {
         let items = self.searchable();
         self.index.record_all(now, items, lag);
         for crn in self.vpc.take_changed() {
-            let item = match self.vpc.named_by_crn(&crn) {
-                Some(resource) => Some(self.searchable_resource(resource, &crn)),
-                None => {
-                    self.detach_all_tags(&crn, now);
-                    None
-                }
-            };
+            let resource = self.vpc.named_by_crn(&crn);
+            let item = resource.map(|resource| self.searchable_resource(resource, &crn));
+            if item.is_none() {
+                self.detach_all_tags(&crn, now);
+            }
             self.index.record(now, &crn, item, lag);
         }
     }

@@ -46,7 +46,7 @@ pub(super) const RECIPES: &[Recipe] = &[
     Recipe(10, |maker| volume(maker).map(drop)),
     Recipe(8, snapshot),
     Recipe(1, snapshot_group),
-    Recipe(2, |maker| image(maker, json!({"managed": false})).map(drop)),
+    Recipe(2, |maker| image(maker, false).map(drop)),
     Recipe(4, share),
     Recipe(1, backup_policy),
     Recipe(4, |maker| balancer(maker).map(drop)),
@@ -61,7 +61,7 @@ pub(super) const RECIPES: &[Recipe] = &[
 pub(super) const UNDELETABLE: &[Recipe] = &[
     Recipe(1, active_reservation),
     Recipe(1, |maker| {
-        let made = image(maker, json!({"managed": true}))?;
+        let made = image(maker, true)?;
         maker.undeletable(&made);
         Ok(())
     }),
@@ -106,7 +106,7 @@ impl Maker<'_> {
     /// One of a collection in the current region, made if there is none.
     fn some(&mut self, collection: &'static str, make: fn(&mut Self) -> Made) -> Made {
         match self.any(self.region, collection) {
-            Some(made) => Ok(made),
+            Some(found) => Ok(found),
             None => make(self),
         }
     }
@@ -398,10 +398,11 @@ fn snapshot_group(maker: &mut Maker) -> Done {
     simple(maker, "snapshot_consistency_groups", body)
 }
 
-fn image(maker: &mut Maker, offering: Value) -> Made {
+fn image(maker: &mut Maker, is_managed: bool) -> Made {
     let body = json!({
-        "file": {"href": "cos://eu-de/bucket/image.qcow2"}, "catalog_offering": offering,
+        "file": {"href": "cos://eu-de/bucket/image.qcow2"},
         "operating_system": {"name": "debian-12-amd64"},
+        "catalog_offering": {"managed": is_managed},
     });
     maker.build("images", body)
 }

@@ -175,8 +175,8 @@ impl Lab {
         match collection {
             "shares" => drop(self.send("DELETE", region, &format!("{path}/source"))),
             "dedicated_hosts" => {
-                let patch = json!({"instance_placement_enabled": false});
-                self.send_with("PATCH", region, &path, patch).unwrap();
+                let closed = json!({"instance_placement_enabled": false});
+                self.send_with("PATCH", region, &path, closed).unwrap();
             }
             _ => {}
         }

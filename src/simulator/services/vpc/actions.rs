@@ -163,8 +163,8 @@ fn delete_snapshots(account: &mut Account, request: &Request) -> Answer {
     Ok(Reply::empty(202))
 }
 
-fn show(account: &Account, call: &Call, found: &Resource, status: u16) -> Answer {
-    Ok(Reply::with(status, account.vpc.json(found, &call.base)))
+fn show(account: &Account, call: &Call, found: &Resource, status: u16) -> Reply {
+    Reply::with(status, account.vpc.json(found, &call.base))
 }
 
 fn missing(what: &str) -> Refusal {
@@ -174,7 +174,7 @@ fn missing(what: &str) -> Refusal {
 fn show_linked(account: &mut Account, subject: &Subject) -> Answer {
     let linked = account.vpc.get(subject.id).link(subject.field);
     let linked = linked.ok_or_else(|| missing(subject.field))?;
-    show(account, subject.call, account.vpc.get(linked), 200)
+    Ok(show(account, subject.call, account.vpc.get(linked), 200))
 }
 
 fn link(account: &mut Account, subject: &Subject) -> Answer {
@@ -183,18 +183,14 @@ fn link(account: &mut Account, subject: &Subject) -> Answer {
     } = *subject;
     let named = identity(&call.body).map(named);
     let named = named.ok_or_else(|| Refusal::bad_request("The body names nothing."))?;
-    account
-        .vpc
-        .edit(id, |body| drop(body.insert(field.into(), named)))?;
+    account.vpc.set(id, field, named)?;
     let linked = account.vpc.get(id).link(field);
     let linked = linked.ok_or_else(|| missing(field))?;
-    show(account, call, account.vpc.get(linked), 201)
+    Ok(show(account, call, account.vpc.get(linked), 201))
 }
 
 fn unlink(account: &mut Account, subject: &Subject) -> Answer {
-    account
-        .vpc
-        .edit(subject.id, |body| drop(body.remove(subject.field)))?;
+    account.vpc.unset(subject.id, subject.field)?;
     Ok(Reply::empty(204))
 }
 
@@ -258,9 +254,8 @@ fn remove_target(account: &mut Account, subject: &Subject) -> Answer {
 fn list_addresses(account: &mut Account, subject: &Subject) -> Answer {
     let addresses = account.vpc.referrers_from(subject.id, FLOATING_IPS);
     let addresses = addresses.map(|address| account.vpc.json(address, &subject.call.base));
-    Ok(Reply::ok(
-        json!({"floating_ips": addresses.collect::<Value>()}),
-    ))
+    let is_paged = account.vpc.get(subject.id).kind.path == VNIS;
+    paging::next_href(subject.call, "floating_ips", addresses.collect(), is_paged)
 }
 
 fn bind_address(account: &mut Account, subject: &Subject) -> Answer {
@@ -269,10 +264,8 @@ fn bind_address(account: &mut Account, subject: &Subject) -> Answer {
     address
         .filter(|address| address.kind.path == FLOATING_IPS)
         .ok_or_else(|| missing(last))?;
-    account
-        .vpc
-        .edit(last, |body| drop(body.insert("target".into(), named(id))))?;
-    show(account, call, account.vpc.get(last), 201)
+    account.vpc.set(last, "target", named(id))?;
+    Ok(show(account, call, account.vpc.get(last), 201))
 }
 
 fn unbind_address(account: &mut Account, subject: &Subject) -> Answer {
@@ -281,7 +274,7 @@ fn unbind_address(account: &mut Account, subject: &Subject) -> Answer {
     address
         .filter(|address| address.link("target") == Some(id))
         .ok_or_else(|| missing(last))?;
-    account.vpc.edit(last, |body| drop(body.remove("target")))?;
+    account.vpc.unset(last, "target")?;
     Ok(Reply::empty(204))
 }
 
@@ -300,9 +293,7 @@ fn start_or_stop(account: &mut Account, subject: &Subject) -> Answer {
             _ => "running",
         },
     );
-    account
-        .vpc
-        .edit(id, |body| drop(body.insert("status".into(), status.into())))?;
+    account.vpc.set(id, "status", status)?;
     if !is_instance {
         return Ok(Reply::empty(204));
     }
@@ -323,9 +314,7 @@ fn leave_balancer(account: &mut Account, subject: &Subject) -> Answer {
 /// Empties a group, for good: it does not grow again.
 fn delete_members(account: &mut Account, subject: &Subject) -> Answer {
     let Subject { call, id, .. } = *subject;
-    account.vpc.edit(id, |body| {
-        drop(body.insert("membership_count".into(), 0.into()))
-    })?;
+    account.vpc.set(id, "membership_count", 0)?;
     for member in members(&account.vpc, id) {
         account.vpc.begin_deletion(&member, call.now);
     }
@@ -347,8 +336,8 @@ fn split_share(account: &mut Account, subject: &Subject) -> Answer {
 
 fn list_clones(account: &mut Account, subject: &Subject) -> Answer {
     let clones = account.vpc.get(subject.id).body.get("clones");
-    let clones = clones.cloned().unwrap_or(json!([]));
-    Ok(Reply::ok(json!({"clones": clones})))
+    let clones = clones.and_then(Value::as_array).cloned();
+    paging::next_href(subject.call, "clones", clones.unwrap_or_default(), false)
 }
 
 fn add_clone(account: &mut Account, subject: &Subject) -> Answer {
@@ -382,8 +371,6 @@ fn remove_clone(account: &mut Account, subject: &Subject) -> Answer {
 }
 
 fn activate(account: &mut Account, subject: &Subject) -> Answer {
-    account.vpc.edit(subject.id, |body| {
-        body.insert("status".into(), "active".into());
-    })?;
+    account.vpc.set(subject.id, "status", "active")?;
     Ok(Reply::empty(202))
 }

@@ -246,7 +246,7 @@ fn group_asked_for(
     call: &Call,
     parent: Option<&str>,
 ) -> Result<String, Refusal> {
-    let of_parent = parent.map(|parent| account.vpc.get(parent).resource_group.as_str());
+    let of_parent = parent.map(|parent| account.vpc.get(parent).group.as_str());
     let asked = identity(&call.body["resource_group"]).or(of_parent);
     let group = asked.unwrap_or(account.vpc.default_group());
     if account.resource_groups.contains(group) {
@@ -309,8 +309,8 @@ pub(super) fn patch(world: &mut World, call: &Call) -> Answer {
         let name = name.as_str().unwrap_or_default();
         name.clone_into(&mut account.vpc.get_mut(&id).name);
     }
-    let changed = account.vpc.get(&id).kind.changed;
-    changed(&mut account.vpc, &id, call.now);
+    let kind = account.vpc.get(&id).kind;
+    (kind.changed)(&mut account.vpc, &id, call.now);
     if let Some(root) = root {
         keep_busy(&mut account.vpc, &root, call.now);
     }

@@ -34,9 +34,7 @@ pub(super) fn instance_made(vpc: &mut Vpc, id: &str, now: OffsetDateTime) -> Res
         boot["volume"] = json!({});
     }
     let boot = vpc.make_part(VOLUME_ATTACHMENTS, id, boot, now)?;
-    vpc.edit(id, |body| {
-        body.insert("boot_volume_attachment".into(), named(&boot));
-    })
+    vpc.set(id, "boot_volume_attachment", named(&boot))
 }
 
 pub(super) fn server_made(vpc: &mut Vpc, id: &str, now: OffsetDateTime) -> Result<(), Refusal> {
@@ -95,7 +93,7 @@ fn network_parts(
         for other in others {
             vpc.make_part(path, id, other, now)?;
         }
-        vpc.edit(id, |body| drop(body.insert(first.into(), named(&part))))?;
+        vpc.set(id, first, named(&part))?;
         if vpc.get(id).link("vpc").is_none() {
             let of = vpc.get(&part);
             let of = of
@@ -103,7 +101,7 @@ fn network_parts(
                 .or_else(|| of.link("virtual_network_interface"));
             let of = of.and_then(|of| vpc.get(of).link("vpc")).map(named);
             if let Some(of) = of {
-                vpc.edit(id, |body| drop(body.insert("vpc".into(), of)))?;
+                vpc.set(id, "vpc", of)?;
             }
         }
     }
@@ -122,9 +120,7 @@ pub(super) fn volume_attachment_made(
     now: OffsetDateTime,
 ) -> Result<(), Refusal> {
     let instance = vpc.get(id).parent.clone().unwrap_or_default();
-    vpc.edit(id, |body| {
-        body.insert("instance".into(), named(&instance));
-    })?;
+    vpc.set(id, "instance", named(&instance))?;
     if vpc.get(id).link("volume").is_some() {
         return Ok(());
     }
@@ -134,9 +130,7 @@ pub(super) fn volume_attachment_made(
     }
     prototype["zone"] = json!({"name": vpc.get(&instance).zone});
     let volume = vpc.make_beside(VOLUMES, &instance, prototype, now)?;
-    vpc.edit(id, |body| {
-        drop(body.insert("volume".into(), named(&volume)))
-    })
+    vpc.set(id, "volume", named(&volume))
 }
 
 /// A volume that is marked so goes with its instance, and not when it is detached alone.
@@ -176,20 +170,18 @@ pub(super) fn cluster_attachment_may_go(vpc: &Vpc, part: &Resource) -> Result<()
 
 /// Puts a host into a group, which is made for it unless it is named.
 pub(super) fn host_made(vpc: &mut Vpc, id: &str, now: OffsetDateTime) -> Result<(), Refusal> {
-    let group = match vpc.get(id).link("group") {
-        Some(group) => group.to_owned(),
-        None => {
-            let mut group = vpc.take(id, "group").unwrap_or(json!({}));
-            group["class"] = "bx2d".into();
-            group["family"] = "balanced".into();
-            vpc.make_beside(HOST_GROUPS, id, group, now)?
-        }
-    };
     vpc.edit(id, |body| {
-        body.insert("group".into(), named(&group));
-        body.entry("instance_placement_enabled")
-            .or_insert(true.into());
-    })
+        let placement = body.entry("instance_placement_enabled");
+        placement.or_insert(true.into());
+    })?;
+    if vpc.get(id).link("group").is_some() {
+        return Ok(());
+    }
+    let mut group = vpc.take(id, "group").unwrap_or(json!({}));
+    group["class"] = "bx2d".into();
+    group["family"] = "balanced".into();
+    let group = vpc.make_beside(HOST_GROUPS, id, group, now)?;
+    vpc.set(id, "group", named(&group))
 }
 
 /// A host on which instances may be placed is not deleted: it must be told first.
@@ -307,7 +299,7 @@ pub(super) fn membership_going(vpc: &mut Vpc, id: &str, now: OffsetDateTime) {
 /// A group that has lost a member looks for another.
 pub(super) fn membership_gone(vpc: &mut Vpc, membership: &Resource, now: OffsetDateTime) {
     if let Some(group) = &membership.parent {
-        let at = now + vpc.lags.vpc_regrow;
+        let at = now + vpc.lags.vpc_create;
         vpc.note(at, group, Event::Regrow);
     }
 }

@@ -13,6 +13,10 @@ use super::{balancing, compute, networks, storage};
 use crate::simulator::refusal::Refusal;
 
 /// One kind of resource.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own that a row may state"
+)]
 pub(crate) struct Kind {
     /// Its collection below `/v1`; `{}` stands for the id of a parent.
     pub(crate) path: &'static str,
@@ -234,7 +238,7 @@ pub(super) static KINDS: &[Kind] = &[
         .refs(&[holds("vpc", &[VPCS]), IN_GROUPS, lets_go("ips[].subnet", &[SUBNETS]), holds("target", &[SERVICE_GATEWAYS])]).may_go(balancing::endpoint_gateway_may_go),
     zonal(SHARES, "share", &LIFECYCLE).needs(&["profile", "zone"]).answers(202).undeletable(&[Phase::Updating]).parts(&[("mount_targets", MOUNT_TARGETS)]).shows(&[("mount_targets", MOUNT_TARGETS)])
         .refs(&[lets_go("source_share", &[SHARES]), lets_go("replica_share", &[SHARES])]).made(storage::share_made).may_go(storage::share_may_go).changed(storage::share_changed),
-    child(MOUNT_TARGETS, "share-mount-target", &LIFECYCLE).answers(202).to_parent(Bond::Holds)
+    child(MOUNT_TARGETS, "share-mount-target", &LIFECYCLE).answers(202).holding_parent()
         .refs(&[lets_go("vpc", &[VPCS]), holds("virtual_network_interface", &[VNIS])]).made(networks::attachment_made).takes(networks::attachment_takes),
     child("shares/{}/snapshots", "share-snapshot", &LIFECYCLE).answers(202),
     zonal(VNIS, "virtual-network-interface", &LIFECYCLE).needs(&["subnet"]).answers(202).refs(&[holds("subnet", &[SUBNETS]), IN_GROUPS, lets_go("vpc", &[VPCS])]).made(networks::in_vpc),
@@ -369,8 +373,11 @@ impl Kind {
         }
     }
 
-    const fn to_parent(self, to_parent: Bond) -> Self {
-        Self { to_parent, ..self }
+    const fn holding_parent(self) -> Self {
+        Self {
+            to_parent: Bond::Holds,
+            ..self
+        }
     }
 
     const fn made(self, made: Made) -> Self {

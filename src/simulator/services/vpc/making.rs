@@ -42,7 +42,7 @@ impl Vpc {
             kind,
             region,
             name: self.name_for(kind, &mut body),
-            resource_group: self.group_for(wish.parent, &mut body),
+            group: self.group_for(wish.parent, &mut body),
             zone,
             parent: wish.parent.map(ToOwned::to_owned),
             came_with: None,
@@ -52,11 +52,20 @@ impl Vpc {
             created_at: now,
             links: Vec::new(),
         };
+        let others = self.fresh.len();
         self.insert(resource)?;
-        if let Err(refusal) = self.complete(&id, now) {
-            self.undo(&id);
-            return Err(refusal);
+        self.fresh.push(id.clone());
+        let completed = self.complete(&id, now);
+        let made = self.fresh.split_off(others);
+        if completed.is_err() {
+            for id in made.iter().rev() {
+                self.erase(id);
+            }
+        } else if others > 0 {
+            // What asked for this one may be refused yet.
+            self.fresh.extend(made);
         }
+        completed?;
         if !kind.life.field.is_empty() && !self.lags.vpc_create.is_zero() {
             self.enter(&id, Phase::Pending, now + self.lags.vpc_create);
         }
@@ -90,7 +99,7 @@ impl Vpc {
         now: OffsetDateTime,
     ) -> Result<String, Refusal> {
         let beside = self.get(id);
-        let (region, group) = (beside.region, beside.resource_group.clone());
+        let (region, group) = (beside.region, beside.group.clone());
         if let Some(zone) = &beside.zone
             && body["zone"].is_null()
         {
@@ -123,13 +132,6 @@ impl Vpc {
             }
         }
         (kind.made)(self, id, now)
-    }
-
-    /// Takes back what was made of a wish that is refused after all.
-    fn undo(&mut self, id: &str) {
-        for doomed in self.doomed(id) {
-            self.erase(&doomed);
-        }
     }
 
     fn zone_for(
@@ -165,7 +167,7 @@ impl Vpc {
     fn group_for(&self, parent: Option<&str>, body: &mut Map<String, Value>) -> String {
         let asked = body.remove("resource_group");
         let asked = asked.as_ref().and_then(identity).map(ToOwned::to_owned);
-        let of_parent = || Some(self.find(parent?)?.resource_group.clone());
+        let of_parent = || Some(self.find(parent?)?.group.clone());
         asked
             .or_else(of_parent)
             .unwrap_or_else(|| self.default_group().to_owned())

@@ -64,7 +64,7 @@ fn target(resource_group: &str) -> Target<'_> {
 impl Resource {
     /// The target that rights on this resource are judged for.
     pub(crate) fn target(&self) -> Target<'_> {
-        target(&self.resource_group)
+        target(&self.group)
     }
 
     /// The collection that an inventory lists it in: its path without ids.
@@ -78,7 +78,7 @@ impl Account {
     pub(crate) fn searchable_resource(&self, resource: &Resource, crn: &str) -> Value {
         json!({
             "crn": crn, "name": resource.name, "type": resource.kind.word, "family": SERVICE_NAME,
-            "region": resource.region.name, "resource_group_id": resource.resource_group,
+            "region": resource.region.name, "resource_group_id": resource.group,
             "account_id": self.id, "service_name": SERVICE_NAME, "guid": resource.id,
             "state": resource.state(), "tags": self.tags_of(crn),
         })

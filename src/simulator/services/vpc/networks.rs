@@ -109,23 +109,17 @@ pub(super) fn public_gateway_made(
     now: OffsetDateTime,
 ) -> Result<(), Refusal> {
     if let Some(address) = vpc.get(id).link("floating_ip").map(ToOwned::to_owned) {
-        return vpc.edit(&address, |body| {
-            drop(body.insert("target".into(), named(id)))
-        });
+        return vpc.set(&address, "target", named(id));
     }
     let address = vpc.make_beside(FLOATING_IPS, id, json!({"target": named(id)}), now)?;
     vpc.get_mut(&address).came_with = Some(id.to_owned());
-    vpc.edit(id, |body| {
-        body.insert("floating_ip".into(), named(&address));
-    })
+    vpc.set(id, "floating_ip", named(&address))
 }
 
 pub(super) fn floating_ip_made(vpc: &mut Vpc, id: &str, _: OffsetDateTime) -> Result<(), Refusal> {
     let random = &mut vpc.random;
     let address = format!("192.0.{}.{}", random.below(256), random.below(256));
-    vpc.edit(id, |body| {
-        drop(body.insert("address".into(), address.into()))
-    })
+    vpc.set(id, "address", address)
 }
 
 /// Makes the virtual network interface that an attachment asks for instead of naming one. It goes
@@ -139,10 +133,7 @@ pub(super) fn attachment_made(vpc: &mut Vpc, id: &str, now: OffsetDateTime) -> R
         }
         let of = vpc.get(id).parent.clone().unwrap_or_default();
         let interface = vpc.make_beside(VNIS, &of, prototype, now)?;
-        let attached = vpc.edit(id, |body| {
-            body.insert("virtual_network_interface".into(), named(&interface));
-        });
-        attached?;
+        vpc.set(id, "virtual_network_interface", named(&interface))?;
     }
     in_vpc(vpc, id, now)
 }
@@ -161,7 +152,7 @@ pub(super) fn in_vpc(vpc: &mut Vpc, id: &str, _: OffsetDateTime) -> Result<(), R
         return Ok(());
     }
     match vpc_of(vpc, resource, 0) {
-        Some(of) => vpc.edit(id, |body| drop(body.insert("vpc".into(), named(&of)))),
+        Some(of) => vpc.set(id, "vpc", named(&of)),
         None => Ok(()),
     }
 }

@@ -16,7 +16,7 @@ pub(crate) struct Resource {
     pub(crate) kind: &'static Kind,
     pub(crate) region: &'static Region,
     pub(crate) name: String,
-    pub(crate) resource_group: String,
+    pub(crate) group: String,
     pub(super) zone: Option<String>,
     pub(super) parent: Option<String>,
     /// What it came along with, and goes along with.

@@ -15,6 +15,11 @@ use crate::simulator::refusal::Refusal;
 const KEPT: u64 = 2;
 
 pub(super) fn plan_made(vpc: &mut Vpc, id: &str, now: OffsetDateTime) -> Result<(), Refusal> {
+    let schedule = vpc.get(id).text("cron_spec");
+    if schedule.split_whitespace().count() != 5 {
+        let refusal = Refusal::bad_request("Property cron_spec must have five fields.");
+        return Err(refusal.with_target("field", "cron_spec", schedule));
+    }
     if !vpc.lags.vpc_backup.is_zero() {
         vpc.note(now + vpc.lags.vpc_backup, id, Event::BackUp);
     }

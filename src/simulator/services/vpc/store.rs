@@ -29,6 +29,8 @@ pub(crate) struct Vpc {
     agenda: BTreeSet<(OffsetDateTime, u64, String, Event)>,
     /// How many events were ever put down: those of one time happen in that order.
     noted: u64,
+    /// Ids of what was made for a wish that is not yet granted, the first first.
+    pub(super) fresh: Vec<String>,
     /// Ids of what has changed since somebody asked, with its CRN.
     changed: BTreeMap<String, String>,
 }
@@ -58,6 +60,7 @@ impl Vpc {
             referrers: BTreeSet::new(),
             agenda: BTreeSet::new(),
             noted: 0,
+            fresh: Vec::new(),
             changed: BTreeMap::new(),
         }
     }
@@ -145,7 +148,7 @@ impl Vpc {
 
     /// Whether anything is in this resource group.
     pub(crate) fn uses_group(&self, id: &str) -> bool {
-        self.all().any(|resource| resource.resource_group == id)
+        self.all().any(|resource| resource.group == id)
     }
 
     pub(super) fn insert(&mut self, resource: Resource) -> Result<(), Refusal> {
@@ -228,6 +231,22 @@ impl Vpc {
             Err(_) => self.get_mut(id).body = before,
         }
         linked
+    }
+
+    /// Puts a field into a body.
+    pub(super) fn set(
+        &mut self,
+        id: &str,
+        field: &str,
+        value: impl Into<Value>,
+    ) -> Result<(), Refusal> {
+        let value = value.into();
+        self.edit(id, |body| drop(body.insert(field.to_owned(), value)))
+    }
+
+    /// Takes a field out of a body.
+    pub(super) fn unset(&mut self, id: &str, field: &str) -> Result<(), Refusal> {
+        self.edit(id, |body| drop(body.remove(field)))
     }
 
     /// Takes out one resource, which must be referred to by nothing that stays.

@@ -55,7 +55,7 @@ impl Vpc {
             json.insert(kind.life.field.into(), resource.state().into());
         }
         if resource.parent.is_none() || kind.has_crn {
-            let group = &resource.resource_group;
+            let group = &resource.group;
             let href = format!("{base}/v2/resource_groups/{group}");
             json.insert(
                 "resource_group".into(),
