@@ -276,8 +276,6 @@ pub(super) fn group_may_go(vpc: &Vpc, group: &Resource) -> Result<(), Refusal> {
 /// A group takes its instances along, and its load balancer is busy with that.
 pub(super) fn group_going(vpc: &mut Vpc, id: &str, now: OffsetDateTime) {
     let balancer = vpc.get(id).link("load_balancer").map(ToOwned::to_owned);
-    // From now on nothing grows again.
-    vpc.get_mut(id).phase = Phase::Deleting;
     for member in members(vpc, id) {
         vpc.begin_deletion(&member, now);
     }
