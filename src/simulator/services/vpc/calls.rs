@@ -6,7 +6,8 @@ use serde_json::{Map, Value};
 
 use super::actions;
 use super::balancing::{keep_busy, not_busy};
-use super::kinds::{BALANCERS, IMAGES, KINDS, Kind};
+use super::kind::Kind;
+use super::kinds::{BALANCERS, IMAGES, KINDS};
 use super::making::Wish;
 use super::regions::Region;
 use super::resource::{Resource, identity};

@@ -11,7 +11,7 @@ use super::kinds::{
     SERVER_ATTACHMENTS, SERVER_NICS, VOLUME_ATTACHMENTS, VOLUMES,
 };
 use super::networks::in_vpc;
-use super::resource::{Phase, Resource, identity, named};
+use super::resource::{Phase, Resource, identity, named, prototype};
 use super::store::{Event, Vpc};
 use crate::simulator::refusal::Refusal;
 
@@ -25,7 +25,7 @@ pub(super) fn instance_made(vpc: &mut Vpc, id: &str, now: OffsetDateTime) -> Res
     for part in list(vpc.take(id, "volume_attachments")) {
         vpc.make_part(VOLUME_ATTACHMENTS, id, part, now)?;
     }
-    let mut boot = vpc.take(id, "boot_volume_attachment").unwrap_or(json!({}));
+    let mut boot = prototype(vpc.take(id, "boot_volume_attachment"))?;
     boot["type"] = "boot".into();
     if boot["delete_volume_on_instance_delete"].is_null() {
         boot["delete_volume_on_instance_delete"] = true.into();
@@ -124,12 +124,12 @@ pub(super) fn volume_attachment_made(
     if vpc.get(id).link("volume").is_some() {
         return Ok(());
     }
-    let mut prototype = vpc.take(id, "volume").unwrap_or(json!({}));
-    if prototype["profile"].is_null() {
-        prototype["profile"] = json!({"name": "general-purpose"});
+    let mut volume = prototype(vpc.take(id, "volume"))?;
+    if volume["profile"].is_null() {
+        volume["profile"] = json!({"name": "general-purpose"});
     }
-    prototype["zone"] = json!({"name": vpc.get(&instance).zone});
-    let volume = vpc.make_beside(VOLUMES, &instance, prototype, now)?;
+    volume["zone"] = json!({"name": vpc.get(&instance).zone});
+    let volume = vpc.make_beside(VOLUMES, &instance, volume, now)?;
     vpc.set(id, "volume", named(&volume))
 }
 
@@ -177,7 +177,7 @@ pub(super) fn host_made(vpc: &mut Vpc, id: &str, now: OffsetDateTime) -> Result<
     if vpc.get(id).link("group").is_some() {
         return Ok(());
     }
-    let mut group = vpc.take(id, "group").unwrap_or(json!({}));
+    let mut group = prototype(vpc.take(id, "group"))?;
     group["class"] = "bx2d".into();
     group["family"] = "balanced".into();
     let group = vpc.make_beside(HOST_GROUPS, id, group, now)?;

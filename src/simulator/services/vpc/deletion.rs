@@ -9,7 +9,8 @@ use std::time::Duration;
 use serde_json::Value;
 use time::OffsetDateTime;
 
-use super::kinds::{Bond, EXPORT_JOBS, VPCS};
+use super::kind::Bond;
+use super::kinds::{EXPORT_JOBS, VPCS};
 use super::resource::{Phase, Resource};
 use super::store::Vpc;
 use crate::simulator::refusal::Refusal;

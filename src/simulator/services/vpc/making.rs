@@ -5,9 +5,9 @@
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 
-use super::kinds::Kind;
+use super::kind::Kind;
 use super::regions::Region;
-use super::resource::{Phase, Resource, identity, named};
+use super::resource::{Phase, Resource, identity, named, prototype};
 use super::store::Vpc;
 use crate::simulator::refusal::Refusal;
 
@@ -95,9 +95,10 @@ impl Vpc {
         &mut self,
         path: &str,
         id: &str,
-        mut body: Value,
+        body: Value,
         now: OffsetDateTime,
     ) -> Result<String, Refusal> {
+        let mut body = prototype(Some(body))?;
         let beside = self.get(id);
         let (region, group) = (beside.region, beside.group.clone());
         if let Some(zone) = &beside.zone

@@ -5,7 +5,7 @@
 //! that no answer to a DELETE means that the resource is gone, that what is held is refused with 409,
 //! and that all kinds behave alike but for what [`kinds`] says of them.
 //!
-//! `kinds` is the model, `store` holds it and moves it through time, `making` and `deletion` are the two
+//! `kinds` is the model, on two screens; `store` holds it and moves it through time, `making` and `deletion` are the two
 //! ends of a life; `networks`, `balancing`, `compute` and `storage` are the quirks of the families;
 //! `view` shows; `calls` and `actions` are the API.
 
@@ -14,6 +14,7 @@ mod balancing;
 mod calls;
 mod compute;
 mod deletion;
+mod kind;
 mod kinds;
 mod making;
 mod networks;

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 
 use super::kinds::{ACLS, DNS_BINDINGS, FLOATING_IPS, GROUPS, PREFIXES, TABLES, VNIS, VPCS};
-use super::resource::{Resource, named};
+use super::resource::{Resource, named, prototype};
 use super::store::Vpc;
 use crate::simulator::refusal::Refusal;
 
@@ -126,13 +126,14 @@ pub(super) fn floating_ip_made(vpc: &mut Vpc, id: &str, _: OffsetDateTime) -> Re
 /// with the attachment unless its prototype says otherwise.
 pub(super) fn attachment_made(vpc: &mut Vpc, id: &str, now: OffsetDateTime) -> Result<(), Refusal> {
     if vpc.get(id).link("virtual_network_interface").is_none()
-        && let Some(mut prototype) = vpc.take(id, "virtual_network_interface")
+        && let Some(asked) = vpc.take(id, "virtual_network_interface")
     {
-        if prototype["auto_delete"].is_null() {
-            prototype["auto_delete"] = true.into();
+        let mut asked = prototype(Some(asked))?;
+        if asked["auto_delete"].is_null() {
+            asked["auto_delete"] = true.into();
         }
         let of = vpc.get(id).parent.clone().unwrap_or_default();
-        let interface = vpc.make_beside(VNIS, &of, prototype, now)?;
+        let interface = vpc.make_beside(VNIS, &of, asked, now)?;
         vpc.set(id, "virtual_network_interface", named(&interface))?;
     }
     in_vpc(vpc, id, now)

@@ -8,8 +8,9 @@ use std::slice;
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 
-use super::kinds::{Bond, Kind, Ref};
+use super::kind::{Bond, Kind, Ref};
 use super::regions::Region;
+use crate::simulator::refusal::Refusal;
 
 pub(crate) struct Resource {
     pub(crate) id: String,
@@ -130,6 +131,15 @@ pub(super) fn identity(value: &Value) -> Option<&str> {
 /// The identity of `id`.
 pub(super) fn named(id: &str) -> Value {
     json!({"id": id})
+}
+
+/// What is asked for of something that comes along: nothing in particular, or an object.
+pub(super) fn prototype(asked: Option<Value>) -> Result<Value, Refusal> {
+    match asked {
+        None => Ok(json!({})),
+        Some(Value::Object(asked)) => Ok(asked.into()),
+        Some(_) => Err(Refusal::bad_request("A prototype must be an object.")),
+    }
 }
 
 /// Every place of a body where a reference `at` may stand.

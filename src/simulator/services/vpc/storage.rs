@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 
 use super::kinds::{SNAPSHOTS, VOLUME_ATTACHMENTS, VOLUMES};
 use super::regions::Region;
-use super::resource::{Phase, Resource, named};
+use super::resource::{Phase, Resource, named, prototype};
 use super::store::{Event, Vpc};
 use crate::simulator::refusal::Refusal;
 
@@ -100,11 +100,12 @@ pub(super) fn snapshot_made(vpc: &mut Vpc, id: &str, _: OffsetDateTime) -> Resul
     Err(refusal.with_target("field", "source_volume", ""))
 }
 
-/// Shows where a snapshot came from when its volume is gone.
-pub(super) fn view_snapshot(vpc: &Vpc, _: &Resource, base: &str, json: &mut Map<String, Value>) {
+/// Says of a volume that is gone that it is gone.
+pub(super) fn view_snapshot(_: &Vpc, _: &Resource, _: &str, json: &mut Map<String, Value>) {
+    let more_info = "https://cloud.ibm.com/apidocs/vpc#deleted-resources";
     let gone = json!({
-        "id": "", "crn": "", "name": "", "href": format!("{base}/{}", vpc.account),
-        "resource_type": "volume", "deleted": {"more_info": "https://cloud.ibm.com/apidocs/vpc"},
+        "id": "deleted", "crn": "deleted", "name": "deleted", "href": more_info,
+        "resource_type": "volume", "deleted": {"more_info": more_info},
     });
     json.entry("source_volume").or_insert(gone);
 }
@@ -117,7 +118,8 @@ pub(super) fn snapshot_group_made(
     let Some(Value::Array(snapshots)) = vpc.take(id, "snapshots") else {
         return Err(Refusal::bad_request("Property snapshots must be a list."));
     };
-    for mut snapshot in snapshots {
+    for snapshot in snapshots {
+        let mut snapshot = prototype(Some(snapshot))?;
         snapshot["snapshot_consistency_group"] = named(id);
         vpc.make_beside(SNAPSHOTS, id, snapshot, now)?;
     }

@@ -9,7 +9,8 @@ use std::mem;
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
 
-use super::kinds::{KINDS, Kind};
+use super::kind::Kind;
+use super::kinds::KINDS;
 use super::regions::Region;
 use super::resource::{Link, Phase, Resource, identity, named, places};
 use super::{compute, storage};

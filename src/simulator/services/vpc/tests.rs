@@ -105,6 +105,68 @@ fn a_refused_creation_leaves_nothing() {
 }
 
 #[test]
+fn odd_requests_are_refused_or_granted_and_no_more() {
+    let fields = [
+        "zone",
+        "target",
+        "group",
+        "network_interfaces",
+        "primary_network_attachment",
+        "boot_volume_attachment",
+        "volume_attachments",
+        "virtual_network_interface",
+        "volume",
+        "snapshots",
+        "plans",
+        "clones",
+        "source_template",
+        "membership_count",
+        "resource_group",
+    ];
+    let odd = [
+        json!(1),
+        json!("x"),
+        json!([]),
+        json!([1]),
+        json!({}),
+        json!({"id": 5}),
+        json!([{"id": []}]),
+    ];
+    let mut vpc = store(Lags::none());
+    let (mut granted, mut refused) = (0, 0);
+    for kind in KINDS.iter().filter(|kind| !kind.path.contains("{}")) {
+        for odd in &odd {
+            let named = kind.needs.iter().chain(&fields).copied();
+            let of_refs = kind.refs.iter().map(|reference| reference.at);
+            let of_refs = of_refs.map(|at| at.split(['.', '[']).next().unwrap());
+            for field in named.clone().chain(of_refs) {
+                let body = named
+                    .clone()
+                    .map(|name| (name.to_owned(), json!({"name": "eu-de-1"})));
+                let mut body: serde_json::Map<String, Value> = body.collect();
+                body.insert(field.to_owned(), odd.clone());
+                let before = vpc.all().count();
+                match vpc.try_to_make(kind.path, body.into()) {
+                    Ok(id) => {
+                        granted += 1;
+                        assert!(vpc.json(vpc.get(&id), "").is_object());
+                    }
+                    Err(refusal) => {
+                        refused += 1;
+                        assert!((400..500).contains(&refusal.status));
+                        assert_eq!(vpc.all().count(), before);
+                    }
+                }
+            }
+        }
+    }
+    assert!(
+        granted > 100 && refused > 100,
+        "{granted} granted, {refused} refused"
+    );
+}
+
+#[test]
 fn nothing_refers_to_what_is_going() {
     let mut vpc = store(Lags::realistic());
     let net = vpc.made(VPCS, json!({}));

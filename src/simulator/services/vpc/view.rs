@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 
 use serde_json::{Map, Value, json};
 
-use super::kinds::Kind;
+use super::kind::Kind;
 use super::resource::{Phase, Resource, places};
 use super::store::Vpc;
 use crate::simulator::clock;
@@ -66,9 +66,11 @@ impl Vpc {
             json.insert("zone".into(), json!({"name": zone}));
         }
         for place in ["zone", "target.zone"] {
-            for zone in places(&mut json, place) {
-                let name = zone["name"].as_str().unwrap_or_default();
-                zone["href"] = resource.region.zone_href(name, base).into();
+            let zones = places(&mut json, place).into_iter();
+            for zone in zones.filter_map(Value::as_object_mut) {
+                let name = zone.get("name").and_then(Value::as_str);
+                let href = resource.region.zone_href(name.unwrap_or_default(), base);
+                zone.insert("href".into(), href.into());
             }
         }
         json.extend(self.names(resource, base));
