@@ -5,6 +5,8 @@
 //! services have. Promises that equal seeds and equal accounts give equal messes.
 
 mod infrastructure;
+mod machines;
+mod networks;
 mod platform;
 #[cfg(test)]
 mod tests;
