@@ -223,7 +223,12 @@ impl Shared {
         now: OffsetDateTime,
         transaction_id: &str,
     ) -> Answer {
-        let Some(Found { route, params, .. }) = found else {
+        let Some(Found {
+            service,
+            route,
+            params,
+        }) = found
+        else {
             return Err(unknown_path(arrived));
         };
         let caller = match arrived
@@ -250,7 +255,11 @@ impl Shared {
         if arrived.is_write()
             && let Some(account) = state.world.accounts.get_mut(&call.caller.account)
         {
-            account.publish(now);
+            if service.family == Family::Infrastructure {
+                account.publish_infrastructure(now);
+            } else {
+                account.publish(now);
+            }
         }
         answer
     }

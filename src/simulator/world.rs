@@ -177,6 +177,13 @@ impl Account {
         let lag = self.lags.search_index;
         let items = self.searchable();
         self.index.record_all(now, items, lag);
+        self.publish_infrastructure(now);
+    }
+
+    /// The same for what VPC infrastructure alone has changed: it costs what has changed, and not what
+    /// there is.
+    pub(super) fn publish_infrastructure(&mut self, now: OffsetDateTime) {
+        let lag = self.lags.search_index;
         for crn in self.vpc.take_changed() {
             let resource = self.vpc.named_by_crn(&crn);
             let item = resource.map(|resource| self.searchable_resource(resource, &crn));
@@ -189,24 +196,34 @@ impl Account {
 
     fn settle(&mut self, now: OffsetDateTime) {
         while let Some(due) = self.next_due().filter(|due| *due <= now) {
+            let in_infrastructure = self.next_due_elsewhere() != Some(due);
             self.settle_instances(due);
             self.settle_reclamations(due);
             self.settle_users(due);
             self.settle_tags(due);
             self.vpc.settle(due);
-            self.publish(due);
+            if in_infrastructure {
+                self.publish_infrastructure(due);
+            } else {
+                self.publish(due);
+            }
         }
         self.forget_lapsed_rights(now);
     }
 
     /// When something changes next by time alone.
     fn next_due(&self) -> Option<OffsetDateTime> {
+        let dues = self.vpc.next_due().into_iter();
+        dues.chain(self.next_due_elsewhere()).min()
+    }
+
+    /// The same for everything but VPC infrastructure.
+    fn next_due_elsewhere(&self) -> Option<OffsetDateTime> {
         let instances = self.instances.iter().filter_map(Instance::due);
         let reclamations = self.reclamations.iter().filter_map(Reclamation::due);
         let users = self.users.iter().filter_map(User::due);
         let tags = self.tags.iter().filter_map(|tag| tag.due(&self.lags));
-        let dues = instances.chain(reclamations).chain(users).chain(tags);
-        dues.chain(self.vpc.next_due()).min()
+        instances.chain(reclamations).chain(users).chain(tags).min()
     }
 
     fn forget_lapsed_rights(&mut self, now: OffsetDateTime) {
