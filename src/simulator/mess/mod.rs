@@ -95,6 +95,7 @@ pub(super) fn make(
         requests: 0,
         undeletable: Vec::new(),
     };
+    // Before there is another resource group than the default one: it would stay as well.
     while maker.undeletable.len() < mess.undeletable {
         maker.follow_one_of(&[infrastructure::UNDELETABLE, platform::UNDELETABLE])?;
     }

@@ -5,7 +5,7 @@
 use serde_json::{Value, json};
 
 use super::{Maker, Recipe, text};
-use crate::simulator::catalog::{COS_STANDARD, DATABASE, PLAIN, REFUSING};
+use crate::simulator::catalog::{COS_STANDARD, DATABASE, PLAIN, Plan, REFUSING};
 use crate::simulator::refusal::Refusal;
 
 /// Under which region these are remembered: none.
@@ -32,24 +32,29 @@ pub(super) const RECIPES: &[Recipe] = &[
 
 pub(super) const UNDELETABLE: &[Recipe] = &[Recipe(1, refusing_instance)];
 
+/// Where instances are made.
+const INSTANCES: &str = "/v2/resource_instances";
+
 fn instance(maker: &mut Maker) -> Result<(), Refusal> {
     let plans = [PLAIN, PLAIN, COS_STANDARD, DATABASE];
     let plan = maker.random.choose(&plans).unwrap_or(&PLAIN);
-    make_instance(maker, plan.plan_id).map(drop)
+    let body = instance_of(maker, plan);
+    maker.make(NOWHERE, "instances", INSTANCES, body).map(drop)
 }
 
+/// Not remembered: a tag on it would stay as well.
 fn refusing_instance(maker: &mut Maker) -> Result<(), Refusal> {
-    let made = make_instance(maker, REFUSING.plan_id)?;
+    let body = instance_of(maker, &REFUSING);
+    let made = maker.send("POST", INSTANCES, body)?;
     maker.undeletable(&made);
     Ok(())
 }
 
-fn make_instance(maker: &mut Maker, plan: &str) -> Result<Value, Refusal> {
-    let body = json!({
-        "name": maker.name("instance"), "target": "eu-de", "resource_plan_id": plan,
+fn instance_of(maker: &mut Maker, plan: &Plan) -> Value {
+    json!({
+        "name": maker.name("instance"), "target": "eu-de", "resource_plan_id": plan.plan_id,
         "resource_group": group(maker),
-    });
-    maker.make(NOWHERE, "instances", "/v2/resource_instances", body)
+    })
 }
 
 /// The id of a resource group: the default one, or one that was made.
