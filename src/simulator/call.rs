@@ -4,6 +4,7 @@
 //! world and a call to an answer, so it needs neither a runtime nor a socket.
 
 use std::collections::HashMap;
+use std::iter;
 
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
@@ -24,7 +25,8 @@ pub(super) struct Service {
     pub(super) routes: &'static [Route],
 }
 
-/// A method and a path pattern, whose `{…}` segments become [`Call::param`]s.
+/// A method and a path pattern, whose `{…}` segments become [`Call::param`]s. A last `{*}` is
+/// everything that follows, as it was sent.
 pub(super) struct Route {
     pub(super) method: &'static str,
     pub(super) pattern: &'static str,
@@ -53,6 +55,11 @@ impl Route {
         let mut params = Vec::new();
         for expected in pattern {
             let found = path.next()?;
+            if expected == "{*}" {
+                let rest: Vec<&str> = iter::once(found).chain(path).collect();
+                params.push(rest.join("/"));
+                return Some(params);
+            }
             if expected.starts_with('{') {
                 params.push(percent_decode_str(found).decode_utf8_lossy().into_owned());
             } else if expected != found {
@@ -223,6 +230,15 @@ mod tests {
         assert_eq!(params, Some(vec!["crn:v1:a/ACCT::".to_owned()]));
         assert_eq!(route.params("/v2/resource_instances/a/b/lock"), None);
         assert_eq!(route.params("/v2/resource_instances/a"), None);
+    }
+
+    #[test]
+    fn a_star_takes_the_rest_of_the_path() {
+        let route = route("GET", "/vpc/{region}/v1/{*}", |_, _| Ok(Reply::empty(200)));
+        let params = route.params("/vpc/eu-de/v1/vpcs/a%2Fb/routes/");
+        let expected = ["eu-de", "vpcs/a%2Fb/routes"].map(ToOwned::to_owned);
+        assert_eq!(params, Some(expected.to_vec()));
+        assert_eq!(route.params("/vpc/eu-de/v1"), None);
     }
 
     #[test]

@@ -10,6 +10,7 @@
 //! | `GET /_simulator/time`, `POST /_simulator/advance` `{"seconds":60}` | the simulator's now |
 //! | `POST`, `DELETE /_simulator/faults` | adds a fault (fields of [`Fault`](super::Fault); `action` is `status`, `unauthorized`, `reset`, `slow` or `lost_reply`); removes all |
 //! | `GET /_simulator/accounts`, `GET /_simulator/accounts/{id}` | ids and names; one inventory |
+//! | `POST /_simulator/accounts/{id}/mess` `{"seed":1,"size":500,"undeletable":0}` | makes a [`Mess`] |
 
 use std::time::Duration;
 
@@ -20,10 +21,14 @@ use super::clock;
 use super::faults;
 use super::inventory::Inventory;
 use super::journal::LoggedRequest;
+use super::mess::{self, Mess};
 use super::server::Shared;
 
 /// Where the simulator's own API begins.
 pub(super) const PREFIX: &str = "/_simulator/";
+
+/// The size of the largest mess that can be asked for.
+const LARGEST_MESS: usize = 100_000;
 
 pub(super) fn answer(request: &HttpRequest, body: &[u8], shared: &Shared) -> HttpResponse {
     let body: Value = serde_json::from_slice(body).unwrap_or(Value::Null);
@@ -73,6 +78,23 @@ pub(super) fn answer(request: &HttpRequest, body: &[u8], shared: &Shared) -> Htt
             }
             None => HttpResponse::NotFound().json(json!({"error": "no such account"})),
         },
+        ("POST", ["accounts", id, "mess"]) if state.world.accounts.contains_key(*id) => {
+            let number = |name: &str| body[name].as_u64().unwrap_or(0);
+            let count = |name: &str| usize::try_from(number(name)).unwrap_or(usize::MAX);
+            let mess = Mess {
+                seed: number("seed"),
+                size: count("size"),
+                undeletable: count("undeletable"),
+            };
+            if mess.size.max(mess.undeletable) > LARGEST_MESS {
+                return bad_request("size and undeletable must be 100000 at most");
+            }
+            let made = mess::make(&mut state.world, id, shared.base(), &mess, now);
+            match made {
+                Ok(made) => ok(&json!({"undeletable": made.undeletable})),
+                Err(refusal) => bad_request(&refusal.message),
+            }
+        }
         _ => HttpResponse::NotFound().json(json!({"error": "no such call of the simulator"})),
     }
 }

@@ -30,6 +30,7 @@ impl Inventory {
         inventory.add_identity(account);
         inventory.add_access(account);
         inventory.add_resources(account);
+        inventory.add_infrastructure(account);
         inventory.lines.sort();
         inventory
     }
@@ -100,6 +101,13 @@ impl Inventory {
         }
         for user in &account.users {
             self.add("users", &user.iam_id, &user.email, user.state);
+        }
+    }
+
+    fn add_infrastructure(&mut self, account: &Account) {
+        for resource in account.vpc.all() {
+            let (name, state) = (&resource.name, resource.state());
+            self.add(&resource.collection(), &resource.id, name, state);
         }
     }
 

@@ -16,6 +16,7 @@ mod control;
 mod faults;
 mod inventory;
 mod journal;
+mod mess;
 mod paging;
 mod random;
 mod refusal;
@@ -47,6 +48,7 @@ pub use self::clock::Time;
 pub use self::faults::{Fault, FaultAction, FaultPlan, RetryAfter};
 pub use self::inventory::Inventory;
 pub use self::journal::LoggedRequest;
+pub use self::mess::{MadeMess, Mess};
 pub use self::settings::{AccountSpec, Lags, Settings};
 
 /// The largest body that the server reads.
@@ -162,6 +164,18 @@ impl Simulator {
         let (state, _) = self.running.shared.settled();
         let account = state.world.accounts.get(account_id);
         account.map_or(Inventory { lines: Vec::new() }, Inventory::take)
+    }
+
+    /// Makes a mess in an account, as its owner and without a request: past faults, and past the log.
+    ///
+    /// # Panics
+    ///
+    /// Panics when there is no such account.
+    #[must_use = "it says what nobody can delete"]
+    pub fn mess(&self, account_id: &str, mess: &Mess) -> MadeMess {
+        let (mut state, now) = self.running.shared.settled();
+        mess::make(&mut state.world, account_id, self.url(), mess, now)
+            .expect("recipes ask for nothing that a service refuses")
     }
 
     /// The id of the API key with this value, if it could be exchanged now: it exists, is enabled and

@@ -92,6 +92,32 @@ pub(super) fn offset(call: &Call, name: &str, items: Vec<Value>) -> Result<Reply
     Ok(Reply::ok(body.into()))
 }
 
+/// P5, VPC: `start` and `limit`, and `next` as an object with an absolute URL. Unpaged lists hold
+/// everything and nothing of pages.
+pub(super) fn next_href(
+    call: &Call,
+    name: &str,
+    items: Vec<Value>,
+    is_paged: bool,
+) -> Result<Reply, Refusal> {
+    let mut body = Map::new();
+    if !is_paged {
+        body.insert(name.into(), items.into());
+        return Ok(Reply::ok(body.into()));
+    }
+    let limit = call.limit("limit", 50, 100)?;
+    body.insert("total_count".into(), items.len().into());
+    body.insert("limit".into(), limit.into());
+    body.insert("first".into(), json!({"href": absolute(call, &[])}));
+    let page = Page::cut(items, "id", token(call, "start")?, limit);
+    if let Some(start) = page.next {
+        let href = absolute(call, &[("start", &start)]);
+        body.insert("next".into(), json!({"href": href}));
+    }
+    body.insert(name.into(), page.items.into());
+    Ok(Reply::ok(body.into()))
+}
+
 /// P6, users: `limit`, and `next_url` as a relative reference that holds `_start`.
 pub(super) fn underscore_start(call: &Call, items: Vec<Value>) -> Result<Reply, Refusal> {
     let limit = call.limit("limit", 100, 100)?;

@@ -36,6 +36,17 @@ impl Random {
         self.next() % 1_000_000 < u64::from(per_million)
     }
 
+    /// A number below `bound`, which is not zero.
+    pub(super) fn below(&mut self, bound: u64) -> u64 {
+        self.next() % bound
+    }
+
+    /// One of these, if there is any.
+    pub(super) fn choose<'a, T>(&mut self, among: &'a [T]) -> Option<&'a T> {
+        let bound = u64::try_from(among.len()).ok().filter(|bound| *bound > 0)?;
+        among.get(usize::try_from(self.below(bound)).ok()?)
+    }
+
     /// 32 lower-case hex digits, the form of most IBM ids.
     pub(super) fn hex(&mut self) -> String {
         format!("{:016x}{:016x}", self.next(), self.next())

@@ -15,6 +15,8 @@ pub(super) enum Family {
     Identity,
     /// C: policies, access groups, users, resource manager, search, tags.
     Platform,
+    /// C as VPC writes it: with what the refusal is about.
+    Infrastructure,
     /// D: the resource controller.
     Controller,
 }
@@ -26,6 +28,8 @@ pub(super) struct Refusal {
     pub(super) message: String,
     /// The machine-readable code, where the family's usual one for the status does not fit.
     code: Option<String>,
+    /// What it is about, as VPC writes it: type (`field` or `parameter`), name and value.
+    target: Option<Box<Value>>,
     pub(super) retry_after: Option<String>,
 }
 
@@ -35,6 +39,7 @@ impl Refusal {
             status,
             message: message.into(),
             code: None,
+            target: None,
             retry_after: None,
         }
     }
@@ -73,6 +78,13 @@ impl Refusal {
         self
     }
 
+    /// Says what the refusal is about, unless that is said already.
+    pub(super) fn with_target(mut self, kind: &'static str, name: &str, value: &str) -> Self {
+        self.target
+            .get_or_insert_with(|| json!({"type": kind, "name": name, "value": value}).into());
+        self
+    }
+
     pub(super) fn with_retry_after(mut self, retry_after: String) -> Self {
         self.retry_after = Some(retry_after);
         self
@@ -103,6 +115,16 @@ impl Refusal {
                 "errors": [{"code": code, "message": self.message}],
                 "status_code": self.status,
             }),
+            Family::Infrastructure => {
+                let mut error = json!({
+                    "code": code, "message": self.message,
+                    "more_info": "https://cloud.ibm.com/apidocs/vpc#error-handling",
+                });
+                if let Some(target) = &self.target {
+                    error["target"] = target.as_ref().clone();
+                }
+                json!({"errors": [error], "trace": transaction_id})
+            }
             Family::Controller => json!({
                 "message": self.message, "status_code": self.status, "error_code": code,
                 "transaction_id": format!("bss-{transaction_id}"), "details": self.message,
@@ -142,10 +164,16 @@ fn usual_code(family: Family, status: u16) -> &'static str {
         (Family::Controller, 429) => "RC-TooManyRequests",
         (Family::Controller, 500..) => "RC-InternalServerError",
         (Family::Controller, _) => "RC-BadRequest",
+        (Family::Infrastructure, 400) => "bad_field",
+        (Family::Infrastructure, 401) => "not_authenticated",
+        (Family::Infrastructure, 403) => "not_authorized",
+        (Family::Infrastructure | Family::Platform, 404) => "not_found",
+        (Family::Infrastructure, 409) => "conflict_field",
+        (Family::Infrastructure, 429) => "over_quota",
+        (Family::Infrastructure, _) => "internal_error",
         (Family::Platform, 400) => "invalid_body",
         (Family::Platform, 401) => "invalid_token",
         (Family::Platform, 403) => "insufficent_permissions",
-        (Family::Platform, 404) => "not_found",
         (Family::Platform, 409) => "conflict_error",
         (Family::Platform, 412) => "precondition_failed",
         (Family::Platform, 429) => "too_many_requests",
@@ -168,6 +196,12 @@ mod tests {
         assert_eq!(identity["errors"][0]["code"], "not_found");
         let platform = refusal.body(Family::Platform, "t");
         assert_eq!(platform["errors"][0]["message"], message);
+        let infrastructure = refusal
+            .with_target("parameter", "id", "k1")
+            .body(Family::Infrastructure, "t");
+        assert_eq!(infrastructure["errors"][0]["code"], "not_found");
+        assert_eq!(infrastructure["errors"][0]["target"]["value"], "k1");
+        let refusal = Refusal::not_found("key", "k1");
         let controller = refusal.body(Family::Controller, "t");
         assert_eq!(controller["error_code"], "RC-NotFound");
         assert_eq!(controller["transaction_id"], "bss-t");

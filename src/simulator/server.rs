@@ -223,7 +223,12 @@ impl Shared {
         now: OffsetDateTime,
         transaction_id: &str,
     ) -> Answer {
-        let Some(Found { route, params, .. }) = found else {
+        let Some(Found {
+            service,
+            route,
+            params,
+        }) = found
+        else {
             return Err(unknown_path(arrived));
         };
         let caller = match arrived
@@ -250,7 +255,11 @@ impl Shared {
         if arrived.is_write()
             && let Some(account) = state.world.accounts.get_mut(&call.caller.account)
         {
-            account.publish(now);
+            if service.family == Family::Infrastructure {
+                account.publish_infrastructure(now);
+            } else {
+                account.publish(now);
+            }
         }
         answer
     }
@@ -273,10 +282,10 @@ impl State {
 }
 
 /// A route that matches, of its service.
-struct Found {
+pub(super) struct Found {
+    pub(super) route: &'static Route,
+    pub(super) params: Vec<String>,
     service: &'static Service,
-    route: &'static Route,
-    params: Vec<String>,
 }
 
 impl Found {
@@ -285,15 +294,15 @@ impl Found {
     }
 }
 
-fn find_route(method: &str, path: &str) -> Option<Found> {
+pub(super) fn find_route(method: &str, path: &str) -> Option<Found> {
     ALL.iter().find_map(|service| {
         let mut routes = service.routes.iter().filter(|route| route.method == method);
         routes.find_map(|route| {
             let params = route.params(path)?;
             Some(Found {
-                service,
                 route,
                 params,
+                service,
             })
         })
     })
@@ -342,6 +351,9 @@ fn respond(answer: Answer, family: Family, transaction_id: &str) -> HttpResponse
     let mut response = HttpResponse::build(status);
     response.insert_header(("Transaction-Id", transaction_id));
     response.insert_header(("X-Global-Transaction-Id", transaction_id));
+    if family == Family::Infrastructure {
+        response.insert_header(("X-Request-Id", transaction_id));
+    }
     if let Some(retry_after) = retry_after {
         response.insert_header(("Retry-After", retry_after));
     }

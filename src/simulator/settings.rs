@@ -92,6 +92,16 @@ pub struct Lags {
     pub detached_tag: Duration,
     /// From the v3 removal of a user until they are gone.
     pub user_removal: Duration,
+    /// From the creation of a VPC resource until it is usable, from a change of one until it can be
+    /// changed again, and from the loss of a member until its instance group has another.
+    pub vpc_create: Duration,
+    /// From the DELETE of most VPC resources until they are gone.
+    pub vpc_delete: Duration,
+    /// The same for instances, instance groups, load balancers and VPN gateways (`ibm-cloud.md` 8.2:
+    /// up to 30 minutes).
+    pub vpc_slow_delete: Duration,
+    /// From one round of a backup plan to the next; none are made when it is zero.
+    pub vpc_backup: Duration,
     /// Lifetime of an access token; `None` leaves it to each account's settings (3600 s at first).
     pub token_lifetime: Option<Duration>,
     /// How often an asynchronous operation must be looked at, besides its time, before it ends.
@@ -118,6 +128,10 @@ impl Lags {
             group_name_reserved: Duration::ZERO,
             detached_tag: Duration::ZERO,
             user_removal: Duration::ZERO,
+            vpc_create: Duration::ZERO,
+            vpc_delete: Duration::ZERO,
+            vpc_slow_delete: Duration::ZERO,
+            vpc_backup: Duration::ZERO,
             token_lifetime: None,
             async_polls: 0,
             service_id_conflicts: 0,
@@ -139,6 +153,10 @@ impl Lags {
             group_name_reserved: Duration::from_secs(1),
             detached_tag: Duration::from_millis(500),
             user_removal: Duration::from_millis(500),
+            vpc_create: Duration::from_millis(300),
+            vpc_delete: Duration::from_millis(400),
+            vpc_slow_delete: Duration::from_millis(800),
+            vpc_backup: Duration::from_mins(1),
             token_lifetime: None,
             async_polls: 1,
             service_id_conflicts: 1,
@@ -160,6 +178,10 @@ impl Lags {
             group_name_reserved: Duration::from_mins(5),
             detached_tag: Duration::from_mins(10),
             user_removal: Duration::from_secs(30),
+            vpc_create: Duration::from_secs(20),
+            vpc_delete: Duration::from_secs(30),
+            vpc_slow_delete: Duration::from_mins(3),
+            vpc_backup: Duration::from_hours(1),
             token_lifetime: None,
             async_polls: 2,
             service_id_conflicts: 1,

@@ -369,6 +369,74 @@ async fn the_control_api_shows_no_secret() {
 }
 
 #[actix_web::test]
+async fn a_mess_is_seen_through_every_door() {
+    let lab = Lab::start(Lags {
+        search_index: Duration::from_mins(1),
+        ..Lags::none()
+    })
+    .await;
+    let id = &lab.account.id;
+    let before = lab.simulator.inventory(id);
+    let mess = json!({"seed": 5, "size": 300, "undeletable": 2});
+    let path = format!("/_simulator/accounts/{id}/mess");
+    let (status, made) = lab.send("POST", &path, mess).await;
+    assert_eq!(status, 200);
+    let undeletable = made["undeletable"].as_array().unwrap();
+    assert_eq!(undeletable.len(), 2);
+    let after = lab.simulator.inventory(id);
+    assert!(after.lines.len() >= before.lines.len() + 300);
+    assert!(lab.simulator.requests().is_empty());
+    // The other account has none of it.
+    let other = AccountSpec::generate("lite", 2, 7);
+    assert_eq!(
+        lab.simulator.inventory(&other.id).of("vpcs"),
+        Vec::<&str>::new()
+    );
+
+    let search = async || {
+        let query = json!({"query": "family:is"});
+        let path = "/v3/resources/search?limit=1000";
+        lab.send("POST", path, query).await.1["items"].clone()
+    };
+    assert_eq!(search().await, json!([]));
+    lab.simulator.advance(Duration::from_mins(1));
+    let found = search().await;
+    let found = found.as_array().unwrap();
+    assert!(found.iter().any(|item| item["type"] == "vpc"));
+    for crn in undeletable {
+        let is_found = found.iter().any(|item| item["crn"] == *crn);
+        assert_eq!(
+            is_found,
+            crn.as_str().unwrap().contains(":public:is:"),
+            "{crn}"
+        );
+    }
+}
+
+#[actix_web::test]
+async fn faults_strike_infrastructure_in_its_own_words() {
+    let lab = Lab::start(Lags::none()).await;
+    let path = "/vpc/eu-de/v1/keys?version=2026-05-01&generation=2";
+    let key = json!({"public_key": "ssh-ed25519 AAAA"});
+    lab.simulator
+        .inject(Fault::new("/vpc/eu-de/v1/keys", FaultAction::status(503)).times(1));
+    let (status, refused) = lab.send("POST", path, key.clone()).await;
+    assert_eq!(status, 503);
+    assert_eq!(refused["errors"][0]["code"], "internal_error");
+    lab.simulator
+        .inject(Fault::new("/vpc/", FaultAction::LostReply).times(1));
+    assert!(lab.send_as(&lab.token, "POST", path, key).await.is_err());
+    assert_eq!(lab.get(path).await.1["total_count"], 1);
+    let (status, refused) = lab.get("/vpc/eu-de/v1/keys").await;
+    assert_eq!(status, 400);
+    assert_eq!(refused["errors"][0]["target"]["name"], "version");
+    assert_eq!(
+        lab.send_as("none", "GET", path, json!({})).await.unwrap().0,
+        401
+    );
+}
+
+#[actix_web::test]
 async fn random_faults_strike_alike_for_equal_seeds() {
     let statuses = async || {
         let lab = Lab::start(Lags::none()).await;

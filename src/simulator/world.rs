@@ -25,6 +25,7 @@ use super::services::service_ids::{ServiceId, ServiceIdGroup};
 use super::services::tags::Tag;
 use super::services::trusted_profiles::{IdentityProvider, Profile};
 use super::services::users::User;
+use super::services::vpc::Vpc;
 use super::settings::{AccountSpec, Lags, Settings};
 
 /// All accounts, and the tokens and secrets ever issued.
@@ -65,6 +66,7 @@ pub(super) struct Account {
     pub(super) reclamations: Vec<Reclamation>,
     pub(super) resource_groups: ResourceGroups,
     pub(super) tags: Vec<Tag>,
+    pub(super) vpc: Vpc,
     pub(super) index: Index,
 }
 
@@ -138,6 +140,7 @@ impl Account {
         let identity_settings = IdentitySettings::new(&mut random);
         let resource_groups = ResourceGroups::new(&mut random, now);
         let owner = User::owner(spec, &mut random, now);
+        let vpc = Vpc::new(&spec.id, &resource_groups.groups[0].id, lags, random.fork());
         let mut account = Self {
             id: spec.id.clone(),
             name: spec.name.clone(),
@@ -161,6 +164,7 @@ impl Account {
             reclamations: Vec::new(),
             resource_groups,
             tags: Vec::new(),
+            vpc,
             index: Index::default(),
         };
         // What exists from the start has been indexed long ago.
@@ -170,23 +174,51 @@ impl Account {
 
     /// Records the state of `now` for the search index, which shows it after its lag.
     pub(super) fn publish(&mut self, now: OffsetDateTime) {
+        let lag = self.lags.search_index;
         let items = self.searchable();
-        self.index.record(now, items, self.lags.search_index);
+        self.index.record_all(now, items, lag);
+        self.publish_infrastructure(now);
+    }
+
+    /// The same for what VPC infrastructure alone has changed: it costs what has changed, and not what
+    /// there is.
+    pub(super) fn publish_infrastructure(&mut self, now: OffsetDateTime) {
+        let lag = self.lags.search_index;
+        for crn in self.vpc.take_changed() {
+            let resource = self.vpc.named_by_crn(&crn);
+            let item = resource.map(|resource| self.searchable_resource(resource, &crn));
+            if item.is_none() {
+                self.detach_all_tags(&crn, now);
+            }
+            self.index.record(now, &crn, item, lag);
+        }
     }
 
     fn settle(&mut self, now: OffsetDateTime) {
         while let Some(due) = self.next_due().filter(|due| *due <= now) {
+            let in_infrastructure = self.next_due_elsewhere() != Some(due);
             self.settle_instances(due);
             self.settle_reclamations(due);
             self.settle_users(due);
             self.settle_tags(due);
-            self.publish(due);
+            self.vpc.settle(due);
+            if in_infrastructure {
+                self.publish_infrastructure(due);
+            } else {
+                self.publish(due);
+            }
         }
         self.forget_lapsed_rights(now);
     }
 
     /// When something changes next by time alone.
     fn next_due(&self) -> Option<OffsetDateTime> {
+        let dues = self.vpc.next_due().into_iter();
+        dues.chain(self.next_due_elsewhere()).min()
+    }
+
+    /// The same for everything but VPC infrastructure.
+    fn next_due_elsewhere(&self) -> Option<OffsetDateTime> {
         let instances = self.instances.iter().filter_map(Instance::due);
         let reclamations = self.reclamations.iter().filter_map(Reclamation::due);
         let users = self.users.iter().filter_map(User::due);

@@ -14,6 +14,7 @@ from ibm_platform_services import (
     UserManagementV1,
 )
 from ibm_platform_services.account_management_v4 import AccountManagementV4
+from ibm_vpc import VpcV1
 
 EDITOR = "crn:v1:bluemix:public:iam::::role:Editor"
 ADMINISTRATOR = "crn:v1:bluemix:public:iam::::role:Administrator"
@@ -40,6 +41,20 @@ class Clients:
         self.manager = client(ResourceManagerV2)
         self.search = client(GlobalSearchV2)
         self.tags = client(GlobalTaggingV1)
+        self._url = url.rstrip("/")
+        self._authenticator = authenticator
+        self._regions = {}
+
+    def region(self, name: str) -> VpcV1:
+        """The client for VPC infrastructure in a region."""
+        if name not in self._regions:
+            self._regions[name] = self.new_region(name)
+        return self._regions[name]
+
+    def new_region(self, name: str) -> VpcV1:
+        made = VpcV1(authenticator=self._authenticator)
+        made.set_service_url(f"{self._url}/vpc/{name}/v1")
+        return made
 
 
 class Cloud(Clients):

@@ -14,15 +14,21 @@ import traceback
 
 import access
 import identity
+import infrastructure
+import keeping
+import quirks
 import resources
 import rights
 from cloud import Cloud
+
+MODULES = (identity, access, resources, rights, infrastructure, quirks, keeping)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--url", default=os.environ.get("SIMULATOR_URL"))
     parser.add_argument("--account", default=os.environ.get("SIMULATOR_ACCOUNT"))
+    parser.add_argument("--only", metavar="MODULE", help="the checks of one module")
     parser.add_argument("--key", default=os.environ.get("SIMULATOR_KEY"))
     arguments = parser.parse_args()
     if not (arguments.url and arguments.account and arguments.key):
@@ -31,7 +37,9 @@ def main() -> int:
     cloud = Cloud(arguments.url, arguments.account, arguments.key)
     before = cloud.inventory()
     failed = 0
-    for module in (identity, access, resources, rights):
+    for module in MODULES:
+        if arguments.only not in (None, module.__name__):
+            continue
         for check in module.CHECKS:
             name = f"{module.__name__}: {check.__name__.replace('_', ' ')}"
             try:

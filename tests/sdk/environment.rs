@@ -68,13 +68,13 @@ fn base_interpreter() -> Result<PathBuf, String> {
 
 fn run(command: &mut Command) -> Result<String, String> {
     let ended = command.output().map_err(|why| {
-        format!("the tests need Python 3.9 or newer with its venv module (package python3-venv): {command:?}: {why}")
+        format!("the tests need Python 3.10 or newer with its venv module (package python3-venv): {command:?}: {why}")
     })?;
     if ended.status.success() {
         return Ok(String::from_utf8_lossy(&ended.stdout).into_owned());
     }
     Err(format!(
-        "the tests need Python 3.9 or newer with its venv module (package python3-venv) and the packages of \
+        "the tests need Python 3.10 or newer with its venv module (package python3-venv) and the packages of \
          tests/sdk/requirements.txt: {command:?} failed:\n{}{}",
         String::from_utf8_lossy(&ended.stdout),
         String::from_utf8_lossy(&ended.stderr)

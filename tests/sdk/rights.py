@@ -9,7 +9,7 @@ from resources import PLAIN
 
 
 @contextmanager
-def _service_id(cloud: Cloud, policies: list):
+def made_service_id(cloud: Cloud, policies: list):
     """A service id with these policies in effect; gives its record and its clients."""
     value = secrets.token_urlsafe(32)
     service_id = cloud.identity.create_service_id(
@@ -52,7 +52,7 @@ def _make_and_delete_instance(cloud: Cloud, borrower):
 
 
 def standard_rights_reach_services_but_not_account_management(cloud: Cloud):
-    with _service_id(cloud, STANDARD) as (service_id, borrower):
+    with made_service_id(cloud, STANDARD) as (service_id, borrower):
         _make_and_delete_instance(cloud, borrower)
         refused(403, borrower.identity.create_service_id, cloud.account, "backdoor")
         refused(403, borrower.identity.create_api_key, "backdoor", service_id["iam_id"])
@@ -72,7 +72,7 @@ def _own_policy(cloud: Cloud, service_id: dict) -> str:
 
 
 def lists_without_rights_are_empty_and_not_refused(cloud: Cloud):
-    with _service_id(cloud, STANDARD) as (service_id, borrower):
+    with made_service_id(cloud, STANDARD) as (service_id, borrower):
         own = borrower.identity.list_service_ids(account_id=cloud.account).get_result()
         assert [found["id"] for found in own["serviceids"]] == [service_id["id"]]
         keys = borrower.identity.list_api_keys(account_id=cloud.account, scope="account")
@@ -85,7 +85,7 @@ def lists_without_rights_are_empty_and_not_refused(cloud: Cloud):
 
 
 def an_administrator_may_manage_the_account_but_not_its_users(cloud: Cloud):
-    with _service_id(cloud, ADMINISTRATOR_RIGHTS) as (_, borrower):
+    with made_service_id(cloud, ADMINISTRATOR_RIGHTS) as (_, borrower):
         _make_and_delete_instance(cloud, borrower)
         backdoor = borrower.identity.create_service_id(
             cloud.account, "backdoor", apikey={"name": "key"}
@@ -104,7 +104,7 @@ def an_administrator_may_manage_the_account_but_not_its_users(cloud: Cloud):
 
 
 def rights_of_an_access_group_reach_its_members(cloud: Cloud):
-    with _service_id(cloud, []) as (service_id, borrower):
+    with made_service_id(cloud, []) as (service_id, borrower):
         refused(403, borrower.groups.create_access_group, cloud.account, "no")
         group = cloud.groups.create_access_group(cloud.account, "admins").get_result()["id"]
         cloud.policies.create_v2_policy(
@@ -132,7 +132,7 @@ def rights_of_an_access_group_reach_its_members(cloud: Cloud):
 
 
 def a_token_outlives_its_subject_without_rights(cloud: Cloud):
-    with _service_id(cloud, STANDARD) as (_, borrower):
+    with made_service_id(cloud, STANDARD) as (_, borrower):
         group = cloud.default_group()
         borrower.manager.get_resource_group(group)
     # The subject is deleted. Its rights go when the caches lapse, its token later.

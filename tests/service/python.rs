@@ -39,7 +39,7 @@ fn ibms_sdk_finds_the_simulator_to_be_like_ibm_cloud() {
     );
     // A judge who was asked nothing is content, too.
     let verdicts = said.lines().filter(|line| line.starts_with("ok    "));
-    assert!(verdicts.count() > 30, "{said}");
+    assert!(verdicts.count() > 50, "{said}");
 }
 
 #[actix_rt::test]

@@ -19,6 +19,7 @@ pub(super) mod tags;
 pub(super) mod token;
 pub(super) mod trusted_profiles;
 pub(super) mod users;
+pub(super) mod vpc;
 
 use super::call::Service;
 
@@ -40,4 +41,5 @@ pub(super) const ALL: &[Service] = &[
     resource_groups::SERVICE,
     search::SERVICE,
     tags::SERVICE,
+    vpc::SERVICE,
 ];

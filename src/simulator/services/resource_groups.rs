@@ -172,11 +172,11 @@ fn delete(world: &mut World, call: &Call) -> Answer {
             "The default resource group cannot be deleted.",
         ));
     }
-    let is_used = account
+    let has_instances = account
         .instances
         .iter()
         .any(|instance| instance.resource_group_id == group.id && !instance.is_removed());
-    if is_used {
+    if has_instances || account.vpc.uses_group(&group.id) {
         let message = "The resource group has active or pending reclamation resource instances.";
         return Err(Refusal::new(500, message));
     }

@@ -1,9 +1,10 @@
 //! Global Search: a delayed copy of the truth (`ibm-cloud.md` 7).
 //!
-//! Indexes resource instances and resource groups, and nothing of IAM. Promises to be stale both ways:
+//! Indexes resource instances, resource groups and VPC infrastructure, and nothing of IAM. Promises to be stale both ways:
 //! what was deleted is still found, and what was made is not yet, for the index lag.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::mem;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
@@ -24,33 +25,78 @@ pub(crate) const SERVICE: Service = Service {
 /// Where searches are posted.
 pub(crate) const PATH: &str = "/v3/resources/search";
 
-/// States of an account's searchable resources, oldest first.
+/// What was to be said of an account's resources, and since when.
 #[derive(Default)]
 pub(crate) struct Index {
-    snapshots: VecDeque<(OffsetDateTime, Vec<Value>)>,
+    /// By CRN, the oldest first; `None` is nothing.
+    entries: BTreeMap<String, VecDeque<(OffsetDateTime, Option<Value>)>>,
+    /// Resources that are gone, in the order in which they went.
+    gone: VecDeque<(OffsetDateTime, String)>,
+    /// CRNs that the last [`record_all`](Self::record_all) had.
+    listed: BTreeSet<String>,
 }
 
 impl Index {
-    /// Adds the state at `at`, and forgets what lies further back than `lag` and is outdone.
-    pub(crate) fn record(&mut self, at: OffsetDateTime, items: Vec<Value>, lag: Duration) {
-        let last = self.snapshots.back();
-        if last.is_some_and(|(_, known)| *known == items) {
-            return;
+    /// Records these resources, and that those of the last call which are not among them are gone.
+    pub(crate) fn record_all(&mut self, at: OffsetDateTime, items: Vec<Value>, lag: Duration) {
+        let mut listed = BTreeSet::new();
+        for item in items {
+            let crn = item["crn"].as_str().unwrap_or_default().to_owned();
+            self.record(at, &crn, Some(item), lag);
+            listed.insert(crn);
         }
-        let at = last.map_or(at, |(last, _)| at.max(*last));
-        self.snapshots.push_back((at, items));
-        let outdone = |next: &(OffsetDateTime, Vec<Value>)| next.0 + lag <= at;
-        while self.snapshots.get(1).is_some_and(outdone) {
-            self.snapshots.pop_front();
+        for crn in mem::replace(&mut self.listed, listed) {
+            if !self.listed.contains(&crn) {
+                self.record(at, &crn, None, lag);
+            }
         }
     }
 
-    /// The last state that is at least as old as `at`.
-    fn as_of(&self, at: OffsetDateTime) -> &[Value] {
-        let mut snapshots = self.snapshots.iter().rev();
-        snapshots
-            .find(|(recorded, _)| *recorded <= at)
-            .map_or(&[], |(_, items)| items)
+    /// Records what there is to say of a resource from `at` on, and forgets what lies further back
+    /// than `lag` and is outdone.
+    pub(crate) fn record(
+        &mut self,
+        at: OffsetDateTime,
+        crn: &str,
+        item: Option<Value>,
+        lag: Duration,
+    ) {
+        self.forget_gone(at, lag);
+        let last = self.entries.get(crn).and_then(VecDeque::back);
+        if last.map_or(item.is_none(), |(_, known)| *known == item) {
+            return;
+        }
+        let at = last.map_or(at, |(last, _)| at.max(*last));
+        if item.is_none() {
+            self.gone.push_back((at, crn.to_owned()));
+        }
+        let said = self.entries.entry(crn.to_owned()).or_default();
+        said.push_back((at, item));
+        let outdone = |next: &(OffsetDateTime, _)| next.0 + lag <= at;
+        while said.get(1).is_some_and(outdone) {
+            said.pop_front();
+        }
+    }
+
+    fn forget_gone(&mut self, at: OffsetDateTime, lag: Duration) {
+        while let Some((gone, _)) = self.gone.front()
+            && *gone + lag <= at
+            && let Some((gone, crn)) = self.gone.pop_front()
+        {
+            let said = self.entries.get(&crn).and_then(VecDeque::back);
+            if said.is_some_and(|said| *said == (gone, None)) {
+                self.entries.remove(&crn);
+            }
+        }
+    }
+
+    /// What was to be said at `at`.
+    fn as_of(&self, at: OffsetDateTime) -> impl Iterator<Item = &Value> {
+        self.entries.values().filter_map(move |said| {
+            let mut said = said.iter().rev();
+            let (_, item) = said.find(|(recorded, _)| *recorded <= at)?;
+            item.as_ref()
+        })
     }
 }
 
@@ -104,7 +150,6 @@ fn search(world: &mut World, call: &Call) -> Answer {
     let found: Vec<Value> = account
         .index
         .as_of(call.now - account.lags.search_index)
-        .iter()
         .filter(|item| match reclaimed {
             "any" => true,
             "true" => is_reclaimed(item),
@@ -232,11 +277,29 @@ mod tests {
     fn the_index_shows_the_past() {
         let (start, lag) = (datetime!(2026-05-01 10:00 UTC), Duration::from_mins(1));
         let mut index = Index::default();
-        index.record(start - lag, vec![], lag);
-        index.record(start, vec![json!(1)], lag);
-        index.record(start + lag, vec![], lag);
-        assert!(index.as_of(start - Duration::from_secs(1)).is_empty());
-        assert_eq!(index.as_of(start + Duration::from_secs(30)).len(), 1);
-        assert!(index.as_of(start + lag).is_empty());
+        let item = |name: &str| json!({"crn": "c", "name": name});
+        index.record_all(start - lag, vec![], lag);
+        index.record_all(start, vec![item("one")], lag);
+        index.record(start + lag / 2, "c", Some(item("two")), lag);
+        index.record_all(start + lag, vec![], lag);
+        let names = |at| -> Vec<&str> {
+            let items = index.as_of(at);
+            items.filter_map(|item| item["name"].as_str()).collect()
+        };
+        assert!(names(start - Duration::from_secs(1)).is_empty());
+        assert_eq!(names(start), ["one"]);
+        assert_eq!(names(start + lag / 2), ["two"]);
+        assert!(names(start + lag).is_empty());
+    }
+
+    #[test]
+    fn the_index_forgets_what_is_long_gone() {
+        let (start, lag) = (datetime!(2026-05-01 10:00 UTC), Duration::from_mins(1));
+        let mut index = Index::default();
+        index.record(start, "c", Some(json!(1)), lag);
+        index.record(start, "c", None, lag);
+        assert_eq!(index.entries.len(), 1);
+        index.record(start + lag, "d", Some(json!(1)), lag);
+        assert_eq!(index.entries.keys().collect::<Vec<_>>(), ["d"]);
     }
 }

@@ -8,6 +8,8 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
+use super::resource_instances::Instance;
+use super::vpc::Resource;
 use crate::simulator::call::{Answer, Call, Reply, Service, route};
 use crate::simulator::paging;
 use crate::simulator::refusal::{Family, Refusal};
@@ -96,6 +98,7 @@ impl Account {
         for tag in &mut self.tags {
             tag.detach(crn, now);
         }
+        self.vpc.touch_named(crn);
     }
 
     pub(crate) fn settle_tags(&mut self, now: OffsetDateTime) {
@@ -121,6 +124,7 @@ impl Account {
         let tag = &mut self.tags[position];
         tag.detached_at = None;
         tag.attached_to.insert(crn.to_owned());
+        self.vpc.touch_named(crn);
     }
 
     /// Whether the caller may put tags of a kind on a resource: an editor of it may put user tags.
@@ -130,6 +134,9 @@ impl Account {
         }
         if let Some(instance) = self.instance(crn).filter(|instance| !instance.is_removed()) {
             return self.allows(call, instance.target(), Level::Edit);
+        }
+        if let Some(resource) = self.vpc.named_by_crn(crn) {
+            return self.allows(call, resource.target(), Level::Edit);
         }
         let mut groups = self.resource_groups.groups.iter();
         groups
@@ -142,8 +149,10 @@ impl Account {
             return true;
         }
         tag.attached_to.iter().any(|crn| {
-            let instance = self.instance(crn);
-            instance.is_some_and(|instance| self.allows(call, instance.target(), Level::View))
+            let of_instance = self.instance(crn).map(Instance::target);
+            let of_vpc = || self.vpc.named_by_crn(crn).map(Resource::target);
+            let target = of_instance.or_else(of_vpc);
+            target.is_some_and(|target| self.allows(call, target, Level::View))
         })
     }
 }
@@ -211,6 +220,7 @@ fn detach(world: &mut World, call: &Call) -> Answer {
         for tag in tags.filter(|tag| tag.kind == kind && tag.name.eq_ignore_ascii_case(name)) {
             tag.detach(crn, now);
         }
+        account.vpc.touch_named(crn);
     })
 }
 
