@@ -86,7 +86,13 @@ async fn perform<C: Cloud>(cloud: Rc<C>, clean: Clean) -> Result<Done, CloudErro
         Job::Prove => cloud.prove(keys).await.map(Done::Proved),
         Job::Rotate(to) => cloud.rotate(keys, to).await.map(|()| Done::Rotated),
         Job::Retire => cloud.retire(keys).await.map(|()| Done::Retired),
-        Job::Mint { expires_at } => cloud.mint(keys, fence, expires_at).await.map(Done::Minted),
+        Job::Mint {
+            generation,
+            expires_at,
+        } => cloud
+            .mint(keys, generation, fence, expires_at)
+            .await
+            .map(Done::Minted),
         Job::Probe(credential) => cloud.probe(keys, &credential).await.map(Done::Probed),
     }
 }

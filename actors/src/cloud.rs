@@ -6,7 +6,7 @@
 use std::future::Future;
 
 pub use crate::pool::{CloudError, Leftover, Pass, Probe, Verified};
-use crate::pool::{Credential, Epoch, Fence, ManagementKeys, Timestamp};
+use crate::pool::{Credential, Fence, Generation, ManagementKey, ManagementKeys, Timestamp};
 
 /// One account at the cloud.
 ///
@@ -40,10 +40,11 @@ pub trait Cloud: 'static {
     ) -> impl Future<Output = Result<Vec<Leftover>, CloudError>>;
 
     /// Makes the lease credential of `fence`, after taking away any other one. The value of its key
-    /// is derived from the fence.
+    /// is derived from the master key of `generation` and the fence.
     fn mint(
         &self,
         keys: ManagementKeys,
+        generation: Generation,
         fence: Fence,
         expires_at: Timestamp,
     ) -> impl Future<Output = Result<Credential, CloudError>>;
@@ -55,11 +56,11 @@ pub trait Cloud: 'static {
         credential: &Credential,
     ) -> impl Future<Output = Result<Probe, CloudError>>;
 
-    /// Makes the management key of epoch `to`, unless it exists, and proves that it works.
+    /// Makes the management key `to`, unless it exists, and proves that it works.
     fn rotate(
         &self,
         keys: ManagementKeys,
-        to: Epoch,
+        to: ManagementKey,
     ) -> impl Future<Output = Result<(), CloudError>>;
 
     /// Takes away every management key but the current one.

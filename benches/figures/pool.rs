@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use acctpool_actors::cloud::{Pass, Probe, Verified};
 use acctpool_actors::pool::{
     Account, AccountId, AccountState, AccountType, CancelReservation, Credential, Done, Epoch,
-    Event, Job, Policy, Pool, ReportCleaning, RequestReservation, Reservation, ReservationId,
-    ReservationState, Snapshot, Tick, Timestamp, TokenId, TypePolicy,
+    Event, Job, ManagementKey, Policy, Pool, ReportCleaning, RequestReservation, Reservation,
+    ReservationId, ReservationState, Snapshot, Tick, Timestamp, TokenId, TypePolicy,
 };
 use uuid::Uuid;
 
@@ -201,14 +201,18 @@ fn report(event: Event) -> Option<ReportCleaning> {
     let done = match job {
         Job::Revoke(_) => Done::Revoked,
         Job::Verify => Done::Verified(Verified {
-            current: Epoch(0),
+            current: ManagementKey::CONFIGURED,
             newest: Epoch(0),
         }),
         Job::Sweep => Done::Swept(Pass::default()),
         Job::Prove => Done::Proved(Vec::new()),
         Job::Rotate(_) => Done::Rotated,
         Job::Retire => Done::Retired,
-        Job::Mint { expires_at } => Done::Minted(Credential {
+        Job::Mint {
+            generation,
+            expires_at,
+        } => Done::Minted(Credential {
+            generation,
             fence,
             service_id: format!("ServiceId-{account}"),
             key_id: format!("ApiKey-{account}"),

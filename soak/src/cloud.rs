@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use acctpool_actors::cloud::{CloudError, Leftover, Pass, Probe, Verified};
 use acctpool_actors::pool::{
-    AccountId, Credential, Done, Epoch, Fence, Job, ManagementKeys, Timestamp,
+    AccountId, Credential, Done, Fence, Job, ManagementKey, ManagementKeys, Timestamp,
 };
 
 /// How long a token still works that was issued before its key was deleted (`ibm-cloud.md` 4).
@@ -51,7 +51,7 @@ pub enum Answer {
 #[derive(Clone, Debug)]
 pub struct CloudAccount {
     /// The management keys that work.
-    pub management: BTreeSet<Epoch>,
+    pub management: BTreeSet<ManagementKey>,
     /// The lease credentials that work.
     pub leases: BTreeSet<Fence>,
     /// The lease credential that went last, and until when tokens of it still work.
@@ -67,7 +67,7 @@ impl CloudAccount {
     #[must_use]
     pub fn unspoilt() -> Self {
         Self {
-            management: [Epoch(0)].into(),
+            management: [ManagementKey::CONFIGURED].into(),
             leases: BTreeSet::new(),
             tokens: None,
             resources: 0,
@@ -130,13 +130,17 @@ impl CloudAccount {
             }
             Job::Retire => {
                 let current = issued.keys.current;
-                self.management.retain(|epoch| *epoch == current);
+                self.management.retain(|key| *key == current);
                 Done::Retired
             }
-            Job::Mint { expires_at } => {
+            Job::Mint {
+                generation,
+                expires_at,
+            } => {
                 self.revoke(now);
                 self.leases.insert(issued.fence);
                 Done::Minted(Credential {
+                    generation: *generation,
                     fence: issued.fence,
                     service_id: format!("ServiceId-{}", issued.fence),
                     key_id: format!("ApiKey-{}", issued.fence),
@@ -161,13 +165,11 @@ impl CloudAccount {
     }
 
     fn verify(&self, keys: ManagementKeys) -> Verified {
-        let candidates = [keys.pending, Some(keys.current), keys.previous];
-        let current = candidates
-            .into_iter()
-            .flatten()
-            .find(|epoch| self.management.contains(epoch))
+        let current = keys
+            .known()
+            .find(|key| self.management.contains(key))
             .expect("management_key_never_lost: none that the pool knows of works");
-        let newest = *self.management.last().expect("one of them works");
+        let newest = self.management.last().expect("one of them works").epoch;
         Verified { current, newest }
     }
 

@@ -1,7 +1,9 @@
 //! The promises of `design.md` 2 that can be read off the pool, the cloud and the disk at any
 //! moment. Those about what happens one after the other are the model's.
 
-use acctpool_actors::pool::{Account, AccountState, Reservation, StateKind};
+use std::collections::BTreeSet;
+
+use acctpool_actors::pool::{Account, AccountState, Generation, Reservation, StateKind};
 
 use crate::cloud::CloudAccount;
 use crate::model::Model;
@@ -15,8 +17,9 @@ pub fn check(world: &World, model: &Model) {
     }
     for account in world.pool.accounts() {
         let cloud = &world.cloud[&account.id];
-        management_key_never_lost(account, cloud);
+        management_key_never_lost(account, cloud, &world.master_keys);
         no_orphan_credential(account, cloud);
+        credential_can_be_shown(account, &world.master_keys);
         no_silent_leftover(account);
         if account.kind() == StateKind::Ready {
             assert!(
@@ -63,18 +66,32 @@ fn are_the_same(reservation: &Reservation, written: &Reservation) -> bool {
             }
 }
 
-/// P6: a management key works that the pool knows of.
-fn management_key_never_lost(account: &Account, cloud: &CloudAccount) {
+/// P6: a management key works that the pool knows of, and that can still be derived.
+fn management_key_never_lost(
+    account: &Account,
+    cloud: &CloudAccount,
+    master_keys: &BTreeSet<Generation>,
+) {
     let keys = account.keys;
-    let known = [Some(keys.current), keys.pending, keys.previous];
+    let mut usable = keys
+        .known()
+        .filter(|key| !key.is_derived() || master_keys.contains(&key.generation));
     assert!(
-        known
-            .iter()
-            .flatten()
-            .any(|epoch| cloud.management.contains(epoch)),
-        "management_key_never_lost: {keys:?} of {:?}",
+        usable.any(|key| cloud.management.contains(&key)),
+        "management_key_never_lost: {keys:?} of {:?}, from {master_keys:?}",
         cloud.management
     );
+}
+
+/// A lease's credential can be derived for as long as its holder may ask for it.
+fn credential_can_be_shown(account: &Account, master_keys: &BTreeSet<Generation>) {
+    if let Some(credential) = &account.credential {
+        assert!(
+            master_keys.contains(&credential.generation),
+            "{} has {credential:?}, and the master keys are {master_keys:?}",
+            account.id
+        );
+    }
 }
 
 /// P5: a credential at the cloud is in use, or on its way out.

@@ -41,6 +41,8 @@ pub struct Tally {
     pub quarantines: u64,
     /// Times at which it was seen that a waiting consumer is served while the cloud is well.
     pub calms: u64,
+    /// Times at which the last account had moved to a new master key.
+    pub moves: u64,
     faults: BTreeMap<Fault, u64>,
     fingerprint: DefaultHasher,
 }
@@ -79,6 +81,7 @@ impl Tally {
             }
             Event::AccountProven { .. } => self.proofs += 1,
             Event::AccountQuarantined { .. } => self.quarantines += 1,
+            Event::MasterKeyForgotten { .. } => self.moves += 1,
             _ => {}
         }
     }
@@ -108,6 +111,7 @@ impl Tally {
         self.proofs += other.proofs;
         self.quarantines += other.quarantines;
         self.calms += other.calms;
+        self.moves += other.moves;
         for (fault, n) in &other.faults {
             *self.faults.entry(*fault).or_default() += n;
         }
@@ -119,8 +123,14 @@ impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{} turns, {} events, {} leases, {} proofs, {} quarantines, {} calms",
-            self.turns, self.events, self.leases, self.proofs, self.quarantines, self.calms
+            "{} turns, {} events, {} leases, {} proofs, {} quarantines, {} calms, {} moves",
+            self.turns,
+            self.events,
+            self.leases,
+            self.proofs,
+            self.quarantines,
+            self.calms,
+            self.moves
         )?;
         writeln!(f, "{} faults:", self.faults())?;
         for (fault, n) in &self.faults {

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use acctpool_actors::cloud::CloudError;
 use acctpool_actors::pool::{
-    Account, AccountId, AccountState, AccountType, Applied, Change, Command, Done, Event, Policy,
-    Pool, ReportCleaning, Reservation, ReservationId, Snapshot, StateKind, Step, Tick, Timestamp,
-    TypePolicy,
+    Account, AccountId, AccountState, AccountType, Applied, Change, Command, Done, Event,
+    Generation, Policy, Pool, ReportCleaning, Reservation, ReservationId, Snapshot, StateKind,
+    Step, Tick, Timestamp, TypePolicy, UseMasterKey,
 };
 use time::macros::datetime;
 use uuid::Uuid;
@@ -75,6 +75,8 @@ pub struct World {
     pub events: Vec<Event>,
     /// Whether the last turn changed any record.
     pub changed: bool,
+    /// The master keys in the state directory. One that the pool has durably forgotten is gone.
+    pub master_keys: BTreeSet<Generation>,
     /// What is at the cloud.
     pub cloud: BTreeMap<AccountId, CloudAccount>,
     /// Whether what is decided stays undurable for the time being.
@@ -100,10 +102,16 @@ impl World {
             (0..n).map(move |i| (AccountId::from(format!("{label}-{i}")), label.into()))
         };
         let accounts: Vec<_> = named("free", free).chain(named("lite", lite)).collect();
+        let first = Generation::default();
+        let written = Snapshot {
+            master_keys: [(first, fingerprint(first).into())].into(),
+            ..Snapshot::default()
+        };
         Self {
-            pool: Pool::open(policy(), accounts.clone(), Snapshot::default(), START),
+            pool: Pool::open(policy(), accounts.clone(), written.clone(), START),
             now: START,
-            written: Snapshot::default(),
+            written,
+            master_keys: [first].into(),
             cloud: accounts
                 .iter()
                 .map(|(id, _)| (id.clone(), CloudAccount::unspoilt()))
@@ -170,8 +178,14 @@ impl World {
 
     fn write(&mut self, changes: Vec<Change>) {
         for change in changes {
-            if let Change::Account(account) = &change {
-                self.as_opened.remove(&account.id);
+            match &change {
+                Change::Account(account) => {
+                    self.as_opened.remove(&account.id);
+                }
+                Change::MasterKeyForgotten(generation) => {
+                    self.master_keys.remove(generation);
+                }
+                _ => {}
             }
             self.written.write(change);
         }
@@ -282,7 +296,27 @@ impl World {
         self.pool = Pool::open(policy, accounts, written, self.now);
         let opened = self.pool.accounts().map(|account| account.id.clone());
         self.as_opened = opened.collect();
-        self.apply(Tick);
+        self.use_newest_master_key();
+    }
+
+    /// Introduces a new master key, unless the former one is still needed.
+    pub fn rotate_master_key(&mut self) {
+        if self.master_keys.len() == 1 {
+            let newest = self.master_keys.last().copied().unwrap_or_default();
+            self.master_keys.insert(newest.next());
+            self.use_newest_master_key();
+        }
+    }
+
+    /// Every start does so too: the last process may have died before it did.
+    fn use_newest_master_key(&mut self) {
+        let generation = self.master_keys.last().copied().unwrap_or_default();
+        let fingerprint = fingerprint(generation).into();
+        self.apply(UseMasterKey {
+            generation,
+            fingerprint,
+        })
+        .expect("no other key has its number");
     }
 
     /// Stops the process. Of the turns that are not durable, the first `saved` become so; their jobs
@@ -341,6 +375,10 @@ impl World {
             .filter(|account| !self.is_as_opened(&account.id))
             .filter(|account| written.get(&account.id) != Some(account))
     }
+}
+
+fn fingerprint(generation: Generation) -> String {
+    format!("master key {generation}")
 }
 
 fn issued(event: &Event, at: Timestamp) -> Option<Issued> {

@@ -17,6 +17,7 @@ fn three_hundred_years_break_no_promise() {
     // Promises are easily kept where nothing is ever lent, or nobody ever well.
     assert!(tally.leases >= 100 * YEARS, "{tally}");
     assert!(tally.calms >= 5 * YEARS, "{tally}");
+    assert!(tally.moves >= YEARS, "{tally}");
 }
 
 #[test]

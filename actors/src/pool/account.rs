@@ -1,10 +1,12 @@
 //! A pooled account, and where it stands in its life (`design.md` 8).
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
-use super::credentials::{Credential, ManagementKeys};
+use super::credentials::{Credential, ManagementKey, ManagementKeys};
 use super::findings::Leftover;
-use super::ids::{AccountId, AccountType, Fence, ReservationId, Timestamp};
+use super::ids::{AccountId, AccountType, Fence, Generation, ReservationId, Timestamp};
 
 /// A pooled account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,6 +113,28 @@ pub struct Cleaning {
     pub remaining: Vec<Leftover>,
 }
 
+impl Cleaning {
+    /// Returns a cleaning that begins now with a phase.
+    pub(super) fn begin(
+        purpose: Purpose,
+        phase: Phase,
+        now: Timestamp,
+        deadline: Timestamp,
+    ) -> Self {
+        Self {
+            purpose,
+            phase,
+            step: Step::Due(now),
+            deadline,
+            settling_since: None,
+            faults: 0,
+            stuck_passes: 0,
+            failed_proofs: 0,
+            remaining: Vec::new(),
+        }
+    }
+}
+
 /// What a cleaning is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -123,6 +147,8 @@ pub enum Purpose {
     Remint,
     /// A fresh management key for an idle account.
     Rotate,
+    /// Nothing but the end of the lease credential: of an idle account that is no longer configured.
+    Revoke,
 }
 
 /// The phases of a cleaning, in the order of a full one.
@@ -206,6 +232,40 @@ impl Account {
         }
     }
 
+    /// Returns the account as it goes on when the operator's file does not name it any more; `None`
+    /// where nothing remains to be done in it, or nothing can be.
+    ///
+    /// What was begun is finished: a lease, a cleaning. One that was idle is not swept, since the
+    /// operator may use it otherwise by now; its lease credential is taken away. The configured key
+    /// went with the file's entry, so where no management key is derived a person has to see to a
+    /// credential that is known to work.
+    pub(super) fn left_out(mut self, now: Timestamp, timeout: Duration) -> Option<Self> {
+        self.configured = false;
+        let reachable = self.keys.known().any(ManagementKey::is_derived);
+        let works = |credential: &Credential| credential.expires_at > now;
+        let owed = self.unrevoked && (reachable || self.credential.as_ref().is_some_and(works));
+        self.state = match self.state {
+            AccountState::Leased { .. } => self.state,
+            AccountState::Dirty { .. } if reachable => self.state,
+            AccountState::Cleaning(cleaning) if reachable && cleaning.purpose == Purpose::Full => {
+                AccountState::Dirty { not_before: now }
+            }
+            AccountState::Quarantined(quarantine) if owed => {
+                AccountState::Quarantined(Quarantine {
+                    revoke: Some(Step::Due(now)),
+                    ..quarantine
+                })
+            }
+            AccountState::Drained => return None,
+            _ if owed => {
+                let cleaning = Cleaning::begin(Purpose::Revoke, Phase::Revoke, now, now + timeout);
+                AccountState::Cleaning(cleaning)
+            }
+            _ => return None,
+        };
+        Some(self)
+    }
+
     /// Returns the kind of its state.
     #[must_use]
     pub fn kind(&self) -> StateKind {
@@ -251,6 +311,18 @@ impl Account {
         self.rotate_at.is_some_and(|at| at <= now)
             || self.keys.pending.is_some()
             || self.keys.previous.is_some()
+    }
+
+    /// Returns the oldest master key that one of its keys may be derived from. To take a lease
+    /// credential away its value is not needed, so one that only may exist does not count.
+    #[must_use]
+    pub fn oldest_generation(&self) -> Option<Generation> {
+        if !self.keys.verified {
+            return Some(Generation::default());
+        }
+        let derived = self.keys.known().filter(|key| key.is_derived());
+        let lease = self.credential.iter().map(|lease| lease.generation);
+        derived.map(|key| key.generation).chain(lease).min()
     }
 
     pub(super) fn cleaning_mut(&mut self) -> Option<&mut Cleaning> {

@@ -76,88 +76,95 @@ impl AuditEntry {
 
     fn of(event: &Event, at: Timestamp) -> Option<Self> {
         let named = |name| Self::plain(at, name);
-        let entry = match event {
-            Event::ReservationRequested {
-                reservation,
-                token,
-                account_type,
-            } => named("reservation_requested")
-                .by(token)
-                .about(*reservation)
-                .with("type", Detail::Text(account_type.as_str().to_owned())),
-            Event::ReservationGranted {
-                reservation,
-                token,
-                account,
-                fence,
-                expiration,
-            } => named("reservation_granted")
-                .by(token)
-                .about(*reservation)
-                .on(account)
-                .with("fence", Detail::Number(fence.0))
-                .with("expiration", Detail::Text(rfc3339(*expiration))),
-            Event::CredentialShown {
-                reservation,
-                token,
-                account,
-            } => named("credential_shown")
-                .by(token)
-                .about(*reservation)
-                .on(account),
-            Event::ReservationEnded {
-                reservation,
-                token,
-                reason,
-                account,
-            } => {
-                let ended = named("reservation_ended")
+        let entry =
+            match event {
+                Event::ReservationRequested {
+                    reservation,
+                    token,
+                    account_type,
+                } => named("reservation_requested")
                     .by(token)
                     .about(*reservation)
-                    .with("reason", Detail::Word(reason.as_str()));
-                match account {
-                    Some(account) => ended.on(account),
-                    None => ended,
-                }
-            }
-            Event::CleaningStarted { account, purpose } => named("cleaning_started")
-                .on(account)
-                .with("purpose", Detail::Word(purpose.as_str())),
-            Event::CredentialRevoked { account } => named("credential_revoked").on(account),
-            Event::CredentialMinted { account, fence } => named("credential_minted")
-                .on(account)
-                .with("fence", Detail::Number(fence.0)),
-            Event::ProofFailed { account, leftovers } => named("proof_failed")
-                .on(account)
-                .with("leftovers", Detail::Number(*leftovers as u64)),
-            Event::AccountProven { account } => named("account_proven").on(account),
-            Event::CleaningTimedOut { account, attempt } => named("cleaning_timed_out")
-                .on(account)
-                .with("attempt", Detail::Number((*attempt).into())),
-            Event::KeyChanged { account, epoch } => named("key_changed")
-                .on(account)
-                .with("epoch", Detail::Number(epoch.0.into())),
-            Event::AccountReady { account } => named("account_ready").on(account),
-            Event::AccountQuarantined {
-                account,
-                quarantine,
-            } => {
-                let leftovers = quarantine.leftovers.iter();
-                let leftovers = leftovers.map(ToString::to_string).collect();
-                named("account_quarantined")
+                    .with("type", Detail::Text(account_type.as_str().to_owned())),
+                Event::ReservationGranted {
+                    reservation,
+                    token,
+                    account,
+                    fence,
+                    expiration,
+                } => named("reservation_granted")
+                    .by(token)
+                    .about(*reservation)
                     .on(account)
-                    .with("reason", Detail::Text(quarantine.reason.clone()))
-                    .with("leftovers", Detail::Texts(leftovers))
-            }
-            Event::DrainRequested { account } => named("drain_requested").on(account),
-            Event::AccountDrained { account } => named("account_drained").on(account),
-            Event::AccountEnabled { account } => named("account_enabled").on(account),
-            Event::ReservationForgotten { .. }
-            | Event::JobIssued { .. }
-            | Event::JobTimedOut { .. }
-            | Event::PassEnded { .. }
-            | Event::FaultMet { .. } => return None,
-        };
+                    .with("fence", Detail::Number(fence.0))
+                    .with("expiration", Detail::Text(rfc3339(*expiration))),
+                Event::CredentialShown {
+                    reservation,
+                    token,
+                    account,
+                } => named("credential_shown")
+                    .by(token)
+                    .about(*reservation)
+                    .on(account),
+                Event::ReservationEnded {
+                    reservation,
+                    token,
+                    reason,
+                    account,
+                } => {
+                    let ended = named("reservation_ended")
+                        .by(token)
+                        .about(*reservation)
+                        .with("reason", Detail::Word(reason.as_str()));
+                    match account {
+                        Some(account) => ended.on(account),
+                        None => ended,
+                    }
+                }
+                Event::CleaningStarted { account, purpose } => named("cleaning_started")
+                    .on(account)
+                    .with("purpose", Detail::Word(purpose.as_str())),
+                Event::CredentialRevoked { account } => named("credential_revoked").on(account),
+                Event::CredentialMinted { account, fence } => named("credential_minted")
+                    .on(account)
+                    .with("fence", Detail::Number(fence.0)),
+                Event::ProofFailed { account, leftovers } => named("proof_failed")
+                    .on(account)
+                    .with("leftovers", Detail::Number(*leftovers as u64)),
+                Event::AccountProven { account } => named("account_proven").on(account),
+                Event::CleaningTimedOut { account, attempt } => named("cleaning_timed_out")
+                    .on(account)
+                    .with("attempt", Detail::Number((*attempt).into())),
+                Event::KeyChanged { account, key } => named("key_changed")
+                    .on(account)
+                    .with("epoch", Detail::Number(key.epoch.0.into()))
+                    .with("master_key", Detail::Number(key.generation.0.into())),
+                Event::AccountReady { account } => named("account_ready").on(account),
+                Event::AccountQuarantined {
+                    account,
+                    quarantine,
+                } => {
+                    let leftovers = quarantine.leftovers.iter();
+                    let leftovers = leftovers.map(ToString::to_string).collect();
+                    named("account_quarantined")
+                        .on(account)
+                        .with("reason", Detail::Text(quarantine.reason.clone()))
+                        .with("leftovers", Detail::Texts(leftovers))
+                }
+                Event::DrainRequested { account } => named("drain_requested").on(account),
+                Event::AccountDrained { account } => named("account_drained").on(account),
+                Event::AccountEnabled { account } => named("account_enabled").on(account),
+                Event::RotationRequested { account } => named("rotation_requested").on(account),
+                Event::MasterKeyIntroduced { generation } => named("master_key_introduced")
+                    .with("number", Detail::Number(generation.0.into())),
+                Event::MasterKeyForgotten { generation } => named("master_key_forgotten")
+                    .with("number", Detail::Number(generation.0.into())),
+                Event::ReservationForgotten { .. }
+                | Event::JobIssued { .. }
+                | Event::JobTimedOut { .. }
+                | Event::PassEnded { .. }
+                | Event::FaultMet { .. } => return None,
+            };
         Some(entry)
     }
 

@@ -10,32 +10,23 @@ use std::time::Duration;
 use super::Pool;
 use super::account::{Account, AccountState, Cleaning, Phase, Purpose, Quarantine, Step};
 use super::command::Done;
-use super::credentials::ManagementKeys;
+use super::credentials::{ManagementKey, ManagementKeys};
 use super::event::{Event, Job};
 use super::findings::{CloudError, Leftover, Pass, Probe, Verified};
-use super::ids::{AccountId, Epoch, Fence};
+use super::ids::{AccountId, Fence, Generation};
 
 impl Pool {
     pub(super) fn start_cleaning(&mut self, id: &AccountId, purpose: Purpose) {
         let now = self.now;
         let deadline = now + self.policy.cleaning_timeout;
         self.change_account(id, |account| {
-            account.state = AccountState::Cleaning(Cleaning {
-                purpose,
-                phase: match purpose {
-                    Purpose::Full => Phase::Revoke,
-                    Purpose::Check => Phase::Verify,
-                    Purpose::Remint => Phase::Mint,
-                    Purpose::Rotate => rotation_phase(account.keys),
-                },
-                step: Step::Due(now),
-                deadline,
-                settling_since: None,
-                faults: 0,
-                stuck_passes: 0,
-                failed_proofs: 0,
-                remaining: Vec::new(),
-            });
+            let phase = match purpose {
+                Purpose::Full | Purpose::Revoke => Phase::Revoke,
+                Purpose::Check => Phase::Verify,
+                Purpose::Remint => Phase::Mint,
+                Purpose::Rotate => rotation_phase(account.keys),
+            };
+            account.state = AccountState::Cleaning(Cleaning::begin(purpose, phase, now, deadline));
         });
         self.events.push(Event::CleaningStarted {
             account: id.clone(),
@@ -50,6 +41,7 @@ impl Pool {
     pub(super) fn issue_job(&mut self, id: &AccountId) {
         let now = self.now;
         let running = Step::Running(now + self.policy.pass_timeout);
+        let generation = self.generation();
         let longest_lease = self.policy.longest_lease(&self.accounts[id].account_type);
         let expires_at =
             now + self.policy.remint_every + longest_lease + self.policy.credential_grace;
@@ -62,14 +54,17 @@ impl Pool {
                 (Phase::Verify, _) => Job::Verify,
                 (Phase::Sweep, _) => Job::Sweep,
                 (Phase::ProveOnce | Phase::ProveTwice, _) => Job::Prove,
-                (Phase::Rotate, _) => Job::Rotate(intend_next_key(&mut account.keys)),
+                (Phase::Rotate, _) => Job::Rotate(intend_next_key(&mut account.keys, generation)),
                 (Phase::Retire, _) => Job::Retire,
                 (Phase::Probe, Some(credential)) => Job::Probe(credential),
                 (Phase::Mint, _) | (Phase::Probe, None) => {
                     cleaning.phase = Phase::Mint;
                     account.credential = None;
                     account.unrevoked = true;
-                    Job::Mint { expires_at }
+                    Job::Mint {
+                        generation,
+                        expires_at,
+                    }
                 }
             }
         });
@@ -150,11 +145,18 @@ impl Pool {
             (Phase::Revoke, Done::Revoked) => {
                 let now = self.now;
                 self.change_account(id, Account::revoked);
-                self.change_cleaning(id, |cleaning| cleaning.settling_since = Some(now));
+                let purpose = self.change_cleaning(id, |cleaning| {
+                    cleaning.settling_since = Some(now);
+                    cleaning.purpose
+                });
                 self.events.push(Event::CredentialRevoked {
                     account: id.clone(),
                 });
-                self.go_on(id, Phase::Verify, Duration::ZERO);
+                if purpose == Purpose::Revoke {
+                    self.put_out(id);
+                } else {
+                    self.go_on(id, Phase::Verify, Duration::ZERO);
+                }
             }
             (Phase::Verify, Done::Verified(verified)) => self.account_verified(id, verified),
             (Phase::Sweep, Done::Swept(pass)) => self.account_swept(id, pass),
@@ -162,20 +164,28 @@ impl Pool {
                 self.account_read(id, phase, leftovers);
             }
             (Phase::Rotate, Done::Rotated) => {
-                let rotate_at = self.policy.rotate_every.map(|every| self.now + every);
-                let epoch = self.change_account(id, |account| {
-                    let next = account.keys.pending.take().unwrap_or(account.keys.newest);
+                // It was intended when the job was issued, and nothing has changed that since.
+                let keys = self.accounts[id].keys;
+                let next = keys.pending.unwrap_or(keys.current);
+                let rotate_at = self.rotation_of(next);
+                self.change_account(id, |account| {
+                    account.keys.pending = None;
                     account.keys.previous = Some(account.keys.current);
                     account.keys.current = next;
                     account.rotate_at = rotate_at;
-                    next
                 });
-                self.key_changed(id, epoch);
+                self.key_changed(id, next);
                 self.go_on(id, Phase::Retire, Duration::ZERO);
             }
             (Phase::Retire, Done::Retired) => {
                 self.change_account(id, |account| account.keys.previous = None);
                 self.keys_done(id);
+            }
+            (Phase::Mint, Done::Minted(credential))
+                if credential.generation < self.generation() =>
+            {
+                // Its master key may be gone by now: no record names it until a credential does.
+                self.go_on(id, Phase::Mint, Duration::ZERO);
             }
             (Phase::Mint, Done::Minted(credential)) => {
                 self.events.push(Event::CredentialMinted {
@@ -202,7 +212,7 @@ impl Pool {
 
     fn account_verified(&mut self, id: &AccountId, verified: Verified) {
         let verify_at = self.now + self.policy.verify_every;
-        let rotate_at = self.policy.rotate_every.map(|every| self.now + every);
+        let rotate_at = self.rotation_of(verified.current);
         let (changed, purpose) = self.change_account(id, |account| {
             let changed = believe(&mut account.keys, verified);
             if changed {
@@ -217,7 +227,7 @@ impl Pool {
         }
         let next = match purpose {
             Purpose::Full => Phase::Sweep,
-            Purpose::Check | Purpose::Remint | Purpose::Rotate => Phase::Probe,
+            Purpose::Check | Purpose::Remint | Purpose::Rotate | Purpose::Revoke => Phase::Probe,
         };
         self.go_on(id, next, Duration::ZERO);
     }
@@ -297,7 +307,11 @@ impl Pool {
     /// Goes on after the management keys are in order: the account is proven clean, or idle.
     fn keys_done(&mut self, id: &AccountId) {
         let account = &self.accounts[id];
-        if matches!(&account.state, AccountState::Cleaning(c) if c.purpose == Purpose::Rotate) {
+        if account.keys.current.is_older_than(self.generation()) {
+            // What had been begun under an older master key was finished first.
+            self.go_on(id, Phase::Rotate, Duration::ZERO);
+        } else if matches!(&account.state, AccountState::Cleaning(c) if c.purpose == Purpose::Rotate)
+        {
             self.make_ready(id);
         } else if account.is_leaving() {
             self.put_out(id);
@@ -368,15 +382,17 @@ impl Pool {
 
     pub(super) fn cleaning_timed_out(&mut self, id: &AccountId) {
         let not_before = self.now + self.policy.backoff_max;
-        let attempt = self.change_account(id, |account| {
+        let (attempt, purpose) = self.change_account(id, |account| {
             account.timeouts += 1;
-            account.timeouts
+            let purpose = account.cleaning_mut().map(|cleaning| cleaning.purpose);
+            (account.timeouts, purpose)
         });
         self.events.push(Event::CleaningTimedOut {
             account: id.clone(),
             attempt,
         });
-        if attempt >= self.policy.cleaning_attempts {
+        // What follows upon another attempt is a full cleaning, which this account is spared.
+        if attempt >= self.policy.cleaning_attempts || purpose == Some(Purpose::Revoke) {
             self.quarantine_cleaning(id, "no cleaning ended in time");
         } else {
             self.change_account(id, |account| {
@@ -440,10 +456,10 @@ impl Pool {
         }
     }
 
-    fn key_changed(&mut self, id: &AccountId, epoch: Epoch) {
+    fn key_changed(&mut self, id: &AccountId, key: ManagementKey) {
         self.events.push(Event::KeyChanged {
             account: id.clone(),
-            epoch,
+            key,
         });
     }
 
@@ -467,12 +483,15 @@ fn rotation_phase(keys: ManagementKeys) -> Phase {
     }
 }
 
-/// Returns the epoch of the key to make. It is never one that may have been used before, except to
-/// finish what was begun.
-fn intend_next_key(keys: &mut ManagementKeys) -> Epoch {
+/// Returns the key to make. Its epoch is never one that may have been used before, except to finish
+/// what was begun.
+fn intend_next_key(keys: &mut ManagementKeys, generation: Generation) -> ManagementKey {
     *keys.pending.get_or_insert_with(|| {
         keys.newest = keys.newest.next();
-        keys.newest
+        ManagementKey {
+            epoch: keys.newest,
+            generation,
+        }
     })
 }
 
@@ -480,12 +499,16 @@ fn intend_next_key(keys: &mut ManagementKeys) -> Epoch {
 /// is another one than before.
 fn believe(keys: &mut ManagementKeys, verified: Verified) -> bool {
     let before = *keys;
-    keys.newest = keys.newest.max(verified.newest).max(verified.current);
+    keys.verified = true;
+    keys.newest = keys.newest.max(verified.newest).max(verified.current.epoch);
     if keys.current == verified.current {
         return false;
     }
-    // The reply to its creation was lost: it exists, so the one before it is to be retired.
-    keys.previous = (keys.pending == Some(verified.current)).then_some(before.current);
+    // The reply to its creation was lost, or the operator configured another key: it exists, so the
+    // one before it is to be retired.
+    let made = keys.pending == Some(verified.current);
+    let adopted = verified.current == ManagementKey::CONFIGURED;
+    keys.previous = (made || adopted).then_some(before.current);
     keys.pending = None;
     keys.current = verified.current;
     true

@@ -23,7 +23,7 @@ pub trait Command: sealed::Rule + Send + 'static {
     fn reply(outcome: Self::Outcome, pool: &Pool) -> Self::Reply;
 }
 
-mod sealed {
+pub(super) mod sealed {
     use super::Pool;
 
     pub trait Rule {

@@ -6,9 +6,9 @@
 use std::fmt;
 
 use super::account::{Phase, Purpose, Quarantine};
-use super::credentials::{Credential, ManagementKeys};
+use super::credentials::{Credential, ManagementKey, ManagementKeys};
 use super::ids::{
-    AccountId, AccountType, Epoch, Fence, ReservationId, Timestamp, TokenId, rfc3339,
+    AccountId, AccountType, Fence, Generation, ReservationId, Timestamp, TokenId, rfc3339,
 };
 use super::reservation::EndReason;
 
@@ -23,12 +23,14 @@ pub enum Job {
     Sweep,
     /// Reads the whole account.
     Prove,
-    /// Makes the management key of this epoch.
-    Rotate(Epoch),
+    /// Makes this management key.
+    Rotate(ManagementKey),
     /// Takes away every management key but the current one.
     Retire,
     /// Makes the lease credential of the job's fence.
     Mint {
+        /// The master key to derive it from.
+        generation: Generation,
         /// When IBM Cloud itself is to stop accepting it.
         expires_at: Timestamp,
     },
@@ -111,7 +113,10 @@ pub enum Event {
     /// A cleaning ran out of time and begins anew.
     CleaningTimedOut { account: AccountId, attempt: u32 },
     /// The account's management key changed.
-    KeyChanged { account: AccountId, epoch: Epoch },
+    KeyChanged {
+        account: AccountId,
+        key: ManagementKey,
+    },
     /// The account can be granted.
     AccountReady { account: AccountId },
     /// The account needs a person.
@@ -125,6 +130,12 @@ pub enum Event {
     AccountDrained { account: AccountId },
     /// The operator brought the account back.
     AccountEnabled { account: AccountId },
+    /// The operator wants the account's management key rotated.
+    RotationRequested { account: AccountId },
+    /// Keys are derived from another master key from now on.
+    MasterKeyIntroduced { generation: Generation },
+    /// No key is derived from a master key any more.
+    MasterKeyForgotten { generation: Generation },
 }
 
 impl fmt::Display for Event {
@@ -185,13 +196,11 @@ impl fmt::Display for Event {
                 job,
                 ..
             } => write!(f, "account {account}: {} (fence {fence})", job.as_str()),
-            Self::JobTimedOut { account, phase } => {
-                write!(
-                    f,
-                    "account {account}: no answer to {}, tried again",
-                    phase.as_str()
-                )
-            }
+            Self::JobTimedOut { account, phase } => write!(
+                f,
+                "account {account}: no answer to {}, tried again",
+                phase.as_str()
+            ),
             Self::CredentialRevoked { account } => {
                 write!(f, "account {account}: no lease credential is left")
             }
@@ -228,12 +237,7 @@ impl fmt::Display for Event {
             Self::CleaningTimedOut { account, attempt } => {
                 write!(f, "account {account}: cleaning {attempt} ran out of time")
             }
-            Self::KeyChanged { account, epoch } => {
-                write!(
-                    f,
-                    "account {account}: management key of epoch {epoch} is in use"
-                )
-            }
+            Self::KeyChanged { account, key } => write!(f, "account {account}: {key} is in use"),
             Self::AccountReady { account } => write!(f, "account {account}: ready"),
             Self::AccountQuarantined {
                 account,
@@ -242,6 +246,18 @@ impl fmt::Display for Event {
             Self::DrainRequested { account } => write!(f, "account {account}: is to be drained"),
             Self::AccountDrained { account } => write!(f, "account {account}: drained"),
             Self::AccountEnabled { account } => write!(f, "account {account}: enabled"),
+            Self::RotationRequested { account } => {
+                write!(f, "account {account}: its management key is to be rotated")
+            }
+            Self::MasterKeyIntroduced { generation } => {
+                write!(
+                    f,
+                    "master key {generation}: keys are derived from it from now on"
+                )
+            }
+            Self::MasterKeyForgotten { generation } => {
+                write!(f, "master key {generation}: no account needs it any more")
+            }
         }
     }
 }
@@ -300,6 +316,7 @@ impl Purpose {
             Self::Check => "check",
             Self::Remint => "remint",
             Self::Rotate => "rotate",
+            Self::Revoke => "revoke",
         }
     }
 
@@ -309,6 +326,7 @@ impl Purpose {
             Self::Check => "verification is due",
             Self::Remint => "a fresh lease credential is due",
             Self::Rotate => "a fresh management key is due",
+            Self::Revoke => "its lease credential is taken away",
         }
     }
 }

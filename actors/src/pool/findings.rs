@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::credentials::ManagementKey;
 use super::ids::Epoch;
 
 /// What a verification found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Verified {
-    /// The epoch of the management key that works.
-    pub current: Epoch,
+    /// The management key that works.
+    pub current: ManagementKey,
     /// The highest epoch that the account has a trace of.
     pub newest: Epoch,
 }

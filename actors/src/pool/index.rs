@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::account::{Account, AccountState, StateKind};
-use super::ids::{AccountId, AccountType, ReservationId, Timestamp, TokenId};
+use super::ids::{AccountId, AccountType, Generation, ReservationId, Timestamp, TokenId};
 use super::policy::Policy;
 use super::queue::Queue;
 use super::reservation::{Reservation, ReservationState};
@@ -28,6 +28,7 @@ pub(super) struct AccountFile {
     leaving: bool,
     ready_order: Option<u64>,
     deadline: Option<Timestamp>,
+    oldest_generation: Option<Generation>,
 }
 
 impl AccountFile {
@@ -40,6 +41,7 @@ impl AccountFile {
                 _ => None,
             },
             deadline: account.deadline(),
+            oldest_generation: account.oldest_generation(),
         }
     }
 
@@ -108,6 +110,8 @@ pub(super) struct Index {
     matches: BTreeSet<AccountType>,
     pending_by_token: BTreeMap<TokenId, usize>,
     pending: usize,
+    /// How many accounts need no older master key than this one.
+    generations: BTreeMap<Generation, usize>,
     /// The reservations that are over, by when they are to be forgotten, and in the order of
     /// asking.
     ended: BTreeMap<(Timestamp, u64), ReservationId>,
@@ -136,6 +140,8 @@ impl Index {
         }
         let subject = Subject::Account(account.id.clone());
         self.deadline_moved(subject, before.and_then(|b| b.deadline), after.deadline);
+        let oldest = before.and_then(|b| b.oldest_generation);
+        self.generation_moved(oldest, after.oldest_generation);
 
         let of_type = self.types.entry(account.account_type.clone()).or_default();
         if let Some(before) = before {
@@ -247,6 +253,19 @@ impl Index {
         }
     }
 
+    fn generation_moved(&mut self, before: Option<Generation>, after: Option<Generation>) {
+        if before == after {
+            return;
+        }
+        if let Some(count) = before.and_then(|before| self.generations.get_mut(&before)) {
+            *count -= 1;
+        }
+        self.generations.retain(|_, count| *count > 0);
+        if let Some(after) = after {
+            *self.generations.entry(after).or_default() += 1;
+        }
+    }
+
     fn match_type(&mut self, account_type: &AccountType) {
         let of_type = &self.types[account_type];
         if of_type.queue.is_empty() || of_type.ready.is_empty() {
@@ -280,6 +299,13 @@ impl Index {
         self.types[&reservation.account_type]
             .queue
             .position(reservation.sequence)
+    }
+
+    /// Returns the oldest master key that some account needs.
+    pub(super) fn oldest_generation(&self) -> Option<Generation> {
+        self.generations
+            .first_key_value()
+            .map(|(oldest, _)| *oldest)
     }
 
     /// Returns every deadline, in order.

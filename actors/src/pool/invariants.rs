@@ -119,6 +119,7 @@ impl Pool {
         }
         assert_eq!(anew.statistics(), self.index.statistics());
         assert_eq!(anew.pending(), self.index.pending());
+        assert_eq!(anew.oldest_generation(), self.index.oldest_generation());
         assert_eq!(anew.next_match(), self.index.next_match());
         assert_eq!(
             anew.deadlines().collect::<Vec<_>>(),

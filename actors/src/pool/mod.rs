@@ -28,6 +28,7 @@ mod publication;
 mod queue;
 mod record;
 mod reservation;
+mod rotation;
 mod view;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,15 +41,19 @@ pub use command::{
     NoteInterest, ReportCleaning, RequestError, RequestReservation, RevokeReservation, Tick,
     UnknownAccount, UnknownReservation,
 };
-pub use credentials::{Credential, ManagementKeys};
+pub use credentials::{Credential, ManagementKey, ManagementKeys};
 pub use event::{Event, Job};
 pub use findings::{CloudError, Leftover, Pass, Probe, Verified};
-pub use ids::{AccountId, AccountType, Epoch, Fence, ReservationId, Timestamp, TokenId, rfc3339};
+pub use ids::{
+    AccountId, AccountType, Epoch, Fence, Fingerprint, Generation, ReservationId, Timestamp,
+    TokenId, rfc3339,
+};
 use index::{AccountFile, Index, ReservationFile, Subject};
 pub use policy::{Policy, TypePolicy};
 pub use publication::{News, Publication};
 pub use record::{Change, Snapshot};
 pub use reservation::{EndReason, Reservation, ReservationState};
+pub use rotation::{GetMasterKeys, NotNewer, RotateKey, UseMasterKey};
 pub use view::{ReservationStatus, ReservationView, Statistics, TypeStatistics};
 
 /// What a turn produced.
@@ -71,6 +76,8 @@ pub struct Pool {
     sequence: u64,
     accounts: BTreeMap<AccountId, Account>,
     reservations: BTreeMap<ReservationId, Reservation>,
+    /// Those that some key may be derived from; the last is in use.
+    master_keys: BTreeMap<Generation, Fingerprint>,
     index: Index,
     /// Of the present turn.
     events: Vec<Event>,
@@ -79,6 +86,8 @@ pub struct Pool {
     /// Of the present turn: the reservations that are no more, with their places in the order of
     /// asking.
     forgotten: BTreeMap<ReservationId, u64>,
+    /// Of the present turn.
+    master_key_changes: Vec<Change>,
 }
 
 impl Pool {
@@ -86,9 +95,10 @@ impl Pool {
     ///
     /// Live leases go on. Every other account starts dirty: the first start and the recovery from a
     /// crash are the same path. An account that is no longer configured is drained as soon as its
-    /// lease is over, and left out from the next start on. Its record stays: should it come back, its
-    /// fences go on, so that no lease key is ever derived twice. What the configuration no longer
-    /// allows to those who wait is cut down: their type's longest duration, or the type as a whole.
+    /// lease is over and it is clean, and left out from the next start on. Its record stays: should it
+    /// come back, its fences go on, so that no lease key is ever derived twice. What the configuration
+    /// no longer allows to those who wait is cut down: their type's longest duration, or the type as a
+    /// whole.
     #[must_use]
     pub fn open(
         policy: Policy,
@@ -99,6 +109,7 @@ impl Pool {
         let Snapshot {
             accounts: mut known,
             reservations,
+            master_keys,
         } = written;
         let mut pool = Self {
             index: Index::new(policy.types.keys()),
@@ -107,27 +118,27 @@ impl Pool {
             sequence: 0,
             accounts: BTreeMap::new(),
             reservations: BTreeMap::new(),
+            master_keys,
             events: Vec::new(),
             touched: BTreeSet::new(),
             forgotten: BTreeMap::new(),
+            master_key_changes: Vec::new(),
         };
         for (id, account_type) in configured {
-            let account = match known.remove(&id) {
-                Some(account) => Account {
-                    account_type,
-                    configured: true,
-                    ..account
-                },
-                None => Account::unknown(id, account_type, now),
-            };
+            let mut account = known
+                .remove(&id)
+                .unwrap_or_else(|| Account::unknown(id, account_type.clone(), now));
+            account.account_type = account_type;
+            account.configured = true;
+            if !matches!(account.state, AccountState::Leased { .. }) {
+                account.state = AccountState::Dirty { not_before: now };
+            }
             pool.open_account(account);
         }
-        let leased = |account: &Account| matches!(account.state, AccountState::Leased { .. });
-        for account in known.into_values().filter(leased) {
-            pool.open_account(Account {
-                configured: false,
-                ..account
-            });
+        let timeout = pool.policy.cleaning_timeout;
+        let left_out = known.into_values();
+        for account in left_out.filter_map(|account| account.left_out(now, timeout)) {
+            pool.open_account(account);
         }
         let mut in_order: Vec<Reservation> = reservations.into_values().collect();
         in_order.sort_by_key(|reservation| reservation.sequence);
@@ -142,14 +153,14 @@ impl Pool {
             // The type, or what it may do, may be another one now: this credential is lent no more.
             account.remint_at = self.now;
         } else {
-            account.state = AccountState::Dirty {
-                not_before: self.now,
-            };
             account.since = self.now;
             account.timeouts = 0;
         }
-        let rotate_by = self.policy.rotate_every.map(|every| self.now + every);
-        account.rotate_at = rotate_by.map(|by| account.rotate_at.map_or(by, |at| at.min(by)));
+        // What is due stays due, also where rotation was turned off since: somebody may have asked.
+        let rotate_by = self.rotation_of(account.keys.current);
+        let latest = rotate_by.unwrap_or(self.now);
+        let rotate_at = account.rotate_at.filter(|at| *at <= latest);
+        account.rotate_at = rotate_at.or(rotate_by);
         self.index.account_moved(&account, None);
         self.accounts.insert(account.id.clone(), account);
     }
@@ -187,6 +198,7 @@ impl Pool {
         self.settle();
         let outcome = command.rule(self);
         self.grant();
+        self.forget_master_keys();
         if cfg!(debug_assertions) {
             self.assert_invariants_of(&self.touched);
         }
@@ -366,7 +378,7 @@ impl Pool {
 
     fn take_changes(&mut self) -> Vec<Change> {
         let forgotten = std::mem::take(&mut self.forgotten);
-        std::mem::take(&mut self.touched)
+        let records = std::mem::take(&mut self.touched)
             .into_iter()
             .map(|subject| match subject {
                 Subject::Account(id) => Change::Account(self.accounts[&id].clone()),
@@ -377,8 +389,9 @@ impl Pool {
                         sequence: forgotten[&id],
                     },
                 },
-            })
-            .collect()
+            });
+        let master_keys = std::mem::take(&mut self.master_key_changes);
+        master_keys.into_iter().chain(records).collect()
     }
 }
 

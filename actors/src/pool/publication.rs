@@ -50,6 +50,8 @@ impl Pool {
                     types.insert(&reservation.account_type);
                     news.push(self.news(reservation));
                 }
+                // Nobody's business.
+                Change::MasterKey { .. } | Change::MasterKeyForgotten(_) => {}
                 Change::ReservationForgotten { id, .. } => news.push(News::Forgotten(*id)),
             }
         }

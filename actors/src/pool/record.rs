@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::account::{Account, AccountState};
 use super::event::Event;
-use super::ids::{AccountId, ReservationId, Timestamp};
+use super::ids::{AccountId, Fingerprint, Generation, ReservationId, Timestamp};
 use super::reservation::{EndReason, Reservation, ReservationState};
 
 /// One record that a turn changed.
@@ -21,6 +21,15 @@ pub enum Change {
         /// Its place in the order of asking.
         sequence: u64,
     },
+    /// Keys may be derived from this master key.
+    MasterKey {
+        /// Its number.
+        generation: Generation,
+        /// What it is known by.
+        fingerprint: Fingerprint,
+    },
+    /// No key is derived from this master key any more.
+    MasterKeyForgotten(Generation),
 }
 
 /// Everything that was written down.
@@ -30,12 +39,14 @@ pub struct Snapshot {
     pub accounts: BTreeMap<AccountId, Account>,
     /// The reservations that can still be read.
     pub reservations: BTreeMap<ReservationId, Reservation>,
+    /// The master keys that some key may be derived from; the last is in use.
+    pub master_keys: BTreeMap<Generation, Fingerprint>,
 }
 
 impl Snapshot {
     /// Returns what has to change where this is a copy of records that went on without it, and what
     /// happens by that: of no lease can be said that it still is what it was, and of no account that
-    /// no lease credential exists.
+    /// no lease credential exists, or which management key works.
     #[must_use]
     pub fn disown(&self, now: Timestamp) -> (Vec<Change>, Vec<Event>) {
         let mut changes = Vec::new();
@@ -43,6 +54,7 @@ impl Snapshot {
         for account in self.accounts.values() {
             let mut account = account.clone();
             account.unrevoked = true;
+            account.keys.verified = false;
             if matches!(account.state, AccountState::Leased { .. }) {
                 account.state = AccountState::Dirty { not_before: now };
                 account.since = now;
@@ -82,6 +94,15 @@ impl Snapshot {
             }
             Change::ReservationForgotten { id, .. } => {
                 self.reservations.remove(&id);
+            }
+            Change::MasterKey {
+                generation,
+                fingerprint,
+            } => {
+                self.master_keys.insert(generation, fingerprint);
+            }
+            Change::MasterKeyForgotten(generation) => {
+                self.master_keys.remove(&generation);
             }
         }
     }

@@ -13,8 +13,9 @@ use acctpool_actors::clock::Clock;
 use acctpool_actors::cloud::{Cloud, CloudError, Leftover, Pass, Probe, Verified};
 use acctpool_actors::messages::{Ask, Clean, Decision};
 use acctpool_actors::pool::{
-    AccountId, AuditEntry, Change, Credential, Epoch, Fence, GetStatistics, Job, ManagementKeys,
-    Policy, Pool, ReportCleaning, Snapshot, Statistics, Timestamp, TypePolicy,
+    AccountId, AuditEntry, Change, Credential, Fence, Generation, GetStatistics, Job,
+    ManagementKey, ManagementKeys, Policy, Pool, ReportCleaning, Snapshot, Statistics, Timestamp,
+    TypePolicy,
 };
 use acctpool_actors::store::{Store, StoreError};
 use acctpool_actors::{
@@ -232,17 +233,23 @@ impl Cloud for ScriptedCloud {
     fn mint(
         &self,
         _: ManagementKeys,
+        generation: Generation,
         fence: Fence,
         expires_at: Timestamp,
     ) -> impl Future<Output = Result<Credential, CloudError>> {
         let credential = Credential {
+            generation,
             fence,
             service_id: "ServiceId-1".to_owned(),
             key_id: "ApiKey-1".to_owned(),
             policy_ids: Vec::new(),
             expires_at,
         };
-        self.act(Job::Mint { expires_at }, credential)
+        let minting = Job::Mint {
+            generation,
+            expires_at,
+        };
+        self.act(minting, credential)
     }
 
     fn probe(
@@ -253,7 +260,11 @@ impl Cloud for ScriptedCloud {
         self.act(Job::Probe(credential.clone()), Probe::Works)
     }
 
-    fn rotate(&self, _: ManagementKeys, to: Epoch) -> impl Future<Output = Result<(), CloudError>> {
+    fn rotate(
+        &self,
+        _: ManagementKeys,
+        to: ManagementKey,
+    ) -> impl Future<Output = Result<(), CloudError>> {
         self.act(Job::Rotate(to), ())
     }
 
@@ -521,6 +532,7 @@ impl Cloud for Endless {
     fn mint(
         &self,
         _: ManagementKeys,
+        _: Generation,
         _: Fence,
         _: Timestamp,
     ) -> impl Future<Output = Result<Credential, CloudError>> {
@@ -535,7 +547,11 @@ impl Cloud for Endless {
         self.never()
     }
 
-    fn rotate(&self, _: ManagementKeys, _: Epoch) -> impl Future<Output = Result<(), CloudError>> {
+    fn rotate(
+        &self,
+        _: ManagementKeys,
+        _: ManagementKey,
+    ) -> impl Future<Output = Result<(), CloudError>> {
         self.never()
     }
 

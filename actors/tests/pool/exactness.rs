@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use acctpool_actors::cloud::{CloudError, Pass, Verified};
 use acctpool_actors::pool::{
-    Account, AccountState, Done, DrainAccount, EnableAccount, EndReason, Epoch, Event,
-    GetStatistics, Job, Phase, Purpose, RequestReservation, ReservationId, ReservationStatus,
-    RevokeReservation, StateKind, Tick, UnknownAccount, UnknownReservation,
+    Account, AccountState, Done, DrainAccount, EnableAccount, EndReason, Epoch, Event, Generation,
+    GetStatistics, Job, ManagementKey, Phase, Purpose, RequestReservation, ReservationId,
+    ReservationStatus, RevokeReservation, StateKind, Tick, UnknownAccount, UnknownReservation,
 };
 
 use crate::stories::{cancel, credential, request, run_to, status};
@@ -15,6 +15,14 @@ use crate::world::{Answer, World, leftover, policy};
 
 fn account(world: &World) -> Account {
     world.pool.accounts().next().unwrap().clone()
+}
+
+/// The key of an epoch, derived from the first master key.
+fn key(epoch: u32) -> ManagementKey {
+    ManagementKey {
+        epoch: Epoch(epoch),
+        generation: Generation(0),
+    }
 }
 
 fn phase(world: &World) -> Phase {
@@ -176,7 +184,12 @@ fn a_credential_outlives_the_longest_lease_by_the_grace() {
     let p = policy();
     let longest = p.types[&"free".into()].max_duration;
     let expires_at = world.now + p.remint_every + longest + p.credential_grace;
-    assert_eq!(world.open_jobs[0].job, Job::Mint { expires_at });
+    let generation = Generation(0);
+    let minting = Job::Mint {
+        generation,
+        expires_at,
+    };
+    assert_eq!(world.open_jobs[0].job, minting);
 }
 
 #[test]
@@ -337,12 +350,12 @@ fn a_rotation_names_both_keys_until_the_former_is_retired() {
     world.now = account(&world).rotate_at.unwrap();
     assert_eq!(world.pool.next_deadline(), Some(world.now));
     world.apply(Tick);
-    assert_eq!(world.open_jobs[0].job, Job::Rotate(Epoch(1)));
+    assert_eq!(world.open_jobs[0].job, Job::Rotate(key(1)));
     world.answer(0, Answer::LostReply);
     wait(&mut world);
     assert_eq!(
         world.open_jobs[0].job,
-        Job::Rotate(Epoch(1)),
+        Job::Rotate(key(1)),
         "what was begun is finished"
     );
     world.answer(0, Answer::Well);
@@ -350,7 +363,7 @@ fn a_rotation_names_both_keys_until_the_former_is_retired() {
     let keys = world.open_jobs[0].keys;
     assert_eq!(
         (keys.current, keys.previous, keys.pending),
-        (Epoch(1), Some(Epoch(0)), None)
+        (key(1), Some(key(0)), None)
     );
     world.answer(0, Answer::Well);
     assert_eq!(
@@ -387,16 +400,16 @@ fn a_key_that_turns_up_is_believed_and_no_epoch_is_used_twice() {
     world.restart();
     run_to(&mut world, Phase::Verify);
     let issued = world.open_jobs.remove(0);
-    assert_eq!(issued.keys.pending, Some(Epoch(1)));
+    assert_eq!(issued.keys.pending, Some(key(1)));
     let verified = Verified {
-        current: Epoch(5),
+        current: key(5),
         newest: Epoch(7),
     };
     world.report(&issued, Ok(Done::Verified(verified)));
     let keys = account(&world).keys;
     assert_eq!(
         (keys.current, keys.pending, keys.previous),
-        (Epoch(5), None, None)
+        (key(5), None, None)
     );
     assert_eq!(keys.newest, Epoch(7));
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 use acctpool_actors::cloud::CloudError;
 use acctpool_actors::pool::{
     CancelReservation, Change, Done, DrainAccount, EnableAccount, GetReservation, GetStatistics,
-    RequestReservation, ReservationId, RevokeReservation, Snapshot, TokenId, TypeStatistics,
+    RequestReservation, ReservationId, RevokeReservation, RotateKey, Snapshot, TokenId,
+    TypeStatistics,
 };
 use proptest::prelude::*;
 
@@ -52,6 +53,10 @@ enum Step {
     Enable {
         pick: usize,
     },
+    RotateKey {
+        pick: usize,
+    },
+    RotateMasterKey,
     Restart,
     /// With another longest duration, and with rotation on or off.
     RestartOtherwise {
@@ -89,7 +94,9 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0..900_000_u64).prop_map(|seconds| Step::Advance { seconds }),
         30 => Just(Step::AdvanceToDeadline),
         1 => pick.clone().prop_map(|pick| Step::Drain { pick }),
-        3 => pick.prop_map(|pick| Step::Enable { pick }),
+        3 => pick.clone().prop_map(|pick| Step::Enable { pick }),
+        1 => pick.prop_map(|pick| Step::RotateKey { pick }),
+        1 => Just(Step::RotateMasterKey),
         1 => Just(Step::Restart),
         1 => (30..300_u64, any::<bool>())
             .prop_map(|(minutes, rotate)| Step::RestartOtherwise { minutes, rotate }),
@@ -143,6 +150,12 @@ impl History {
                 let account = account.clone();
                 self.world.apply(EnableAccount { account }).unwrap();
             }
+            Step::RotateKey { pick } => {
+                let (account, _) = &self.world.accounts[pick % self.world.accounts.len()];
+                let account = account.clone();
+                self.world.apply(RotateKey { account }).unwrap();
+            }
+            Step::RotateMasterKey => self.world.rotate_master_key(),
             Step::Restart => {
                 self.longest = policy().types[&"free".into()].max_duration;
                 self.model.restarted();

@@ -196,6 +196,11 @@ fn an_account_that_is_configured_again_counts_on() {
     let before = account(&world);
     let configured = std::mem::take(&mut world.accounts);
     world.restart();
+    run_to(&mut world, Phase::Revoke);
+    world.answer(0, Answer::Well);
+    assert_eq!(world.state("free-0"), AccountState::Drained);
+    assert!(world.cloud[&"free-0".into()].leases.is_empty());
+    world.restart();
     assert_eq!(world.pool.accounts().count(), 0);
     world.accounts = configured;
     world.restart();

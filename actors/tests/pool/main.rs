@@ -6,6 +6,7 @@
 
 mod exactness;
 mod histories;
+mod keys;
 mod lessons;
 mod stories;
 

@@ -338,7 +338,7 @@ fn a_rotation_whose_reply_was_lost_is_finished_once() {
     world.restart();
     world.run_well();
     let account = world.pool.accounts().next().unwrap();
-    assert_eq!(account.keys.current.0, 1);
+    assert_eq!(account.keys.current.epoch.0, 1);
     assert_eq!((account.keys.pending, account.keys.previous), (None, None));
     let left: Vec<_> = world.cloud[&account.id].management.iter().collect();
     assert_eq!(left, [&account.keys.current]);

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use acctpool_actors::pool::{
-    Account, DrainAccount, EnableAccount, ReservationState, RevokeReservation, StateKind,
+    Account, DrainAccount, EnableAccount, ReservationState, RevokeReservation, RotateKey, StateKind,
 };
 
 use super::{ACCOUNTS_PER_TYPE, Happening, Life};
@@ -31,13 +31,25 @@ impl Life {
         }
     }
 
-    /// While the cloud is well, every account becomes ready but the one that gives no answer.
+    /// While the cloud is well, every account becomes ready but the one that gives no answer, and has
+    /// moved to the newest master key.
     pub(super) fn assert_recovered(&mut self) {
-        for (account, _) in &self.world.accounts {
+        let newest = self.world.master_keys.last();
+        for account in self.world.pool.accounts() {
+            if self.mute.as_ref() == Some(&account.id) {
+                continue;
+            }
             assert!(
-                self.recovered.contains(account) || self.mute.as_ref() == Some(account),
-                "one_stuck_account_blocks_nobody: {account} is {:?} since the cloud is well",
-                self.world.state(account.as_str())
+                self.recovered.contains(&account.id),
+                "one_stuck_account_blocks_nobody: {} is {:?} since the cloud is well",
+                account.id,
+                account.state
+            );
+            let needed = account.oldest_generation();
+            assert!(
+                needed.is_none() || needed.as_ref() >= newest,
+                "{} has not moved to master key {newest:?}: {account:?}",
+                account.id
             );
         }
         self.tally.calms += 1;
@@ -113,6 +125,16 @@ impl Life {
             let account = self.world.accounts[account].0.clone();
             self.apply(DrainAccount { account })
                 .expect("the account is configured");
+        }
+        if self.dice.chance(100) {
+            let account = self.dice.place(self.world.accounts.len());
+            let account = self.world.accounts[account].0.clone();
+            self.apply(RotateKey { account })
+                .expect("the account is configured");
+        }
+        if self.dice.chance(30) {
+            self.world.rotate_master_key();
+            self.observe();
         }
         if self.dice.chance(300) {
             let ids: Vec<_> = self.world.pool.reservations().map(|r| r.id).collect();
