@@ -10,21 +10,25 @@ use std::sync::Arc;
 
 use acctpool_actors::clock::Clock;
 use acctpool_actors::messages::Clean;
-use acctpool_actors::pool::{self, AccountId, AccountType, Pool, TokenId};
+use acctpool_actors::pool::{
+    self, AccountId, AccountType, Fingerprint, Generation, NotNewer, Pool, TokenId, UseMasterKey,
+};
 use acctpool_actors::store::{Store, StoreError};
 use acctpool_actors::{
-    CleanerActor, Employ, OnFailure, PoolActor, PoolHandle, Publisher, SchedulerActor, StoreActor,
+    CleanerActor, Employ, OnFailure, PoolActor, PoolHandle, PoolUnavailable, Publisher,
+    SchedulerActor, StoreActor,
 };
 use actix::{Actor, Addr, Recipient};
 use actix_rt::Arbiter;
 use actix_web::dev::ServerHandle;
+use log::{error, warn};
 use secrecy::SecretString;
 use tokio::sync::oneshot;
 
 use crate::config::{self, Config};
 use crate::http;
 use crate::ibm::{self, Ibm};
-use crate::keyring::Keyring;
+use crate::keyring::{Keyring, MasterKey};
 use crate::token::Tokens;
 
 /// What the service is made of.
@@ -63,11 +67,26 @@ pub enum StartError {
     /// A thread ended before it had begun.
     #[error("the cleaners' thread ended at once")]
     Cleaners,
+    /// The pool did not take a master key.
+    #[error("cannot use the master key")]
+    MasterKey(#[from] MasterKeyError),
+}
+
+/// Why a master key is not in use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MasterKeyError {
+    /// The pool has stopped.
+    #[error(transparent)]
+    Pool(#[from] PoolUnavailable),
+    /// Another one was introduced at the same time.
+    #[error(transparent)]
+    NotNewer(#[from] NotNewer),
 }
 
 /// The running service.
 pub struct App {
     pool: PoolHandle,
+    keyring: Arc<Keyring>,
     address: SocketAddr,
     server: ServerHandle,
     arbiters: Vec<Arbiter>,
@@ -89,9 +108,14 @@ impl App {
         let now = clock.now();
         let keyring = Arc::new(keyring);
         let written = store.load()?;
+        let known = written.master_keys.clone();
         let pool = Pool::open(pool_policy(&config), pool_accounts(&config), written, now);
         let mut accounts = ibm_settings(&config)?;
-        accounts.extend(leaving_settings(&config, &pool, &keyring)?);
+        let settings_of = general_settings(&config)?;
+        for account in pool.accounts().filter(|account| !account.configured) {
+            tell_of(account);
+            accounts.push(settings_of(account.id.clone()));
+        }
 
         let arbiters = vec![Arbiter::new(), Arbiter::new(), Arbiter::new()];
         let [pool_arbiter, store_arbiter, cleaners_arbiter] = &arbiters[..] else {
@@ -115,6 +139,11 @@ impl App {
             .await
             .map_err(|_| StartError::Cleaners)?;
         let handle = PoolHandle::new(pool);
+        for (generation, fingerprint) in keyring.fingerprints() {
+            if known.get(&generation) != Some(&fingerprint) {
+                introduce(&handle, generation, fingerprint).await?;
+            }
+        }
         let scheduler = SchedulerActor::new(handle.clone(), Arc::clone(&clock));
         SchedulerActor::start_in_arbiter(&pool_arbiter.handle(), move |_| scheduler);
 
@@ -123,7 +152,7 @@ impl App {
             published: view,
             clock,
             authenticate: Arc::new(Consumers(config.tokens)),
-            keys: keyring,
+            keys: Arc::clone(&keyring) as Arc<dyn http::LeaseKeys>,
             iam_url: config.ibm.endpoints.iam.as_str().into(),
             started_at: now,
             version: env!("CARGO_PKG_VERSION"),
@@ -134,6 +163,7 @@ impl App {
         actix_rt::spawn(server);
         Ok(Self {
             pool: handle,
+            keyring,
             address,
             server: server_handle,
             arbiters,
@@ -152,6 +182,25 @@ impl App {
         &self.pool
     }
 
+    /// Returns what every key is derived from.
+    #[must_use]
+    pub fn keyring(&self) -> &Keyring {
+        &self.keyring
+    }
+
+    /// Derives keys from a new master key from now on, and moves the accounts to it.
+    ///
+    /// The one before it has to stay at hand until [`GetMasterKeys`](pool::GetMasterKeys) names it no
+    /// more.
+    pub async fn use_master_key(&self, master: MasterKey) -> Result<(), MasterKeyError> {
+        // Before the pool hears of it: what it decides at once has to be derived.
+        let generation = self.keyring.add(master);
+        match self.keyring.fingerprints().remove(&generation) {
+            Some(fingerprint) => introduce(&self.pool, generation, fingerprint).await,
+            None => unreachable!("it was added a line above"),
+        }
+    }
+
     /// Stops taking requests, lets those that run finish, and ends. Leases stay alive.
     pub async fn stop(self) {
         self.server.stop(true).await;
@@ -160,6 +209,31 @@ impl App {
             // A thread that panicked has said so.
             let _ = arbiter.join();
         }
+    }
+}
+
+async fn introduce(
+    pool: &PoolHandle,
+    generation: Generation,
+    fingerprint: Fingerprint,
+) -> Result<(), MasterKeyError> {
+    let introduced = pool.ask(UseMasterKey {
+        generation,
+        fingerprint,
+    });
+    Ok(introduced.await??)
+}
+
+/// Says what becomes of an account that is not in the file any more.
+fn tell_of(account: &pool::Account) {
+    let id = &account.id;
+    if account.keys.known().any(pool::ManagementKey::is_derived) {
+        warn!("account {id} is not in the configuration any more: it is drained");
+    } else {
+        warn!(
+            "account {id} is not in the configuration any more, and acctpool has no key of its own \
+             that opens it: put it back to have it cleaned and its lease credential revoked"
+        );
     }
 }
 
@@ -215,8 +289,12 @@ impl http::Authenticate for Consumers {
 }
 
 impl http::LeaseKeys for Keyring {
-    fn reveal(&self, account: &AccountId, fence: pool::Fence) -> SecretString {
-        self.lease(account, fence)
+    fn reveal(&self, account: &AccountId, credential: &pool::Credential) -> Option<SecretString> {
+        let value = self.lease(account, credential.generation, credential.fence);
+        if value.is_none() {
+            error!("account {account}: the master key of its lease is not at hand");
+        }
+        value
     }
 }
 
@@ -249,47 +327,25 @@ fn pool_policy(config: &Config) -> pool::Policy {
 
 /// Returns what the IBM adapter needs to know of each configured account.
 pub fn ibm_settings(config: &Config) -> Result<Vec<ibm::Settings>, StartError> {
-    let settings = settings_in(config)?;
+    let settings_of = general_settings(config)?;
     let accounts = config.accounts.iter();
     Ok(accounts
         .map(|account| ibm::Settings {
+            api_key: Some(account.api_key.clone()),
             owner: account.owner.clone(),
             rights: match config.types[&account.account_type].rights {
                 config::Rights::Standard => ibm::Rights::Standard,
                 config::Rights::Administrator => ibm::Rights::Administrator,
             },
-            ..settings(account.id.as_str().into(), account.api_key.clone())
+            ..settings_of(account.id.as_str().into())
         })
         .collect())
 }
 
-/// Returns the same of each account that left the file while it was lent, so that its lease is revoked
-/// at its end. The configured key left with it: it takes one that acctpool made.
-fn leaving_settings(
+/// Returns what makes settings of the IBM adapter for an account without an entry of its own.
+fn general_settings(
     config: &Config,
-    pool: &Pool,
-    keyring: &Keyring,
-) -> Result<Vec<ibm::Settings>, StartError> {
-    let settings = settings_in(config)?;
-    let leaving = pool.accounts().filter(|account| !account.configured);
-    let reachable = leaving.filter_map(|account| {
-        let id = &account.id;
-        let key = keyring.management(id, account.keys.current);
-        if key.is_none() {
-            log::warn!(
-                "account {id}: it left the configuration while it was lent, and its key was never \
-                 rotated: nobody can revoke its lease until it is configured again"
-            );
-        }
-        Some(settings(id.clone(), key?))
-    });
-    Ok(reachable.collect())
-}
-
-/// Returns what makes an account's settings of its id and its key.
-fn settings_in(
-    config: &Config,
-) -> Result<impl Fn(AccountId, SecretString) -> ibm::Settings, StartError> {
+) -> Result<impl Fn(AccountId) -> ibm::Settings + use<>, StartError> {
     let endpoints = ibm_endpoints(&config.ibm.endpoints)?;
     let keep = ibm_keep(&config.keep);
     let protected: BTreeSet<AccountId> = config
@@ -309,11 +365,11 @@ fn settings_in(
             .min(ibm::Limits::default().backoff_max),
         ..ibm::Limits::default()
     };
-    Ok(move |account, api_key| ibm::Settings {
+    Ok(move |account| ibm::Settings {
         account,
-        api_key,
+        api_key: None,
         owner: None,
-        rights: ibm::Rights::default(),
+        rights: ibm::Rights::Standard,
         keep: keep.clone(),
         protected: protected.clone(),
         endpoints: endpoints.clone(),

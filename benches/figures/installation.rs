@@ -16,8 +16,8 @@ use acctpool::store::{SqliteStore, StateDirectory};
 use acctpool::token::NewToken;
 use acctpool_actors::clock::Clock;
 use acctpool_actors::pool::{
-    Account, AccountState, AccountType, Change, Credential, EndReason, Fence, Reservation,
-    ReservationId, ReservationState, Timestamp, TokenId,
+    Account, AccountState, AccountType, Change, Credential, EndReason, Fence, Generation,
+    Reservation, ReservationId, ReservationState, Timestamp, TokenId,
 };
 use acctpool_actors::store::Store;
 use tempfile::TempDir;
@@ -138,6 +138,7 @@ impl Records {
                 reservation: self.ids[number],
             },
             credential: Some(Credential {
+                generation: Generation::default(),
                 fence,
                 service_id: format!("ServiceId-{}", self.ids[number]),
                 key_id: format!("ApiKey-{}", self.ids[number]),

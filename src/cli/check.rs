@@ -1,5 +1,6 @@
 //! `acctpool check`: what `serve` would say.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use crate::app::ibm_settings;
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::ibm::{self, Ibm};
-use crate::keyring::{Keyring, MasterKey};
+use crate::keyring::{Keyring, MasterKey, MasterKeys};
 
 /// How many accounts are verified at once.
 const AT_ONCE: usize = 8;
@@ -49,29 +50,34 @@ impl Check {
             count(config.accounts.len(), "account"),
             count(config.tokens.names().count(), "token")
         ))?;
-        let master_key = self.state.existing_master_key()?;
+        let master_keys = self.state.existing_master_keys()?;
         if !self.online {
             return Ok(());
         }
-        actix_rt::System::new().block_on(verify(&config, master_key))
+        actix_rt::System::new().block_on(verify(&config, master_keys))
     }
 }
 
-async fn verify(config: &Config, master_key: Option<MasterKey>) -> Result<(), Failure> {
+async fn verify(config: &Config, master_keys: Option<MasterKeys>) -> Result<(), Failure> {
     let mut accounts = ibm_settings(config).map_err(Failure::of("cannot verify"))?;
-    if master_key.is_none() {
+    if master_keys.is_none() {
         // Nothing was ever derived, so nothing derived can be found.
         for settings in &mut accounts {
             settings.limits.searched_epochs = 0;
         }
     }
-    let master_key = master_key.map_or_else(MasterKey::random, Ok);
-    let master_key = master_key.map_err(Failure::of("cannot make a key"))?;
+    let keyring = if let Some(keys) = master_keys {
+        Keyring::of_store(keys, Uuid::nil(), &BTreeMap::new())
+            .map_err(Failure::of("cannot verify"))?
+    } else {
+        let any = MasterKey::random().map_err(Failure::of("cannot make a key"))?;
+        Keyring::new(any, Uuid::nil())
+    };
     let Some(limits) = accounts.first().map(|settings| settings.limits) else {
         return Ok(());
     };
     let client = ibm::client(&limits);
-    let keyring = Arc::new(Keyring::new(master_key, Uuid::nil()));
+    let keyring = Arc::new(keyring);
     let verified = accounts.into_iter().map(|settings| {
         let account = settings.account.clone();
         let keyring = Arc::clone(&keyring);
@@ -85,13 +91,13 @@ async fn verify(config: &Config, master_key: Option<MasterKey>) -> Result<(), Fa
     let mut refused = 0;
     while let Some((account, result)) = verified.next().await {
         match result {
-            Ok(found) if found.current.0 == 0 => {
+            Ok(found) if !found.current.is_derived() => {
                 print(&format!("account {account}: good"))?;
             }
             Ok(found) => {
                 print(&format!(
                     "account {account}: good, with the rotated key of epoch {}",
-                    found.current
+                    found.current.epoch
                 ))?;
             }
             Err(error) => {

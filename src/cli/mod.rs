@@ -15,6 +15,7 @@ mod simulate;
 mod state;
 mod state_dir;
 mod token;
+mod upkeep;
 
 use std::error::Error;
 use std::io::Write;
@@ -71,7 +72,7 @@ enum Verb {
     State(state::State),
     /// Shows and verifies who did what to which account, and when.
     Audit(audit::Audit),
-    /// Derives keys from the master key, for emergencies.
+    /// Makes and rotates keys, and derives them for emergencies.
     Key(key::Key),
 }
 

@@ -1,16 +1,20 @@
 //! `acctpool serve`: the service itself.
 
+use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use acctpool_actors::clock::Clock;
+use acctpool_actors::pool::{Fingerprint, Generation};
 use acctpool_actors::store::{Store, StoreError};
 use clap::Args;
 use log::{error, info, warn};
+use uuid::Uuid;
 
 use super::interrupt::interrupted;
-use super::state_dir::StateDir;
+use super::state_dir::{KeySource, StateDir};
+use super::upkeep::{Requests, Upkeep};
 use super::{Failure, load_config};
 use crate::app::{App, Parts};
 use crate::clock::SystemClock;
@@ -45,24 +49,37 @@ impl Serve {
         }
         // Held until the process ends.
         let directory = self.state.take()?;
-        let master_key = self.state.master_key()?;
+        let master_keys = self.state.master_keys()?;
+        let has_previous = master_keys.previous.is_some();
         let mut store = SqliteStore::open(&directory.database(), SystemClock.now())
             .map_err(Failure::of("cannot keep records"))?;
-        let mut keyring = Keyring::new(master_key, store.id());
-        store
-            .belongs_to(&keyring.fingerprint())
+        let known = store
+            .master_keys()
             .map_err(Failure::of("cannot keep records"))?;
+        let mut keyring = Keyring::of_store(master_keys, store.id(), &known)
+            .map_err(Failure::of("cannot use the records with this master key"))?;
         if store.is_copy() {
-            keyring = adopt(&mut store, keyring)?;
+            keyring = adopt(&mut store, keyring, &known)?;
         }
         if let Some(head) = store.audit_head() {
             info!("the audit ends at {head}");
         }
+        let upkeep = Upkeep {
+            own_keys: match self.state.key_source()? {
+                KeySource::Own(files) => Some(files),
+                KeySource::Named { .. } => None,
+            },
+            has_previous,
+            requests: Requests::of(&self.state.path()?),
+        };
         let listener = listen(config.server.bind)?;
         actix_rt::System::new().block_on(async {
             let end = interrupted().map_err(Failure::of("cannot listen for signals"))?;
             let app = start(config, keyring, store, listener).await?;
-            end.await;
+            tokio::select! {
+                () = end => {}
+                never = upkeep.go_on(&app) => match never {},
+            }
             app.stop().await;
             info!("ended; leases stay alive until their expiration");
             Ok(())
@@ -71,15 +88,20 @@ impl Serve {
 }
 
 /// Goes on from a copy of other records, under the same master key.
-fn adopt(store: &mut SqliteStore, keyring: Keyring) -> Result<Keyring, Failure> {
-    let adopted = || {
-        let ended = store.adopt(SystemClock.now())?;
-        let keyring = keyring.beside(store.id());
-        store.belongs_to(&keyring.fingerprint())?;
-        warn!("the records are a copy of other ones: {ended} leases were ended");
-        Ok::<_, StoreError>(keyring)
-    };
-    adopted().map_err(Failure::of("cannot keep records"))
+fn adopt(
+    store: &mut SqliteStore,
+    keyring: Keyring,
+    known: &BTreeMap<Generation, Fingerprint>,
+) -> Result<Keyring, Failure> {
+    let id = Uuid::new_v4();
+    let keyring = keyring.beside(id);
+    let mut master_keys = keyring.fingerprints();
+    master_keys.retain(|generation, _| known.contains_key(generation));
+    let ended = store
+        .adopt(id, &master_keys, SystemClock.now())
+        .map_err(Failure::of("cannot keep records"))?;
+    warn!("the records are a copy of other ones: {ended} leases were ended");
+    Ok(keyring)
 }
 
 pub(super) fn listen(bind: SocketAddr) -> Result<TcpListener, Failure> {

@@ -1,9 +1,12 @@
 //! `acctpool state`: what `serve` has written down.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
 
-use acctpool_actors::pool::{Account, AccountState, Reservation, ReservationState, rfc3339};
+use acctpool_actors::pool::{
+    Account, AccountId, AccountState, Generation, Reservation, ReservationState, rfc3339,
+};
 use acctpool_actors::store::Store;
 use clap::{Args, Subcommand};
 
@@ -49,8 +52,15 @@ fn show(store: &mut SqliteStore) -> Result<(), Failure> {
     let written = store.load().map_err(Failure::of("nothing to show"))?;
     let mut reservations: Vec<_> = written.reservations.values().collect();
     reservations.sort_by_key(|reservation| reservation.sequence);
-    let accounts = written.accounts.values().map(line_of_account);
-    let lines = accounts.chain(reservations.into_iter().map(line_of_reservation));
+    let in_use = written.master_keys.last_key_value();
+    let in_use = in_use.map_or_else(Generation::default, |(newest, _)| *newest);
+    let master_keys = written.master_keys.keys();
+    let master_keys = master_keys.map(|key| line_of_master_key(*key, in_use, &written.accounts));
+    let accounts = written.accounts.values();
+    let accounts = accounts.map(|account| line_of_account(account, in_use));
+    let lines = master_keys
+        .chain(accounts)
+        .chain(reservations.into_iter().map(line_of_reservation));
     let mut out = std::io::stdout().lock();
     for line in lines {
         writeln!(out, "{line}").map_err(Failure::of("cannot print"))?;
@@ -58,7 +68,20 @@ fn show(store: &mut SqliteStore) -> Result<(), Failure> {
     Ok(())
 }
 
-fn line_of_account(account: &Account) -> String {
+fn line_of_master_key(
+    key: Generation,
+    in_use: Generation,
+    accounts: &BTreeMap<AccountId, Account>,
+) -> String {
+    if key == in_use {
+        return format!("master key {key}: in use");
+    }
+    let oldest = accounts.values().filter_map(Account::oldest_generation);
+    let needing = oldest.filter(|oldest| *oldest <= key).count();
+    format!("master key {key}: former, still needed by {needing} accounts")
+}
+
+fn line_of_account(account: &Account, master_key: Generation) -> String {
     let state = match &account.state {
         AccountState::Dirty { .. } => "dirty".to_owned(),
         AccountState::Cleaning(cleaning) => format!("cleaning ({})", cleaning.phase.as_str()),
@@ -67,8 +90,12 @@ fn line_of_account(account: &Account) -> String {
         AccountState::Quarantined(quarantine) => format!("quarantined: {quarantine}"),
         AccountState::Drained => "drained".to_owned(),
     };
+    let former = match account.oldest_generation() {
+        Some(oldest) if oldest < master_key => format!("; needs master key {oldest}"),
+        _ => String::new(),
+    };
     format!(
-        "account {} {} since {}: {state}",
+        "account {} {} since {}: {state}{former}",
         account.id,
         account.account_type,
         rfc3339(account.since.truncate_to_second())

@@ -34,7 +34,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use acctpool_actors::clock::Clock;
-use acctpool_actors::pool::{AccountId, Fence, Timestamp, TokenId};
+use acctpool_actors::pool::{AccountId, Credential, Timestamp, TokenId};
 use acctpool_actors::{PoolHandle, Published};
 use secrecy::SecretString;
 
@@ -51,8 +51,9 @@ pub trait Authenticate: Send + Sync + 'static {
 
 /// Knows the value of lease credentials, which the pool does not.
 pub trait LeaseKeys: Send + Sync + 'static {
-    /// Returns the API key that was minted for `account` under `fence`.
-    fn reveal(&self, account: &AccountId, fence: Fence) -> SecretString;
+    /// Returns the API key of a lease credential of `account`; `None` where its master key is not at
+    /// hand, which it is for as long as there is a lease.
+    fn reveal(&self, account: &AccountId, credential: &Credential) -> Option<SecretString>;
 }
 
 /// What every answer is made from. Cheap to clone.

@@ -92,9 +92,11 @@ impl<'a> ReservationBody<'a> {
         context: &'a Context,
     ) -> Self {
         let mut body = Self::without_credentials(view, now);
-        if let Some((account, credential)) = live_credential(view, now) {
+        if let Some((account, credential)) = live_credential(view, now)
+            && let Some(api_key) = context.keys.reveal(account, credential)
+        {
             body.credentials = Some(CredentialsBody {
-                api_key: context.keys.reveal(account, credential.fence),
+                api_key,
                 iam_url: &context.iam_url,
                 service_id: &credential.service_id,
             });

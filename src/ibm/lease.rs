@@ -4,8 +4,8 @@
 //! revocation or minting finds by name what was made, so that no credential is orphaned (P5).
 
 use acctpool_actors::cloud::{CloudError, Probe};
-use acctpool_actors::pool::{Credential, Fence, Timestamp};
-use secrecy::ExposeSecret;
+use acctpool_actors::pool::{Credential, Fence, Generation, Timestamp};
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use time::macros::format_description;
 
@@ -124,11 +124,12 @@ async fn remove(session: &Session<'_>, service_id: &ServiceId) -> Vec<Fault> {
 /// Makes the lease credential of `fence`.
 pub(super) async fn mint(
     session: &Session<'_>,
+    generation: Generation,
     fence: Fence,
     expires_at: Timestamp,
 ) -> Result<Credential, Fault> {
     revoke(session, None).await?;
-    let minted = create(session, fence, whole_minute(expires_at)).await;
+    let minted = create(session, generation, fence, whole_minute(expires_at)).await;
     if let Err(fault) = &minted {
         log::debug!("account {}: minting failed: {fault}", session.account());
         if fault.is_open() {
@@ -150,12 +151,13 @@ pub(super) async fn mint(
 
 async fn create(
     session: &Session<'_>,
+    generation: Generation,
     fence: Fence,
     expires_at: Timestamp,
 ) -> Result<Credential, Fault> {
     let ibm = session.ibm;
     let name = format!("{NAME_PREFIX}{fence}");
-    let value = ibm.keyring.lease(&ibm.settings.account, fence);
+    let value = lease_key(session, generation, fence)?;
     let body = json!({
         "account_id": session.account(),
         "name": name,
@@ -175,6 +177,7 @@ async fn create(
     let made = reply.json()?;
     let iam_id = field(&call, &made, "iam_id")?;
     let mut credential = Credential {
+        generation,
         fence,
         service_id: field(&call, &made, "id")?,
         key_id: field(&call, &made["apikey"], "id")?,
@@ -187,6 +190,18 @@ async fn create(
         credential.policy_ids.push(id);
     }
     Ok(credential)
+}
+
+fn lease_key(
+    session: &Session<'_>,
+    generation: Generation,
+    fence: Fence,
+) -> Result<SecretString, Fault> {
+    let ibm = session.ibm;
+    let value = ibm.keyring.lease(&ibm.settings.account, generation, fence);
+    value.ok_or_else(|| {
+        CloudError::Refused(format!("master key {generation} is not at hand")).into()
+    })
 }
 
 /// Rounds up: keys expire at whole minutes (`ibm-cloud.md` 3.1), and never too early.
@@ -216,7 +231,7 @@ fn expiry(moment: Timestamp) -> String {
 /// lease's.
 pub(super) async fn probe(session: &Session<'_>, credential: &Credential) -> Result<Probe, Fault> {
     let ibm = session.ibm;
-    let value = ibm.keyring.lease(&ibm.settings.account, credential.fence);
+    let value = lease_key(session, credential.generation, credential.fence)?;
     let token = match ibm.token(&value).await {
         Ok(token) => token,
         Err(NoToken::UnknownKey(_)) => return Ok(Probe::NotYet),

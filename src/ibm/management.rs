@@ -1,13 +1,14 @@
 //! The management key's rotation, without a moment in which no key works (`ibm-cloud.md` 13.2).
 //!
 //! Depends on the keyring and IAM Identity. Promises (P6) that a key is created only after its
-//! epoch was intended, that whether it exists is answered by exchanging it, and that an old key is
-//! deleted only after the current one was seen working without it.
+//! epoch was intended, that whether it exists is answered by exchanging it, that an old key is
+//! deleted only after the current one was seen working without it, and that a name alone makes no
+//! key of the owner's one of acctpool's.
 
 use std::collections::BTreeSet;
 
 use acctpool_actors::cloud::CloudError;
-use acctpool_actors::pool::Epoch;
+use acctpool_actors::pool::{Epoch, ManagementKey};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
@@ -30,19 +31,42 @@ pub(super) fn epoch_of(name: &str) -> Option<Epoch> {
     digits.parse().ok().map(Epoch)
 }
 
-/// Makes the management key of epoch `to`, unless it exists, and proves that it works.
-pub(super) async fn rotate(session: &Session<'_>, to: Epoch) -> Result<(), Fault> {
-    if to == Epoch(0) {
+/// Returns the key that acctpool made with this record, if it made it: the name tells the epoch, and
+/// the value that follows from it is asked for.
+pub(super) async fn derived(
+    session: &Session<'_>,
+    record: &KeyRecord,
+) -> Result<Option<ManagementKey>, Fault> {
+    let Some(epoch) = epoch_of(&record.name) else {
+        return Ok(None);
+    };
+    for generation in session.ibm.keyring.generations() {
+        let key = ManagementKey { epoch, generation };
+        if !key.is_derived() {
+            continue;
+        }
+        let value = session.ibm.management_key(key)?;
+        let found = identity::key_details(session, &value).await?;
+        if found.is_some_and(|found| found.id == record.id) {
+            return Ok(Some(key));
+        }
+    }
+    Ok(None)
+}
+
+/// Makes the management key `to`, unless it exists, and proves that it works.
+pub(super) async fn rotate(session: &Session<'_>, to: ManagementKey) -> Result<(), Fault> {
+    if !to.is_derived() {
         let words = "epoch 0 is the configured key; it is never made".to_owned();
         return Err(CloudError::Refused(words).into());
     }
     let own = session.own_key().await?;
-    let value = session.ibm.management_key(to);
+    let value = session.ibm.management_key(to)?;
     let token = match session.ibm.token(&value).await {
         Ok(token) => token,
         Err(NoToken::UnknownKey(_)) => {
-            make_room(session, &own, to).await?;
-            let made = create(session, &own, to, &value).await;
+            make_room(session, &own, to.epoch).await?;
+            let made = create(session, &own, to.epoch, &value).await;
             // The exchange is believed, not the reply: it may have been lost, or say that a key of
             // this value exists.
             match (session.ibm.token(&value).await, made) {
@@ -90,20 +114,28 @@ async fn create(
     session.send(&request).await.map(drop)
 }
 
-/// Deletes forgotten management keys if the owner has nearly as many keys as IAM allows.
+/// Deletes forgotten management keys if the owner has nearly as many keys as IAM allows: here the
+/// name is enough (`ibm-cloud.md` 13.2), since without a new key the account would be lost. What is
+/// deleted is told.
 async fn make_room(session: &Session<'_>, own: &KeyRecord, to: Epoch) -> Result<(), Fault> {
     let records = identity::keys_of(session, &own.iam_id).await?;
     if records.len() < CROWDED {
         return Ok(());
     }
     let keys = session.keys;
-    let known = [Some(to), keys.pending, Some(keys.current), keys.previous];
-    let needed: BTreeSet<Epoch> = known.into_iter().flatten().collect();
+    let known = keys.known().map(|key| key.epoch);
+    let needed: BTreeSet<Epoch> = known.chain([to]).collect();
     let mut left = records.len();
     for record in records {
         let forgotten = epoch_of(&record.name).is_some_and(|epoch| !needed.contains(&epoch))
             && !is_kept(session, &record);
         if forgotten && record.id != own.id {
+            log::warn!(
+                "account {}: the owner has {left} API keys, so {} ({}) makes room for another",
+                session.account(),
+                record.name,
+                record.id
+            );
             identity::delete_key(session, &record.id).await?;
             left -= 1;
         }
@@ -198,15 +230,18 @@ async fn outdated(session: &Session<'_>, own: &KeyRecord) -> Result<BTreeSet<Str
     let keys = session.keys;
     let mut ids = BTreeSet::new();
     for record in identity::keys_of(session, &own.iam_id).await? {
-        let epoch = epoch_of(&record.name);
-        if epoch.is_some() && epoch != keys.pending && !is_kept(session, &record) {
+        // What has the name and is somebody else's is left for the sweep to report.
+        let derived = derived(session, &record).await?;
+        if derived.is_some() && derived != keys.pending && !is_kept(session, &record) {
             ids.insert(record.id);
         }
     }
     // By value, since its name is the operator's. If it is not the previous one, the operator may
     // just have configured it.
-    if keys.previous == Some(Epoch(0)) {
-        let configured = identity::key_details(session, &session.ibm.settings.api_key).await?;
+    if keys.previous == Some(ManagementKey::CONFIGURED)
+        && let Some(value) = &session.ibm.settings.api_key
+    {
+        let configured = identity::key_details(session, value).await?;
         let configured = configured.filter(|record| !is_kept(session, record));
         ids.extend(configured.map(|record| record.id));
     }
@@ -215,7 +250,7 @@ async fn outdated(session: &Session<'_>, own: &KeyRecord) -> Result<BTreeSet<Str
 }
 
 /// Tells whether the operator keeps a key, whatever its name is by now.
-fn is_kept(session: &Session<'_>, key: &KeyRecord) -> bool {
+pub(super) fn is_kept(session: &Session<'_>, key: &KeyRecord) -> bool {
     session.ibm.settings.keep.crns.contains(&key.crn)
 }
 

@@ -37,7 +37,9 @@ use std::sync::Arc;
 
 use acctpool_actors::clock::Clock;
 use acctpool_actors::cloud::{Cloud, CloudError, Leftover, Pass, Probe, Verified};
-use acctpool_actors::pool::{Credential, Epoch, Fence, ManagementKeys, Timestamp};
+use acctpool_actors::pool::{
+    Credential, Fence, Generation, ManagementKey, ManagementKeys, Timestamp,
+};
 use tokio::sync::Mutex;
 
 pub use settings::{BaseUrl, BaseUrlError, Endpoints, Keep, Limits, Places, Rights, Settings};
@@ -55,7 +57,7 @@ pub struct Ibm {
     transport: Transport,
     /// The token in use. The lock is held while a new one is fetched.
     access: Mutex<Option<Rc<Access>>>,
-    /// Every derived epoch was tried, and none works.
+    /// Every derived key was tried, and none works.
     search_exhausted: Cell<bool>,
 }
 
@@ -129,11 +131,12 @@ impl Cloud for Ibm {
     async fn mint(
         &self,
         keys: ManagementKeys,
+        generation: Generation,
         fence: Fence,
         expires_at: Timestamp,
     ) -> Result<Credential, CloudError> {
         let session = self.session(keys).await?;
-        Ok(lease::mint(&session, fence, expires_at).await?)
+        Ok(lease::mint(&session, generation, fence, expires_at).await?)
     }
 
     async fn probe(
@@ -145,7 +148,7 @@ impl Cloud for Ibm {
         Ok(lease::probe(&session, credential).await?)
     }
 
-    async fn rotate(&self, keys: ManagementKeys, to: Epoch) -> Result<(), CloudError> {
+    async fn rotate(&self, keys: ManagementKeys, to: ManagementKey) -> Result<(), CloudError> {
         let session = self.session(keys).await?;
         Ok(management::rotate(&session, to).await?)
     }

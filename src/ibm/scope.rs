@@ -10,11 +10,12 @@ use std::cell::RefCell;
 use std::collections::{BTreeSet, HashSet};
 
 use acctpool_actors::cloud::CloudError;
-use acctpool_actors::pool::Epoch;
+use acctpool_actors::pool::ManagementKey;
 use serde_json::Value;
 
 use super::fault::Fault;
 use super::identity::{self, KeyRecord, moment};
+use super::management;
 use super::paging::{List, Style};
 use super::request::{encode, field};
 use super::session::Session;
@@ -32,6 +33,10 @@ pub(super) struct Scope<'a> {
     kept_users: BTreeSet<String>,
     /// Ids of the management keys that may be in use.
     management_keys: BTreeSet<String>,
+    /// Ids of management keys that acctpool made and forgot.
+    forgotten_keys: BTreeSet<String>,
+    /// The configured key, where IBM knows it.
+    configured_key: Option<KeyRecord>,
     /// Ids of the resource groups that the operator keeps by name.
     kept_groups: BTreeSet<String>,
     service_id_groups: Vec<String>,
@@ -56,12 +61,23 @@ impl<'a> Scope<'a> {
     pub(super) async fn read(session: &Session<'a>) -> Result<Self, Fault> {
         let keep = &session.ibm.settings.keep;
         let own = session.own_key().await?;
-        see_own_key(session, &own).await?;
+        let of_owner = see_own_key(session, &own).await?;
+        let (management_keys, configured_key) = management_keys(session, &own).await?;
+        let mut forgotten_keys = BTreeSet::new();
+        for record in of_owner {
+            if !management_keys.contains(&record.id)
+                && management::derived(session, &record).await?.is_some()
+            {
+                forgotten_keys.insert(record.id);
+            }
+        }
         let kept_users = read_users(session, keep, &own.iam_id).await?;
         let kept_groups = read_resource_groups(session, keep).await?;
         Ok(Self {
             keep,
-            management_keys: management_keys(session, &own).await?,
+            management_keys,
+            forgotten_keys,
+            configured_key,
             owner: own.iam_id,
             kept_users,
             kept_groups,
@@ -77,6 +93,7 @@ impl<'a> Scope<'a> {
         owner: &str,
         kept_users: &[&str],
         management_keys: &[&str],
+        forgotten_keys: &[&str],
         kept_groups: &[&str],
     ) -> Self {
         let set = |ids: &[&str]| ids.iter().map(|&id| id.to_owned()).collect();
@@ -85,6 +102,8 @@ impl<'a> Scope<'a> {
             owner: owner.to_owned(),
             kept_users: set(kept_users),
             management_keys: set(management_keys),
+            forgotten_keys: set(forgotten_keys),
+            configured_key: None,
             kept_groups: set(kept_groups),
             service_id_groups: Vec::new(),
             found: RefCell::default(),
@@ -114,6 +133,16 @@ impl<'a> Scope<'a> {
     /// Tells whether a key is one of the management keys in use.
     pub(super) fn is_management_key(&self, id: &str) -> bool {
         self.management_keys.contains(id)
+    }
+
+    /// Tells whether acctpool made a key, and needs it no more.
+    pub(super) fn is_forgotten_key(&self, id: &str) -> bool {
+        self.forgotten_keys.contains(id)
+    }
+
+    /// Returns the configured key, where IBM knows it.
+    pub(super) fn configured_key(&self) -> Option<&KeyRecord> {
+        self.configured_key.as_ref()
     }
 
     /// Tells whether the operator keeps resource groups of this name.
@@ -217,33 +246,39 @@ pub(super) enum Place {
     KeptIfTagged,
 }
 
-/// Returns the ids of the keys that sessions may be opened with.
+/// Returns the ids of the keys that sessions may be opened with, and the configured one.
 ///
 /// Found by value, so that no key can pass for one by its name.
 async fn management_keys(
     session: &Session<'_>,
     own: &KeyRecord,
-) -> Result<BTreeSet<String>, Fault> {
-    let keys = session.keys;
-    let in_use = session.access().await?.epoch;
+) -> Result<(BTreeSet<String>, Option<KeyRecord>), Fault> {
+    let in_use = session.access().await?.key;
     // The configured key is the operator's own, also after rotation has left it behind.
-    let known = [keys.pending, Some(keys.current), keys.previous];
-    let epochs: BTreeSet<Epoch> = known.into_iter().flatten().chain([Epoch(0)]).collect();
-    let mut ids = BTreeSet::from([own.id.clone()]);
-    for epoch in epochs {
-        if epoch != in_use {
-            let value = session.ibm.management_key(epoch);
-            let found = identity::key_details(session, &value).await?;
-            ids.extend(found.map(|record| record.id));
+    let known = session.keys.known().chain([ManagementKey::CONFIGURED]);
+    let mut ids = BTreeSet::new();
+    let mut configured = None;
+    for key in known.collect::<BTreeSet<_>>() {
+        let found = match session.ibm.management_key(key) {
+            Ok(_) if key == in_use => Some(own.clone()),
+            Ok(value) => identity::key_details(session, &value).await?,
+            // It is not configured any more: nobody can have opened a session with it.
+            Err(_) => None,
+        };
+        ids.extend(found.as_ref().map(|record| record.id.clone()));
+        if key == ManagementKey::CONFIGURED {
+            configured = found;
         }
     }
-    Ok(ids)
+    ids.insert(own.id.clone());
+    Ok((ids, configured))
 }
 
-async fn see_own_key(session: &Session<'_>, own: &KeyRecord) -> Result<(), Fault> {
+/// Makes sure that the session sees the key that it was opened with; returns all of the owner's.
+async fn see_own_key(session: &Session<'_>, own: &KeyRecord) -> Result<Vec<KeyRecord>, Fault> {
     let keys = identity::keys_of(session, &own.iam_id).await?;
     if keys.iter().any(|key| key.id == own.id) {
-        return Ok(());
+        return Ok(keys);
     }
     let now = session.ibm.clock.now();
     if own.created_at.is_some_and(|at| now - at < LIST_LAG) {

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use acctpool_actors::cloud::CloudError;
-use acctpool_actors::pool::{Epoch, ManagementKeys};
+use acctpool_actors::pool::{Epoch, ManagementKey, ManagementKeys};
 use secrecy::SecretString;
 use tokio::sync::OnceCell;
 
@@ -21,7 +21,7 @@ use super::token::{self, NoToken, Token};
 
 /// A way into the account that works: the token of one management key.
 pub(super) struct Access {
-    pub(super) epoch: Epoch,
+    pub(super) key: ManagementKey,
     pub(super) token: Token,
     own_key: OnceCell<KeyRecord>,
 }
@@ -44,7 +44,7 @@ impl<'a> Session<'a> {
         };
         // Not with a token of a key that is being retired: its record may be gone while the token
         // lives on.
-        let outdated = |access: &Rc<Access>| Some(access.epoch) == keys.previous;
+        let outdated = |access: &Rc<Access>| Some(access.key) == keys.previous;
         ibm.access.lock().await.take_if(|access| outdated(access));
         session.access().await?;
         Ok(session)
@@ -96,7 +96,7 @@ impl<'a> Session<'a> {
     /// Returns the record of the key in use.
     pub(super) async fn own_key(&self) -> Result<KeyRecord, Fault> {
         let access = self.access().await?;
-        let value = self.ibm.management_key(access.epoch);
+        let value = self.ibm.management_key(access.key)?;
         let read = || async {
             let found = identity::key_details(self, &value).await?;
             found.ok_or_else(|| Fault::Unreadable {
@@ -114,7 +114,7 @@ impl<'a> Session<'a> {
         let now = self.ibm.clock.now();
         let access = match cached.take() {
             Some(access) if !access.token.is_old(now) => access,
-            Some(old) => match self.enter(old.epoch).await {
+            Some(old) => match self.enter(old.key).await {
                 Ok(fresh) => Rc::new(fresh),
                 // A token that still works is better than none.
                 Err(NoToken::Other(fault)) if fault.is_temporary() && !old.token.is_dead(now) => {
@@ -146,11 +146,12 @@ impl<'a> Session<'a> {
     }
 
     /// Finds a management key that works: the pending, the current and the previous one in this
-    /// order, then, where IBM knows none of them, the configured one and the derived epochs.
+    /// order, then, where IBM knows none of them, the configured one and every epoch of every master
+    /// key.
     async fn find(&self) -> Result<Access, Fault> {
         let mut refused = None;
-        for epoch in self.candidates() {
-            match self.enter(epoch).await {
+        for key in self.candidates() {
+            match self.enter(key).await {
                 Ok(access) => {
                     self.ibm.search_exhausted.set(false);
                     return Ok(access);
@@ -158,7 +159,7 @@ impl<'a> Session<'a> {
                 Err(NoToken::Other(fault)) => return Err(fault),
                 Err(NoToken::UnknownKey(refusal) | NoToken::BlockedKey(refusal)) => {
                     // The reason to show is that of the key that ought to work.
-                    if refused.is_none() || epoch == self.keys.current {
+                    if refused.is_none() || key == self.keys.current {
                         refused = Some(refusal);
                     }
                 }
@@ -170,40 +171,62 @@ impl<'a> Session<'a> {
         Err(self.locked_out(refused).into())
     }
 
-    fn candidates(&self) -> Vec<Epoch> {
+    fn candidates(&self) -> Vec<ManagementKey> {
         let keys = self.keys;
-        if self.strict {
-            return vec![keys.current];
-        }
-        let known = [keys.pending, Some(keys.current), keys.previous];
-        let mut epochs: Vec<Epoch> = known.into_iter().flatten().collect();
+        let mut candidates: Vec<_> = if self.strict {
+            vec![keys.current]
+        } else {
+            let configured = ManagementKey::CONFIGURED;
+            keys.known()
+                .chain([configured])
+                .chain(self.derived())
+                .collect()
+        };
+        let mut seen = BTreeSet::new();
+        let is_usable = |key: &ManagementKey| self.ibm.management_key(*key).is_ok();
+        candidates.retain(|key| seen.insert(*key) && is_usable(key));
+        candidates
+    }
+
+    /// Returns the keys that a search among all that may ever have been derived tries.
+    fn derived(&self) -> impl Iterator<Item = ManagementKey> {
         // Sixty exchanges that cannot end differently are made once, not at each verification.
         let last = if self.ibm.search_exhausted.get() {
             0
         } else {
-            self.ibm.settings.limits.searched_epochs.max(keys.newest.0)
+            let searched = self.ibm.settings.limits.searched_epochs;
+            searched.max(self.keys.newest.0)
         };
-        epochs.extend((0..=last).map(Epoch));
-        let mut seen = BTreeSet::new();
-        epochs.retain(|epoch| seen.insert(*epoch));
-        epochs
+        let generations = self.ibm.keyring.generations();
+        (1..=last).map(Epoch).flat_map(move |epoch| {
+            let keys = generations.clone().into_iter();
+            keys.map(move |generation| ManagementKey { epoch, generation })
+        })
     }
 
     fn locked_out(&self, refused: Option<Refusal>) -> CloudError {
+        let account = self.account();
         let words = refused.map_or_else(String::new, |refusal| format!(": {refusal}"));
-        CloudError::Unauthorised(format!(
-            "no management key of account {} is accepted any more{words}; configure a working API \
-             key of its owner",
-            self.account()
-        ))
+        CloudError::Unauthorised(if self.ibm.settings.api_key.is_some() {
+            format!(
+                "no management key of account {account} is accepted any more{words}; configure a \
+                 working API key of its owner"
+            )
+        } else {
+            format!(
+                "account {account} is not in the configuration any more, and acctpool has no key of \
+                 its own that opens it{words}; put the account back, with a working API key of its \
+                 owner"
+            )
+        })
     }
 
-    /// Exchanges the key of `epoch` and makes sure that it opens the right account.
-    async fn enter(&self, epoch: Epoch) -> Result<Access, NoToken> {
-        let key = self.ibm.management_key(epoch);
-        let token = self.ibm.token(&key).await?;
+    /// Exchanges a key and makes sure that it opens the right account.
+    async fn enter(&self, key: ManagementKey) -> Result<Access, NoToken> {
+        let value = self.ibm.management_key(key).map_err(NoToken::Other)?;
+        let token = self.ibm.token(&value).await?;
         Ok(Access {
-            epoch,
+            key,
             token,
             own_key: OnceCell::new(),
         })
@@ -211,11 +234,23 @@ impl<'a> Session<'a> {
 }
 
 impl Ibm {
-    /// Returns the value of the management key of `epoch`.
-    pub(super) fn management_key(&self, epoch: Epoch) -> SecretString {
-        self.keyring
-            .management(&self.settings.account, epoch)
-            .unwrap_or_else(|| self.settings.api_key.clone())
+    /// Returns the value of a management key; of the configured one, while it is configured, and of a
+    /// derived one, while its master key is at hand.
+    pub(super) fn management_key(&self, key: ManagementKey) -> Result<SecretString, Fault> {
+        let account = &self.settings.account;
+        let value = if key.is_derived() {
+            self.keyring.management(account, key)
+        } else {
+            self.settings.api_key.clone()
+        };
+        value.ok_or_else(|| {
+            let words = if key.is_derived() {
+                format!("master key {} is not at hand", key.generation)
+            } else {
+                format!("account {account} is not in the configuration any more")
+            };
+            CloudError::Unauthorised(words).into()
+        })
     }
 
     /// Exchanges a key of this account, management or lease. The safety interlock is here, so that

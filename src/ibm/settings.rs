@@ -18,8 +18,9 @@ use secrecy::SecretString;
 pub struct Settings {
     /// The account that may be touched. The token of the management key must name it.
     pub account: AccountId,
-    /// The configured management key: epoch 0 (`design.md` 7).
-    pub api_key: SecretString,
+    /// The configured management key: epoch 0 (`design.md` 7). An account that is not in the
+    /// configuration any more has none.
+    pub api_key: Option<SecretString>,
     /// The IAM id that must own the management key, such as `IBMid-…`, where the operator says so.
     pub owner: Option<String>,
     /// What a lease of this account may do.

@@ -7,11 +7,11 @@
 use std::collections::BTreeSet;
 
 use acctpool_actors::cloud::{CloudError, Verified};
-use acctpool_actors::pool::Epoch;
+use acctpool_actors::pool::{Epoch, ManagementKey};
 
 use super::fault::{Fault, scrub};
-use super::identity;
-use super::management::epoch_of;
+use super::identity::{self, KeyRecord};
+use super::management::{self, epoch_of};
 use super::request::{Request, encode};
 use super::scope::Scope;
 use super::session::Session;
@@ -43,26 +43,54 @@ pub(super) async fn verify(session: &Session<'_>) -> Result<Verified, Fault> {
             own.iam_id
         )));
     }
-    check_account(session, &own.iam_id, expected.is_some()).await?;
-    Scope::read(session).await?;
+    // The holder of a derived key was found to be the right one when acctpool made it.
+    let out_of_file = session.ibm.settings.api_key.is_none();
+    check_account(session, &own.iam_id, expected.is_some() || out_of_file).await?;
+    let scope = Scope::read(session).await?;
     let keys = session.keys;
     let named = identity::keys_of(session, &own.iam_id).await?;
-    let known = [
-        keys.pending,
-        Some(keys.current),
-        keys.previous,
-        Some(access.epoch),
-    ];
-    let newest = known.into_iter().flatten().fold(keys.newest, Epoch::max);
+    let known = keys.known().chain([access.key]).map(|key| key.epoch);
+    let newest = known.fold(keys.newest, Epoch::max);
     let newer: BTreeSet<Epoch> = named
         .iter()
         .filter_map(|key| epoch_of(&key.name))
         .filter(|epoch| *epoch > newest)
         .collect();
+    let adopted = is_new_start(session, &scope, &own, access.key).await?;
     Ok(Verified {
-        current: access.epoch,
+        current: if adopted {
+            ManagementKey::CONFIGURED
+        } else {
+            access.key
+        },
         newest: newest_made(session, newer).await?.unwrap_or(newest),
     })
+}
+
+/// Tells whether the operator has configured another key since acctpool left the configured one
+/// behind (`design.md` 7): that one was deleted, and this one works.
+async fn is_new_start(
+    session: &Session<'_>,
+    scope: &Scope<'_>,
+    own: &KeyRecord,
+    in_use: ManagementKey,
+) -> Result<bool, Fault> {
+    let Some(configured) = scope.configured_key() else {
+        return Ok(false);
+    };
+    // One that is being left behind is there until it is retired; one that is kept, for ever.
+    let left_behind = session.keys.previous == Some(ManagementKey::CONFIGURED)
+        || session.keys.current == ManagementKey::CONFIGURED
+        || management::is_kept(session, configured);
+    if !in_use.is_derived() || left_behind || configured.iam_id != own.iam_id {
+        return Ok(false);
+    }
+    let value = session.ibm.management_key(ManagementKey::CONFIGURED)?;
+    match session.ibm.token(&value).await {
+        Ok(_) => Ok(true),
+        Err(NoToken::UnknownKey(_) | NoToken::BlockedKey(_)) => Ok(false),
+        Err(NoToken::Other(fault)) => Err(fault),
+    }
 }
 
 /// Returns the highest of `epochs` whose key was made.
@@ -74,11 +102,14 @@ async fn newest_made(
     epochs: BTreeSet<Epoch>,
 ) -> Result<Option<Epoch>, Fault> {
     for epoch in epochs.into_iter().rev() {
-        let value = session.ibm.management_key(epoch);
-        match session.ibm.token(&value).await {
-            Ok(_) | Err(NoToken::BlockedKey(_)) => return Ok(Some(epoch)),
-            Err(NoToken::UnknownKey(_)) => {}
-            Err(NoToken::Other(fault)) => return Err(fault),
+        for generation in session.ibm.keyring.generations() {
+            let key = ManagementKey { epoch, generation };
+            let value = session.ibm.management_key(key)?;
+            match session.ibm.token(&value).await {
+                Ok(_) | Err(NoToken::BlockedKey(_)) => return Ok(Some(epoch)),
+                Err(NoToken::UnknownKey(_)) => {}
+                Err(NoToken::Other(fault)) => return Err(fault),
+            }
         }
     }
     Ok(None)

@@ -6,12 +6,12 @@ use acctpool::ibm::{Ibm, Keep, Places, Rights};
 use acctpool::simulator::catalog::{COS_STANDARD, PLAIN, REFUSING};
 use acctpool::simulator::{Fault, FaultAction, Lags};
 use acctpool_actors::cloud::{Cloud, CloudError, Pass, Probe, Verified};
-use acctpool_actors::pool::{Credential, Epoch, Fence, ManagementKeys, Timestamp};
+use acctpool_actors::pool::{Credential, Epoch, Fence, ManagementKey, ManagementKeys, Timestamp};
 use awc::http::Method;
 use serde_json::{Value, json};
 
 use super::mess;
-use super::setup::{CONFIGURED, START, World};
+use super::setup::{CONFIGURED, FIRST, START, World, key};
 
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -42,7 +42,7 @@ async fn fresh_account_is_verified_without_a_write() {
     let world = World::new(Lags::none());
     let verified = world.ibm().verify(CONFIGURED).await.unwrap();
     let expected = Verified {
-        current: Epoch(0),
+        current: ManagementKey::CONFIGURED,
         newest: Epoch(0),
     };
     assert_eq!(verified, expected);
@@ -148,12 +148,13 @@ async fn wrong_account_is_refused_before_a_single_write() {
     mess::make(&world.owner().await, &world.spec.id).await;
     world.cloud.clear_requests();
     let wrong = world.ibm_with(|settings| {
-        settings.api_key = World::other_account().api_key;
+        settings.api_key = Some(World::other_account().api_key);
     });
     let protected = world.ibm_with(|settings| {
         settings.protected.insert(settings.account.clone());
     });
     let credential = Credential {
+        generation: FIRST,
         fence: Fence(1),
         service_id: "ServiceId-1".into(),
         key_id: "ApiKey-1".into(),
@@ -166,9 +167,11 @@ async fn wrong_account_is_refused_before_a_single_write() {
             ibm.revoke(CONFIGURED, Some(&credential)).await.err(),
             ibm.sweep(CONFIGURED).await.err(),
             ibm.prove(CONFIGURED).await.err(),
-            ibm.mint(CONFIGURED, Fence(1), in_a_day()).await.err(),
+            ibm.mint(CONFIGURED, FIRST, Fence(1), in_a_day())
+                .await
+                .err(),
             ibm.probe(CONFIGURED, &credential).await.err(),
-            ibm.rotate(CONFIGURED, Epoch(1)).await.err(),
+            ibm.rotate(CONFIGURED, key(1)).await.err(),
             ibm.retire(CONFIGURED).await.err(),
         ];
         for (verb, refusal) in refusals.iter().enumerate() {
@@ -183,12 +186,15 @@ async fn wrong_account_is_refused_before_a_single_write() {
 async fn minted_credential_works_once_its_policies_do() {
     let world = World::new(Lags::realistic());
     let ibm = world.ibm();
-    let credential = ibm.mint(CONFIGURED, Fence(3), in_a_day()).await.unwrap();
+    let credential = ibm
+        .mint(CONFIGURED, FIRST, Fence(3), in_a_day())
+        .await
+        .unwrap();
     assert_eq!(credential.policy_ids.len(), 2);
     assert_eq!(ibm.probe(CONFIGURED, &credential).await, Ok(Probe::NotYet));
     world.cloud.advance(Duration::from_mins(10));
     assert_eq!(ibm.probe(CONFIGURED, &credential).await, Ok(Probe::Works));
-    let key = world.keyring.lease(&world.account(), Fence(3));
+    let key = world.lease(3);
     let borrower = world.borrower(&key).await;
     borrower.instance("mine", PLAIN.plan_id).await;
 }
@@ -198,8 +204,10 @@ async fn standard_rights_manage_no_account_and_administrators_do() {
     for (rights, expected) in [(Rights::Standard, 403), (Rights::Administrator, 201)] {
         let world = World::new(Lags::none());
         let ibm = world.ibm_with(|settings| settings.rights = rights);
-        ibm.mint(CONFIGURED, Fence(1), in_a_day()).await.unwrap();
-        let key = world.keyring.lease(&world.account(), Fence(1));
+        ibm.mint(CONFIGURED, FIRST, Fence(1), in_a_day())
+            .await
+            .unwrap();
+        let key = world.lease(1);
         let borrower = world.borrower(&key).await;
         let account = &world.spec.id;
         for (path, body) in [
@@ -227,11 +235,15 @@ async fn credential_is_minted_alone() {
     let world = World::new(Lags::none());
     let before = world.inventory();
     let ibm = world.ibm();
-    ibm.mint(CONFIGURED, Fence(1), in_a_day()).await.unwrap();
-    let second = ibm.mint(CONFIGURED, Fence(2), in_a_day()).await.unwrap();
-    let account = world.account();
-    let first_value = world.keyring.lease(&account, Fence(1));
-    let second_value = world.keyring.lease(&account, Fence(2));
+    ibm.mint(CONFIGURED, FIRST, Fence(1), in_a_day())
+        .await
+        .unwrap();
+    let second = ibm
+        .mint(CONFIGURED, FIRST, Fence(2), in_a_day())
+        .await
+        .unwrap();
+    let first_value = world.lease(1);
+    let second_value = world.lease(2);
     assert_eq!(world.key(&first_value), None);
     assert_eq!(world.key(&second_value), Some(second.key_id.clone()));
     ibm.revoke(CONFIGURED, Some(&second)).await.unwrap();
@@ -242,12 +254,15 @@ async fn credential_is_minted_alone() {
 async fn revocation_disables_the_key_first() {
     let world = World::new(Lags::short());
     let ibm = world.ibm();
-    let credential = ibm.mint(CONFIGURED, Fence(1), in_a_day()).await.unwrap();
+    let credential = ibm
+        .mint(CONFIGURED, FIRST, Fence(1), in_a_day())
+        .await
+        .unwrap();
     world.cloud.clear_requests();
     ibm.revoke(CONFIGURED, Some(&credential)).await.unwrap();
     let first = format!("POST /v1/apikeys/{}/disable", credential.key_id);
     assert_eq!(world.writes()[0], first);
-    let value = world.keyring.lease(&world.account(), Fence(1));
+    let value = world.lease(1);
     assert_eq!(world.key(&value), None);
     // What is done already counts as done.
     assert_eq!(ibm.revoke(CONFIGURED, Some(&credential)).await, Ok(()));
@@ -258,7 +273,10 @@ async fn renamed_and_locked_credential_is_revoked_all_the_same() {
     let world = World::new(Lags::none());
     let before = world.inventory();
     let ibm = world.ibm();
-    let credential = ibm.mint(CONFIGURED, Fence(1), in_a_day()).await.unwrap();
+    let credential = ibm
+        .mint(CONFIGURED, FIRST, Fence(1), in_a_day())
+        .await
+        .unwrap();
     let owner = world.owner().await;
     for lock in [
         format!("/v1/serviceids/{}/lock", credential.service_id),
@@ -280,13 +298,17 @@ async fn lost_replies_orphan_no_credential() {
             .method("POST")
             .times(1);
         world.cloud.inject(fault);
-        let outcome = ibm.mint(CONFIGURED, Fence(1), in_a_day()).await;
+        let outcome = ibm.mint(CONFIGURED, FIRST, Fence(1), in_a_day()).await;
         assert!(
             matches!(outcome, Err(CloudError::Transient(_))),
             "{path}: {outcome:?}"
         );
         assert_eq!(world.inventory(), before, "{path}");
-        assert!(ibm.mint(CONFIGURED, Fence(2), in_a_day()).await.is_ok());
+        assert!(
+            ibm.mint(CONFIGURED, FIRST, Fence(2), in_a_day())
+                .await
+                .is_ok()
+        );
     }
 }
 
@@ -301,7 +323,7 @@ async fn creation_that_lands_after_its_timeout_is_taken_away() {
     world
         .cloud
         .inject(Fault::new("/v1/serviceids/", late).method("POST").times(1));
-    let outcome = ibm.mint(CONFIGURED, Fence(1), in_a_day()).await;
+    let outcome = ibm.mint(CONFIGURED, FIRST, Fence(1), in_a_day()).await;
     assert!(
         matches!(outcome, Err(CloudError::Transient(_))),
         "{outcome:?}"
@@ -327,7 +349,7 @@ async fn creation_behind_an_impatient_gateway_is_waited_for() {
             .times(1),
     );
     let begun = std::time::Instant::now();
-    let outcome = ibm.mint(CONFIGURED, Fence(1), in_a_day()).await;
+    let outcome = ibm.mint(CONFIGURED, FIRST, Fence(1), in_a_day()).await;
     assert!(
         matches!(outcome, Err(CloudError::Transient(_))),
         "{outcome:?}"
@@ -379,7 +401,7 @@ async fn key_without_rights_proves_nothing() {
         )
         .await;
     let key = blind["apikey"]["apikey"].as_str().unwrap().to_owned();
-    let ibm = world.ibm_with(|settings| settings.api_key = key.into());
+    let ibm = world.ibm_with(|settings| settings.api_key = Some(key.into()));
     for outcome in [
         ibm.prove(CONFIGURED).await.map(drop),
         ibm.sweep(CONFIGURED).await.map(drop),
@@ -476,17 +498,18 @@ async fn unknown_key_of_the_owner_is_reported_and_not_touched() {
 fn keys(current: u32, pending: Option<u32>, previous: Option<u32>) -> ManagementKeys {
     let newest = pending.into_iter().chain(previous).fold(current, u32::max);
     ManagementKeys {
-        current: Epoch(current),
-        pending: pending.map(Epoch),
-        previous: previous.map(Epoch),
+        current: key(current),
+        pending: pending.map(key),
+        previous: previous.map(key),
         newest: Epoch(newest),
+        verified: true,
     }
 }
 
 /// One whole rotation, the way the pool drives it.
 async fn rotate_once(ibm: &Ibm, from: u32) {
     let to = from + 1;
-    ibm.rotate(keys(from, Some(to), None), Epoch(to))
+    ibm.rotate(keys(from, Some(to), None), key(to))
         .await
         .unwrap();
     ibm.retire(keys(to, None, Some(from))).await.unwrap();
@@ -503,13 +526,11 @@ async fn rotation_leaves_one_key_that_works() {
         "the configured key is dead by design"
     );
     rotate_once(&ibm, 1).await;
-    let account = world.account();
-    let value = |epoch| world.keyring.management(&account, Epoch(epoch)).unwrap();
-    assert_eq!(world.key(&value(1)), None);
-    assert!(world.key(&value(2)).is_some());
+    assert_eq!(world.key(&world.management(1)), None);
+    assert!(world.key(&world.management(2)).is_some());
     assert_eq!(ibm.sweep(keys(2, None, None)).await, Ok(Pass::default()));
     let verified = ibm.verify(keys(2, None, None)).await.unwrap();
-    assert_eq!((verified.current, verified.newest), (Epoch(2), Epoch(2)));
+    assert_eq!((verified.current, verified.newest), (key(2), Epoch(2)));
 }
 
 #[actix_web::test]
@@ -519,7 +540,7 @@ async fn lost_store_loses_no_account() {
     rotate_once(&ibm, 0).await;
     rotate_once(&ibm, 1).await;
     let verified = world.ibm().verify(CONFIGURED).await.unwrap();
-    assert_eq!((verified.current, verified.newest), (Epoch(2), Epoch(2)));
+    assert_eq!((verified.current, verified.newest), (key(2), Epoch(2)));
 }
 
 #[actix_web::test]
@@ -541,13 +562,13 @@ async fn every_crash_of_a_rotation_leaves_a_key_that_works() {
                 .inject(Fault::new("/", action.clone()).skip(skip).times(4));
             let intended = keys(0, Some(1), None);
             let mut now = CONFIGURED;
-            if ibm.rotate(intended, Epoch(1)).await.is_ok() {
+            if ibm.rotate(intended, key(1)).await.is_ok() {
                 now = keys(1, None, Some(0));
                 if ibm.retire(now).await.is_ok() {
                     now = keys(1, None, None);
                 }
             } else {
-                now.pending = Some(Epoch(1));
+                now.pending = Some(key(1));
             }
             drop(ibm);
             world.cloud.clear_faults();
@@ -555,8 +576,8 @@ async fn every_crash_of_a_rotation_leaves_a_key_that_works() {
             let ibm = world.ibm();
             let verified = ibm.verify(now).await;
             assert!(verified.is_ok(), "{action:?} at {skip}: {verified:?}");
-            if verified.unwrap().current == Epoch(0) {
-                ibm.rotate(keys(0, Some(1), None), Epoch(1)).await.unwrap();
+            if verified.unwrap().current == key(0) {
+                ibm.rotate(keys(0, Some(1), None), key(1)).await.unwrap();
             }
             ibm.retire(keys(1, None, Some(0))).await.unwrap();
             let api_keys = world.cloud.inventory(&world.spec.id);
@@ -575,10 +596,10 @@ async fn new_key_that_is_not_accepted_yet_needs_no_person() {
             let fault = Fault::new(path, action.clone()).skip(before).times(1);
             world.cloud.inject(fault);
             let intended = keys(0, Some(1), None);
-            let outcome = ibm.rotate(intended, Epoch(1)).await;
+            let outcome = ibm.rotate(intended, key(1)).await;
             let transient = matches!(outcome, Err(CloudError::Transient(_)));
             assert!(transient, "{action:?} at {path}: {outcome:?}");
-            assert_eq!(ibm.rotate(intended, Epoch(1)).await, Ok(()));
+            assert_eq!(ibm.rotate(intended, key(1)).await, Ok(()));
         }
     }
 }
@@ -599,7 +620,7 @@ async fn crowded_owner_gets_room_by_forgotten_keys_only() {
         make(format!("acctpool-mgmt-{n}")).await;
     }
     let ibm = world.ibm();
-    ibm.rotate(keys(0, Some(9), None), Epoch(9)).await.unwrap();
+    ibm.rotate(keys(0, Some(9), None), key(9)).await.unwrap();
     let left = world.inventory().join("\n");
     assert_eq!(left.matches("private-").count(), 17);
     assert!(!left.contains("acctpool-mgmt-7") && left.contains("acctpool-mgmt-9"));
@@ -627,19 +648,16 @@ async fn epoch_in_a_name_is_believed_only_if_its_key_was_made() {
     let world = World::new(Lags::none());
     let ibm = world.ibm();
     rotate_once(&ibm, 0).await;
-    let value = |epoch| {
-        let account = world.account();
-        world.keyring.management(&account, Epoch(epoch)).unwrap()
-    };
-    let path = format!("/v1/apikeys/{}", world.key(&value(1)).unwrap());
-    let owner = world.borrower(&value(1)).await;
+    let value = world.management(1);
+    let path = format!("/v1/apikeys/{}", world.key(&value).unwrap());
+    let owner = world.borrower(&value).await;
     owner.rename(&path, "acctpool-mgmt-4294967295").await;
     let verified = ibm.verify(keys(1, None, None)).await.unwrap();
-    assert_eq!((verified.current, verified.newest), (Epoch(1), Epoch(1)));
+    assert_eq!((verified.current, verified.newest), (key(1), Epoch(1)));
     // One that was made raises it, although the store knows nothing of it.
-    ibm.rotate(keys(1, Some(4), None), Epoch(4)).await.unwrap();
+    ibm.rotate(keys(1, Some(4), None), key(4)).await.unwrap();
     let verified = world.ibm().verify(keys(1, None, None)).await.unwrap();
-    assert_eq!((verified.current, verified.newest), (Epoch(1), Epoch(4)));
+    assert_eq!((verified.current, verified.newest), (key(1), Epoch(4)));
 }
 
 #[actix_web::test]
@@ -671,7 +689,7 @@ async fn name_makes_nothing_kept_a_credential_of_ours() {
     assert_eq!(world.inventory(), before, "a revocation");
     ibm.sweep(CONFIGURED).await.unwrap();
     assert_eq!(world.inventory(), before, "a sweep");
-    ibm.rotate(keys(0, Some(1), None), Epoch(1)).await.unwrap();
+    ibm.rotate(keys(0, Some(1), None), key(1)).await.unwrap();
     ibm.retire(keys(1, None, Some(0))).await.unwrap();
     let left = world.cloud.inventory(account);
     assert_eq!(left.of("api_keys").len(), 18 + 1 + 1, "a rotation");

@@ -8,7 +8,9 @@ use acctpool::ibm::{self, BaseUrl, Endpoints, Ibm, Keep, Limits, Rights, Setting
 use acctpool::keyring::{Keyring, MasterKey};
 use acctpool::simulator::{AccountSpec, Lags, Simulator, Time};
 use acctpool_actors::clock::Clock;
-use acctpool_actors::pool::{AccountId, Epoch, ManagementKeys, Timestamp};
+use acctpool_actors::pool::{
+    AccountId, Epoch, Fence, Generation, ManagementKey, ManagementKeys, Timestamp,
+};
 use awc::http::Method;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
@@ -20,11 +22,23 @@ pub(crate) const START: Timestamp = datetime!(2026-05-01 10:00 UTC);
 
 /// The epoch-0 key in use, and no other.
 pub(crate) const CONFIGURED: ManagementKeys = ManagementKeys {
-    current: Epoch(0),
+    current: ManagementKey::CONFIGURED,
     pending: None,
     previous: None,
     newest: Epoch(0),
+    verified: false,
 };
+
+/// The first master key.
+pub(crate) const FIRST: Generation = Generation(0);
+
+/// The management key of an epoch, derived from the first master key.
+pub(crate) fn key(epoch: u32) -> ManagementKey {
+    ManagementKey {
+        epoch: Epoch(epoch),
+        generation: FIRST,
+    }
+}
 
 struct SimulatedTime(Simulator);
 
@@ -72,7 +86,7 @@ impl World {
         let url: BaseUrl = self.cloud.url().parse().unwrap();
         Settings {
             account: self.account(),
-            api_key: self.spec.api_key.clone(),
+            api_key: Some(self.spec.api_key.clone()),
             owner: Some(self.spec.owner_iam_id.clone()),
             rights: Rights::Standard,
             keep: Keep::default(),
@@ -95,6 +109,19 @@ impl World {
         change(&mut settings);
         let clock = Arc::new(SimulatedTime(self.cloud.clone()));
         Ibm::new(settings, self.keyring.clone(), clock, self.http.clone())
+    }
+
+    /// The value of the lease key of a fence.
+    pub(crate) fn lease(&self, fence: u64) -> SecretString {
+        let value = self.keyring.lease(&self.account(), FIRST, Fence(fence));
+        value.unwrap()
+    }
+
+    /// The value of the management key of an epoch, derived from the first master key.
+    pub(crate) fn management(&self, epoch: u32) -> SecretString {
+        self.keyring
+            .management(&self.account(), key(epoch))
+            .unwrap()
     }
 
     /// What the account holds, in truth.

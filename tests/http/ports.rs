@@ -7,8 +7,8 @@ use acctpool::http::{Authenticate, LeaseKeys};
 use acctpool_actors::clock::Clock;
 use acctpool_actors::cloud::{Cloud, CloudError, Leftover, Pass, Probe, Verified};
 use acctpool_actors::pool::{
-    AccountId, AuditEntry, Change, Credential, Epoch, Fence, ManagementKeys, Snapshot, Timestamp,
-    TokenId,
+    AccountId, AuditEntry, Change, Credential, Fence, Generation, ManagementKey, ManagementKeys,
+    Snapshot, Timestamp, TokenId,
 };
 use acctpool_actors::store::{Store, StoreError};
 use secrecy::SecretString;
@@ -137,8 +137,8 @@ impl Authenticate for Tokens {
 pub(crate) struct Keys;
 
 impl LeaseKeys for Keys {
-    fn reveal(&self, account: &AccountId, fence: Fence) -> SecretString {
-        format!("{LEASE_KEY}-{account}-{fence}").into()
+    fn reveal(&self, account: &AccountId, credential: &Credential) -> Option<SecretString> {
+        Some(format!("{LEASE_KEY}-{account}-{}", credential.fence).into())
     }
 }
 
@@ -171,10 +171,12 @@ impl Cloud for EasyCloud {
     async fn mint(
         &self,
         _: ManagementKeys,
+        generation: Generation,
         fence: Fence,
         expires_at: Timestamp,
     ) -> Result<Credential, CloudError> {
         Ok(Credential {
+            generation,
             fence,
             service_id: format!("ServiceId-{}", self.0),
             key_id: "ApiKey-1".to_owned(),
@@ -187,7 +189,7 @@ impl Cloud for EasyCloud {
         Ok(Probe::Works)
     }
 
-    async fn rotate(&self, _: ManagementKeys, _: Epoch) -> Result<(), CloudError> {
+    async fn rotate(&self, _: ManagementKeys, _: ManagementKey) -> Result<(), CloudError> {
         Ok(())
     }
 

@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use acctpool::keyring::{Keyring, MasterKey};
 use acctpool::simulator::LoggedRequest;
 use acctpool::store::SqliteStore;
-use acctpool_actors::pool::{Epoch, ManagementKeys};
+use acctpool_actors::pool::{Epoch, Generation, ManagementKey, ManagementKeys};
 use acctpool_actors::store::Store;
 use secrecy::ExposeSecret;
 use uuid::Uuid;
@@ -106,20 +106,28 @@ enum Configured {
     Gone,
 }
 
+/// The first key that acctpool makes.
+const NEW: ManagementKey = ManagementKey {
+    epoch: Epoch(1),
+    generation: Generation(0),
+};
+
 /// Only the intent is written down.
 const INTENDED: ManagementKeys = ManagementKeys {
-    current: Epoch(0),
-    pending: Some(Epoch(1)),
+    current: ManagementKey::CONFIGURED,
+    pending: Some(NEW),
     previous: None,
     newest: Epoch(1),
+    verified: true,
 };
 
 /// The new key is the one to use, the old one is to go.
 const PROMOTED: ManagementKeys = ManagementKeys {
-    current: Epoch(1),
+    current: NEW,
     pending: None,
-    previous: Some(Epoch(0)),
+    previous: Some(ManagementKey::CONFIGURED),
     newest: Epoch(1),
+    verified: true,
 };
 
 /// There is no other key any more.
@@ -167,7 +175,7 @@ fn check_found(bench: &Bench, expected: &Found) {
 
     let master = MasterKey::load(&directory.join("master.key")).unwrap();
     let keyring = Keyring::new(master, Uuid::nil());
-    let new = keyring.management(&id, Epoch(1)).unwrap();
+    let new = keyring.management(&id, NEW).unwrap();
     let works = |key: &str| bench.simulator.working_key(key).is_some();
     assert_eq!(works(new.expose_secret()), expected.new, "the new key");
 

@@ -3,7 +3,7 @@
 
 use acctpool::keyring::{Keyring, MasterKey};
 use acctpool::simulator::{AccountSpec, LoggedRequest};
-use acctpool_actors::pool::Epoch;
+use acctpool_actors::pool::{Epoch, Generation, ManagementKey};
 use secrecy::ExposeSecret;
 use uuid::Uuid;
 
@@ -52,7 +52,11 @@ impl<'a> Cloud<'a> {
         for (account, newest) in self.bench.accounts.iter().zip(&mut self.newest) {
             let id = account.id.as_str().into();
             let works = |epoch: &Epoch| {
-                let derived = keyring.management(&id, *epoch);
+                let key = ManagementKey {
+                    epoch: *epoch,
+                    generation: Generation(0),
+                };
+                let derived = keyring.management(&id, key);
                 let key = derived.as_ref().unwrap_or(&account.api_key);
                 simulator.working_key(key.expose_secret()).is_some()
             };

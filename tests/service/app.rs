@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use acctpool::app::{App, Parts};
 use acctpool::config::Config;
-use acctpool::keyring::{Keyring, MasterKey};
+use acctpool::keyring::Keyring;
+use acctpool::keyring::files::KeyFiles;
 use acctpool::simulator::{AccountSpec, Inventory, Lags, Settings, Simulator, Time};
 use acctpool::store::SqliteStore;
 use acctpool::token::NewToken;
 use acctpool_actors::clock::Clock;
 use acctpool_actors::pool::{
-    EnableAccount, GetStatistics, Statistics, Tick, Timestamp, TypeStatistics,
+    EnableAccount, GetStatistics, RotateKey, Statistics, Tick, Timestamp, TypeStatistics,
 };
 use acctpool_actors::store::Store;
 use secrecy::ExposeSecret;
@@ -154,10 +155,21 @@ impl TestApp {
     }
 
     /// Ends the service, lets time pass without it, and starts it again on what it left.
-    pub(crate) async fn restart(mut self, down: Duration) -> Self {
+    pub(crate) async fn restart(self, down: Duration) -> Self {
+        self.restart_after(down, |_, _| {}).await
+    }
+
+    /// The same, once the operator has changed the file, or something has happened to the state
+    /// directory.
+    pub(crate) async fn restart_after(
+        mut self,
+        down: Duration,
+        change: impl FnOnce(&mut String, &Path),
+    ) -> Self {
         self.app.stop().await;
         self.clock.advance(down);
         self.simulator.advance(down);
+        change(&mut self.config, self.state.path());
         self.app = serve(&self.config, &self.state, &self.clock).await;
         self
     }
@@ -222,6 +234,17 @@ impl TestApp {
         }
     }
 
+    /// Rotates an account's management key, and waits until the value that worked does no more.
+    pub(crate) async fn rotate_away(&self, account: &AccountSpec, former: &str) {
+        let id = account.id.as_str().into();
+        let asked = RotateKey { account: id };
+        self.app.pool().ask(asked).await.unwrap().unwrap();
+        self.until("free", |counts| {
+            counts.ready == 1 && self.simulator.working_key(former).is_none()
+        })
+        .await;
+    }
+
     /// What an account holds in truth, but for the lease credential that waits in it.
     pub(crate) fn inventory(&self, account: &str) -> Vec<String> {
         let Inventory { lines } = self.simulator.inventory(account);
@@ -260,11 +283,12 @@ fn is_policy_of_lease(line: &str) -> bool {
 async fn serve(config: &str, state: &TempDir, clock: &Arc<ManualClock>) -> App {
     let (config, _) = Config::parse(config, Path::new("test.toml"), &|_| None)
         .unwrap_or_else(|error| panic!("{error}\n{config}"));
-    let master_key = MasterKey::load_or_create(&state.path().join("master.key")).unwrap();
+    let master_keys = KeyFiles::of(state.path()).load_or_create().unwrap();
     let store = SqliteStore::open(&state.path().join("state.db"), clock.now()).unwrap();
+    let known = store.master_keys().unwrap();
     App::start(Parts {
         config,
-        keyring: Keyring::new(master_key, store.id()),
+        keyring: Keyring::of_store(master_keys, store.id(), &known).unwrap(),
         store,
         on_store_failure: Box::new(|error| panic!("{error}")),
         clock: Arc::clone(clock) as Arc<dyn Clock>,

@@ -5,7 +5,6 @@
 
 use serde_json::Value;
 
-use super::super::management::epoch_of;
 use super::super::scope::{Place, Scope};
 use super::Verdict;
 
@@ -125,7 +124,7 @@ fn subjects(policy: &Value) -> Vec<&str> {
 }
 
 /// The owner's keys are not ours to delete: only the owner could have made them, so only the owner
-/// can tell their own work from a break-in.
+/// can tell their own work from a break-in. A name like that of acctpool's own keys says nothing.
 pub(super) fn user_key(scope: &Scope<'_>, item: &Value) -> Verdict {
     let iam_id = text(item, "iam_id");
     if scope.is_management_key(text(item, "id")) {
@@ -139,11 +138,13 @@ pub(super) fn user_key(scope: &Scope<'_>, item: &Value) -> Verdict {
         };
     }
     match by_crn(scope, item) {
-        Verdict::Unwanted if epoch_of(text(item, "name")).is_none() => Verdict::Immovable(format!(
-            "an API key of the account's owner that acctpool did not make: if it is yours, add \
+        Verdict::Unwanted if !scope.is_forgotten_key(text(item, "id")) => {
+            Verdict::Immovable(format!(
+                "an API key of the account's owner that acctpool did not make: if it is yours, add \
                  its CRN {} to the keep list; else disable it, and find out who made it",
-            text(item, "crn")
-        )),
+                text(item, "crn")
+            ))
+        }
         verdict => verdict,
     }
 }

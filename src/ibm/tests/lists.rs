@@ -260,7 +260,7 @@ async fn instance_that_comes_to_life_meanwhile_is_seen() {
     let (ibm, _clock) = server.ibm();
     let session = Session::open(&ibm, CONFIGURED).await.unwrap();
     let keep = Keep::default();
-    let scope = Scope::imagine(&keep, "IBMid-owner", &[], &[], &[]);
+    let scope = Scope::imagine(&keep, "IBMid-owner", &[], &[], &[], &[]);
     let mut rows = TABLE.iter();
     let row = rows.find(|row| row.name == "resource instances").unwrap();
     let reading = row.read(&session, &scope).await.unwrap();

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use acctpool_actors::clock::Clock;
-use acctpool_actors::pool::{Epoch, ManagementKeys, Timestamp};
+use acctpool_actors::pool::{Epoch, ManagementKey, ManagementKeys, Timestamp};
 use actix_web::dev::ServerHandle;
 use actix_web::web::{Bytes, Data, to};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer};
@@ -25,10 +25,11 @@ pub(super) const ACCOUNT: &str = "acct";
 
 /// The epoch-0 key in use.
 pub(super) const CONFIGURED: ManagementKeys = ManagementKeys {
-    current: Epoch(0),
+    current: ManagementKey::CONFIGURED,
     pending: None,
     previous: None,
     newest: Epoch(0),
+    verified: false,
 };
 
 /// The value of the epoch-0 key.
@@ -172,7 +173,7 @@ impl Server {
         };
         let mut settings = Settings {
             account: ACCOUNT.into(),
-            api_key: CONFIGURED_KEY.into(),
+            api_key: Some(CONFIGURED_KEY.into()),
             owner: None,
             rights: Rights::Standard,
             keep: Keep::default(),

@@ -1,7 +1,7 @@
 //! Which key opens a session, and how long its token is used.
 
 use acctpool_actors::cloud::CloudError;
-use acctpool_actors::pool::{Epoch, ManagementKeys};
+use acctpool_actors::pool::{Epoch, Generation, ManagementKey, ManagementKeys};
 use futures_util::future::join_all;
 use secrecy::ExposeSecret;
 
@@ -19,19 +19,32 @@ fn call() -> Request {
     Request::get(Api::Iam, "/thing")
 }
 
+fn key(epoch: u32) -> ManagementKey {
+    ManagementKey {
+        epoch: Epoch(epoch),
+        generation: Generation(0),
+    }
+}
+
 fn keys(current: u32, pending: Option<u32>, previous: Option<u32>) -> ManagementKeys {
     ManagementKeys {
-        current: Epoch(current),
-        pending: pending.map(Epoch),
-        previous: previous.map(Epoch),
+        current: key(current),
+        pending: pending.map(key),
+        previous: previous.map(key),
         newest: Epoch(current),
+        verified: true,
     }
 }
 
 /// Returns the epochs whose keys were exchanged, in order.
 fn tried(server: &Server, ibm: &Ibm) -> Vec<u32> {
     let values: Vec<String> = (0..80)
-        .map(|epoch| ibm.management_key(Epoch(epoch)).expose_secret().to_owned())
+        .map(|epoch| {
+            ibm.management_key(key(epoch))
+                .unwrap()
+                .expose_secret()
+                .to_owned()
+        })
         .collect();
     let exchanges = server.asked_of(EXCHANGE);
     let epoch = |body: &str| {
@@ -67,7 +80,7 @@ async fn pending_current_and_previous_are_tried_in_this_order() {
         .unwrap();
     assert_eq!(tried(&server, &ibm), [4, 3, 2]);
     session.send(&call()).await.unwrap();
-    assert_eq!(session.access().await.unwrap().epoch, Epoch(2));
+    assert_eq!(session.access().await.unwrap().key, key(2));
     assert_eq!(
         tried(&server, &ibm).len(),
         3,

@@ -7,18 +7,21 @@
 //! credential may exist; those are looked for by their name, and taken away, before anything is
 //! lent. Who waits goes on waiting, in order.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
-use acctpool_actors::pool::{AuditEntry, Change, Detail, Event, Timestamp};
+use acctpool_actors::pool::{
+    AuditEntry, Change, Detail, Event, Fingerprint, Generation, Timestamp,
+};
 use acctpool_actors::store::{Store, StoreError};
 use rusqlite::{Connection, TransactionBehavior};
 use uuid::Uuid;
 
 use super::witness::beside;
-use super::{Cause, SqliteStore, chain, schema, write_changes};
+use super::{Cause, SqliteStore, chain, schema, write_changes, write_master_keys};
 
 /// Copies everything to a new file.
 pub(super) fn make(connection: &Connection, to: &Path) -> Result<(), Cause> {
@@ -73,13 +76,19 @@ impl SqliteStore {
         self.format.is_copy
     }
 
-    /// Makes a copy the store: it gets an id of its own, its leases end, and every account is to be
-    /// cleaned of lease credentials that it does not know. Returns how many leases ended. The caller
-    /// has made sure that the master key is the one that belongs to the copy.
-    pub fn adopt(&mut self, now: Timestamp) -> Result<usize, StoreError> {
+    /// Makes a copy the store: it gets an id of its own, which the caller drew, its leases end, and
+    /// every account is to be cleaned of lease credentials that it does not know. Returns how many
+    /// leases ended. The caller has made sure that the master keys are those that belong to the copy;
+    /// what they are known by beside the new id is written down.
+    pub fn adopt(
+        &mut self,
+        id: Uuid,
+        master_keys: &BTreeMap<Generation, Fingerprint>,
+        now: Timestamp,
+    ) -> Result<usize, StoreError> {
         let (changes, events) = self.load()?.disown(now);
         let mut adopt = || {
-            self.become_store(&changes, &events, now)?;
+            self.become_store(id, master_keys, &changes, &events, now)?;
             self.begin_to_write()?;
             Ok(events.len())
         };
@@ -92,6 +101,8 @@ impl SqliteStore {
     /// In one transaction, which changes the file itself: by its first page it is known as a copy.
     fn become_store(
         &mut self,
+        id: Uuid,
+        master_keys: &BTreeMap<Generation, Fingerprint>,
         changes: &[Change],
         events: &[Event],
         now: Timestamp,
@@ -104,7 +115,6 @@ impl SqliteStore {
         if mode != "delete" {
             return Err(format!("its journal is kept as {mode}").into());
         }
-        let id = Uuid::new_v4();
         let adopted = AuditEntry::plain(now, "store_adopted")
             .with("copy_of", Detail::Text(self.id.to_string()))
             .with("store", Detail::Text(id.to_string()));
@@ -116,11 +126,8 @@ impl SqliteStore {
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
         write_changes(&transaction, changes)?;
         chain::append(&transaction, &chain::head(&transaction)?, &entries)?;
-        // The master key is tied to the new id next.
-        transaction.execute(
-            "UPDATE store SET id = ?1, key_fingerprint = NULL",
-            [id.to_string()],
-        )?;
+        transaction.execute("UPDATE store SET id = ?1", [id.to_string()])?;
+        write_master_keys(&transaction, master_keys)?;
         schema::mark_as_store(&transaction)?;
         transaction.commit()?;
         self.id = id;

@@ -11,14 +11,15 @@ mod copy;
 mod schema;
 mod witness;
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use acctpool_actors::pool::{
-    Account, AccountState, AuditEntry, Change, Detail, Reservation, ReservationState, Snapshot,
-    Timestamp, rfc3339,
+    Account, AccountState, AuditEntry, Change, Detail, Fingerprint, Generation, Reservation,
+    ReservationState, Snapshot, Timestamp, rfc3339,
 };
 use acctpool_actors::store::{Store, StoreError};
 pub use audit::AuditVerdict;
@@ -145,29 +146,10 @@ impl SqliteStore {
         })
     }
 
-    /// Makes sure that the records belong to the master key with this fingerprint; a new file is
-    /// made to. Under another key every live lease would be shown a key that does not exist.
-    pub fn belongs_to(&mut self, fingerprint: &str) -> Result<(), StoreError> {
-        let pair = || -> Result<(), Cause> {
-            let known: Option<String> =
-                self.connection
-                    .query_row("SELECT key_fingerprint FROM store", [], |row| row.get(0))?;
-            match known {
-                Some(known) if known == fingerprint => Ok(()),
-                Some(_) => Err(
-                    "they were made with another master key: bring that one back, or \
-                                remove them, which ends every lease"
-                        .into(),
-                ),
-                None => {
-                    self.connection
-                        .execute("UPDATE store SET key_fingerprint = ?1", [fingerprint])?;
-                    Ok(())
-                }
-            }
-        };
-        pair().map_err(|cause| StoreError {
-            action: "cannot use the records with this master key".to_owned(),
+    /// Returns the master keys that the records need, by their numbers.
+    pub fn master_keys(&self) -> Result<BTreeMap<Generation, Fingerprint>, StoreError> {
+        master_keys(&self.connection).map_err(|cause| StoreError {
+            action: "cannot tell which master keys the records need".to_owned(),
             cause,
         })
     }
@@ -218,7 +200,10 @@ impl SqliteStore {
         if self.is_cut()? {
             return Err("the file was cut".into());
         }
-        let mut snapshot = Snapshot::default();
+        let mut snapshot = Snapshot {
+            master_keys: master_keys(&self.connection)?,
+            ..Snapshot::default()
+        };
         let accounts = self.records::<Account>("SELECT record, digest FROM accounts")?;
         snapshot.accounts.extend(
             accounts
@@ -290,6 +275,19 @@ fn write_changes(transaction: &Transaction<'_>, changes: &[Change]) -> Result<()
                 transaction
                     .prepare_cached("DELETE FROM reservations WHERE sequence = ?1")?
                     .execute([sequence])?;
+            }
+            Change::MasterKey {
+                generation,
+                fingerprint,
+            } => {
+                let mut known = master_keys(transaction)?;
+                known.insert(*generation, fingerprint.clone());
+                write_master_keys(transaction, &known)?;
+            }
+            Change::MasterKeyForgotten(generation) => {
+                let mut known = master_keys(transaction)?;
+                known.remove(generation);
+                write_master_keys(transaction, &known)?;
             }
         }
     }
@@ -400,6 +398,26 @@ fn sync_directory_of(path: &Path) -> io::Result<()> {
     File::open(directory.unwrap_or(Path::new(".")))?.sync_all()
 }
 
+fn master_keys(connection: &Connection) -> Result<BTreeMap<Generation, Fingerprint>, Cause> {
+    let read = |row: &rusqlite::Row<'_>| row.get::<_, Option<String>>(0);
+    let written = connection.query_row("SELECT key_fingerprint FROM store", [], read)?;
+    Ok(match written {
+        None => BTreeMap::new(),
+        Some(object) if object.starts_with('{') => serde_json::from_str(&object)?,
+        // From before there was more than one.
+        Some(only) => [(Generation::default(), only.into())].into(),
+    })
+}
+
+fn write_master_keys(
+    connection: &Connection,
+    known: &BTreeMap<Generation, Fingerprint>,
+) -> Result<(), Cause> {
+    let object = serde_json::to_string(known)?;
+    connection.execute("UPDATE store SET key_fingerprint = ?1", [object])?;
+    Ok(())
+}
+
 fn write_account(transaction: &Transaction<'_>, account: &Account) -> Result<(), Cause> {
     let state = match account.state {
         AccountState::Dirty { .. } => "dirty",
@@ -422,7 +440,7 @@ fn write_account(transaction: &Transaction<'_>, account: &Account) -> Result<(),
             state,
             rfc3339(account.since),
             account.fence.0,
-            account.keys.current.0,
+            account.keys.current.epoch.0,
             record,
             digest(&record),
         ])?;

@@ -19,8 +19,9 @@ const COPY: u32 = 0x6163_6370;
 pub(super) const APPLICATION_AT: u64 = 68;
 
 const CREATE: &str = "
-    -- One row: the random id that lease credentials are derived from, and what tells the master
-    -- key that belongs to it from any other. Nothing can be derived from that.
+    -- One row: the random id that lease credentials are derived from, and what tells each master key
+    -- that keys may be derived from, by its number, from any other: a JSON object. Nothing can be
+    -- derived from that. (A text that is no object is about number 0.)
     CREATE TABLE store (
         id              TEXT NOT NULL,
         created_at      TEXT NOT NULL,

@@ -8,8 +8,8 @@ mod migration;
 use std::time::Duration;
 
 use acctpool_actors::pool::{
-    AccountId, Cleaning, Credential, EndReason, Epoch, Event, Fence, Leftover, Phase, Purpose,
-    Quarantine, ReservationId, Step, TokenId,
+    AccountId, Cleaning, Credential, EndReason, Epoch, Event, Fence, Leftover, ManagementKey,
+    Phase, Purpose, Quarantine, ReservationId, Step, TokenId,
 };
 use time::macros::datetime;
 
@@ -21,10 +21,15 @@ fn account(id: &str, state: AccountState) -> Account {
     let mut account = Account::unknown(id.into(), "lite".into(), NOW);
     account.state = state;
     account.fence = Fence(7);
-    account.keys.current = Epoch(2);
-    account.keys.previous = Some(Epoch(1));
+    let key = |epoch, generation| ManagementKey {
+        epoch: Epoch(epoch),
+        generation: Generation(generation),
+    };
+    account.keys.current = key(2, 1);
+    account.keys.previous = Some(key(1, 0));
     account.rotate_at = Some(NOW + Duration::from_hours(24));
     account.credential = Some(Credential {
+        generation: Generation(1),
         fence: Fence(6),
         service_id: "ServiceId-1".to_owned(),
         key_id: "ApiKey-1".to_owned(),
@@ -91,7 +96,12 @@ fn everything() -> Vec<Change> {
     let reservations = [ReservationState::Pending, active, ended];
     let reservations = (1..).zip(reservations);
     let reservations = reservations.map(|(n, state)| Change::Reservation(reservation(n, state)));
-    accounts.chain(reservations).collect()
+    let master_keys = [(0, "former"), (1, "present")];
+    let master_keys = master_keys.map(|(generation, fingerprint)| Change::MasterKey {
+        generation: Generation(generation),
+        fingerprint: fingerprint.into(),
+    });
+    accounts.chain(reservations).chain(master_keys).collect()
 }
 
 fn id(n: u128) -> ReservationId {
@@ -133,6 +143,7 @@ fn records_are_replaced_and_forgotten() {
             id: id(3),
             sequence: 3,
         },
+        Change::MasterKeyForgotten(Generation(0)),
     ];
     store.commit(later.clone(), Vec::new()).unwrap();
     let all: Vec<_> = everything().into_iter().chain(later).collect();
@@ -272,17 +283,54 @@ fn a_person_can_read_it() {
 }
 
 #[test]
-fn records_belong_to_one_master_key() {
+fn records_know_their_master_keys() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("state.db");
     let mut store = SqliteStore::open(&path, NOW).unwrap();
-    store.belongs_to("one").unwrap();
+    assert_eq!(store.master_keys().unwrap(), BTreeMap::new());
+    store.commit(everything(), Vec::new()).unwrap();
     drop(store);
-    let mut store = SqliteStore::open(&path, NOW).unwrap();
-    store.belongs_to("one").unwrap();
-    let error = store.belongs_to("other").unwrap_err();
-    assert!(
-        error.cause.to_string().contains("another master key"),
-        "{error}"
-    );
+    let store = SqliteStore::inspect(&path).unwrap();
+    let known = expected(&everything()).master_keys;
+    assert_eq!(known.len(), 2);
+    assert_eq!(store.master_keys().unwrap(), known);
+}
+
+#[test]
+fn records_from_before_there_were_generations_are_of_the_first() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut store = SqliteStore::open(&directory.path().join("state.db"), NOW).unwrap();
+    let record = r#"{"id":"0","account_type":"lite","fence":7,"state":{"state":"ready","order":9},
+        "since":"2026-05-01T10:00:00Z",
+        "keys":{"current":2,"pending":null,"previous":1,"newest":2},
+        "credential":{"fence":6,"service_id":"ServiceId-1","key_id":"ApiKey-1","policy_ids":[],
+                      "expires_at":"2026-05-01T12:00:00Z"},
+        "unrevoked":true,"verify_at":"2026-05-01T10:00:00Z","remint_at":"2026-05-01T10:00:00Z",
+        "rotate_at":null,"timeouts":0,"draining":false}"#;
+    store
+        .connection
+        .execute(
+            "INSERT INTO accounts (id, type, state, since, fence, epoch, record, digest)
+             VALUES ('0', 'lite', 'ready', '2026-05-01T10:00:00Z', 7, 2, ?1, ?2)",
+            params![record, digest(record)],
+        )
+        .unwrap();
+    store
+        .connection
+        .execute("UPDATE store SET key_fingerprint = 'only'", [])
+        .unwrap();
+    let written = store.load().unwrap();
+    let account = &written.accounts[&AccountId::from("0")];
+    let first = |epoch| ManagementKey {
+        epoch: Epoch(epoch),
+        generation: Generation(0),
+    };
+    assert_eq!(account.keys.current, first(2));
+    assert_eq!(account.keys.previous, Some(first(1)));
+    assert_eq!(account.keys.pending, None);
+    let credential = account.credential.as_ref().unwrap();
+    assert_eq!(credential.generation, Generation(0));
+    assert_eq!(account.oldest_generation(), Some(Generation(0)));
+    let only = [(Generation(0), Fingerprint::from("only"))];
+    assert_eq!(written.master_keys, only.into());
 }

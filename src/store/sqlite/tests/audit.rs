@@ -87,7 +87,10 @@ fn of_accounts() -> Vec<(Event, &'static str)> {
         },
         Event::KeyChanged {
             account: account(),
-            epoch: Epoch(4),
+            key: ManagementKey {
+                epoch: Epoch(4),
+                generation: Generation(1),
+            },
         },
         Event::CredentialMinted {
             account: account(),
@@ -108,7 +111,7 @@ fn of_accounts() -> Vec<(Event, &'static str)> {
         r#"proof_failed - acct - {"leftovers":3}"#,
         "account_proven - acct - {}",
         r#"cleaning_timed_out - acct - {"attempt":2}"#,
-        r#"key_changed - acct - {"epoch":4}"#,
+        r#"key_changed - acct - {"epoch":4,"master_key":1}"#,
         r#"credential_minted - acct - {"fence":8}"#,
         "account_ready - acct - {}",
         r#"account_quarantined - acct - {"reason":"sweep: cannot be deleted","leftovers":["policies p1: refused"]}"#,
@@ -413,7 +416,7 @@ fn a_last_entry_that_is_damaged_is_no_dead_end() {
     SqliteStore::inspect(&path).unwrap().backup(&copy).unwrap();
     fs::rename(&copy, &path).unwrap();
     let mut store = SqliteStore::open(&path, NOW).unwrap();
-    store.adopt(NOW).unwrap();
+    store.adopt(Uuid::new_v4(), &BTreeMap::new(), NOW).unwrap();
     store.commit(Vec::new(), entries()).unwrap();
     drop(store);
     let store = SqliteStore::open(&path, NOW).unwrap();

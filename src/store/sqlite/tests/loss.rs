@@ -93,7 +93,7 @@ fn who_looks_is_told_of_a_loss_and_can_go_on_without_what_is_lost() {
     drop(looked);
     fs::rename(&copy, &path).unwrap();
     let mut store = SqliteStore::open(&path, NOW).unwrap();
-    store.adopt(NOW).unwrap();
+    store.adopt(Uuid::new_v4(), &BTreeMap::new(), NOW).unwrap();
     store.commit(Vec::new(), entry()).unwrap();
     drop(store);
     SqliteStore::open(&path, NOW).unwrap();
@@ -122,7 +122,6 @@ fn an_adopted_copy_has_an_id_of_its_own_and_vouches_for_no_lease() {
     let path = directory.path().join("state.db");
     let copy = directory.path().join("copy.db");
     let mut store = SqliteStore::open(&path, NOW).unwrap();
-    store.belongs_to("one").unwrap();
     store.commit(everything(), entry()).unwrap();
     // Nothing was owed when it was copied; it may have been enabled and lent since.
     let mut drained = account("5", AccountState::Drained);
@@ -136,21 +135,22 @@ fn an_adopted_copy_has_an_id_of_its_own_and_vouches_for_no_lease() {
     let mut adopted = SqliteStore::open(&copy, later).unwrap();
     assert!(adopted.is_copy());
     assert_eq!(adopted.id(), store.id());
-    adopted.belongs_to("one").unwrap();
     let error = adopted.commit(Vec::new(), entry()).unwrap_err();
     assert!(
         error.cause.to_string().contains("not open for writing"),
         "{}",
         error.cause
     );
-    assert_eq!(adopted.adopt(later).unwrap(), 1);
+    let (id, others) = (
+        Uuid::new_v4(),
+        [(Generation(1), "others, beside another id".into())],
+    );
+    assert_eq!(adopted.adopt(id, &others.into(), later).unwrap(), 1);
     assert!(!adopted.is_copy());
-    assert_ne!(adopted.id(), store.id());
-    adopted
-        .belongs_to("another, since the id is part of it")
-        .unwrap();
+    assert_eq!(adopted.id(), id);
+    let others = [(Generation(1), "others, beside another id".into())];
+    assert_eq!(adopted.master_keys().unwrap(), others.into());
     adopted.commit(Vec::new(), entry()).unwrap();
-    let id = adopted.id();
     // Nothing of it is in the log alone, beside a file that still says that it is a copy.
     let left = left_by_a_crash(directory.path());
     let copy = left.path().join("copy.db");
@@ -220,7 +220,9 @@ fn a_copy_is_adopted_whole_or_not_at_all() {
         .execute_batch(refuse)
         .unwrap();
     let mut adopted = SqliteStore::open(&copy, NOW).unwrap();
-    adopted.adopt(NOW).unwrap_err();
+    adopted
+        .adopt(Uuid::new_v4(), &BTreeMap::new(), NOW)
+        .unwrap_err();
     assert!(adopted.is_copy());
     drop(adopted);
     let mut adopted = SqliteStore::open(&copy, NOW).unwrap();
@@ -242,7 +244,12 @@ fn the_log_of_what_a_copy_or_a_new_file_replaces_is_not_played_into_it() {
     let loaded = adopted.load().unwrap();
     assert_eq!(loaded, store.load().unwrap());
     assert_ne!(loaded, whole);
-    assert_eq!(adopted.adopt(NOW).unwrap(), 1);
+    assert_eq!(
+        adopted
+            .adopt(Uuid::new_v4(), &BTreeMap::new(), NOW)
+            .unwrap(),
+        1
+    );
     drop(adopted);
 
     fs::remove_file(&path).unwrap();

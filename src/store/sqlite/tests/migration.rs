@@ -32,10 +32,9 @@ fn a_file_of_version_1_is_brought_up_with_everything_in_it() {
         store.id().to_string(),
         "cb432893-cd01-406f-9ec6-f12d830f622e"
     );
-    store
-        .belongs_to("hbWYlt0q9yluvorW_nQ3tv1gsdPpSUR62Bs73vzW054")
-        .unwrap();
     let snapshot = store.load().unwrap();
+    let only = "hbWYlt0q9yluvorW_nQ3tv1gsdPpSUR62Bs73vzW054".into();
+    assert_eq!(snapshot.master_keys, [(Generation(0), only)].into());
     assert_eq!(
         (snapshot.accounts.len(), snapshot.reservations.len()),
         (3, 5)
@@ -123,5 +122,8 @@ fn a_file_of_version_1_is_looked_at_and_copied_without_being_changed() {
     let mut copy = SqliteStore::open(&copy, NOW).unwrap();
     assert!(copy.is_copy());
     assert_eq!(copy.load().unwrap(), snapshot);
-    assert_eq!(copy.adopt(NOW).unwrap(), 3);
+    assert_eq!(
+        copy.adopt(Uuid::new_v4(), &BTreeMap::new(), NOW).unwrap(),
+        3
+    );
 }

@@ -1,8 +1,7 @@
-//! The one secret at rest, and every key that is derived from it (`design.md` 7).
+//! A master key, and the file that it is kept in.
 //!
-//! Depends on the pool's ids and on cryptographic crates only. Promises that the same master key
-//! yields the same values for ever (a change of the derivation would lose every account), that two
-//! different purposes, accounts or counters never share a value, and that no secret can be printed.
+//! Promises that a new key is on the disk before it is used, that one which others could read is
+//! refused, and that none is ever printed.
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
@@ -10,103 +9,12 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use acctpool_actors::pool::{AccountId, Epoch, Fence};
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hkdf::Hkdf;
-use secrecy::{ExposeSecret, SecretString};
-use sha2::Sha256;
+use subtle::ConstantTimeEq;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
 /// Length of the master key, and of every derived value before it is written in base64url.
-const LENGTH: usize = 32;
-
-/// Names this derivation, so that a later one can never collide with it.
-const SALT: &[u8] = b"acctpool/keyring/1";
-
-/// Derives the values of management keys and lease keys.
-pub struct Keyring {
-    master: MasterKey,
-    store_id: Uuid,
-}
-
-impl Keyring {
-    /// Makes a keyring over `master`.
-    ///
-    /// `store_id` is the random id of the store that counts the fences: should a store be lost and
-    /// its fences begin anew, no lease key is ever derived twice.
-    #[must_use]
-    pub fn new(master: MasterKey, store_id: Uuid) -> Self {
-        Self { master, store_id }
-    }
-
-    /// Makes a keyring over the same master key, for another store.
-    #[must_use]
-    pub fn beside(self, store_id: Uuid) -> Self {
-        Self { store_id, ..self }
-    }
-
-    /// Returns the value of the lease key of `account` at `fence`: 43 characters of base64url.
-    #[must_use]
-    pub fn lease(&self, account: &AccountId, fence: Fence) -> SecretString {
-        self.derive(&[
-            b"lease",
-            self.store_id.as_bytes(),
-            account.as_str().as_bytes(),
-            &fence.0.to_be_bytes(),
-        ])
-    }
-
-    /// Returns the value of the management key of `account` at `epoch`: 43 characters of base64url.
-    ///
-    /// It does not depend on the store's id, so that a lost store loses no account. Epoch 0 is the
-    /// configured key, which is not derived: there is no value for it.
-    #[must_use]
-    pub fn management(&self, account: &AccountId, epoch: Epoch) -> Option<SecretString> {
-        (epoch > Epoch(0)).then(|| {
-            self.derive(&[
-                b"management",
-                account.as_str().as_bytes(),
-                &epoch.0.to_be_bytes(),
-            ])
-        })
-    }
-
-    /// Returns what tells this master key from every other one beside the same store: 43 characters
-    /// from which nothing else can be derived.
-    #[must_use]
-    pub fn fingerprint(&self) -> String {
-        let fingerprint = self.derive(&[b"fingerprint", self.store_id.as_bytes()]);
-        fingerprint.expose_secret().to_owned()
-    }
-
-    fn derive(&self, parts: &[&[u8]]) -> SecretString {
-        let mut value = Zeroizing::new([0_u8; LENGTH]);
-        Hkdf::<Sha256>::new(Some(SALT), self.master.0.as_slice())
-            .expand(&info(parts), value.as_mut_slice())
-            .expect("HKDF-SHA256 yields up to 8160 bytes");
-        URL_SAFE_NO_PAD.encode(value.as_slice()).into()
-    }
-}
-
-impl fmt::Debug for Keyring {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Keyring")
-            .field("store_id", &self.store_id)
-            .finish_non_exhaustive()
-    }
-}
-
-/// Joins `parts`, each after its length, so that no two lists of parts yield the same bytes.
-fn info(parts: &[&[u8]]) -> Vec<u8> {
-    let mut joined = Vec::new();
-    for part in parts {
-        joined.extend_from_slice(&(part.len() as u64).to_be_bytes());
-        joined.extend_from_slice(part);
-    }
-    joined
-}
+pub(super) const LENGTH: usize = 32;
 
 /// The master key: 32 random bytes, wiped from memory when dropped.
 pub struct MasterKey(Zeroizing<[u8; LENGTH]>);
@@ -145,6 +53,23 @@ impl MasterKey {
     /// mask stands where the group's permissions otherwise are: mode 440 exposes nothing there.
     pub fn load_credential(path: &Path) -> Result<Self, KeyringError> {
         Self::load_unless(path, 0o037)
+    }
+
+    /// Tells whether another key is the same one.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        self.0.ct_eq(other.0.as_slice()).into()
+    }
+
+    /// Makes a key of known bytes.
+    #[cfg(test)]
+    pub(super) fn of(bytes: [u8; LENGTH]) -> Self {
+        Self(Zeroizing::new(bytes))
+    }
+
+    /// Returns the bytes that everything is derived from.
+    pub(super) fn bytes(&self) -> &[u8] {
+        self.0.as_slice()
     }
 
     /// Reads the key unless its file has one of the bits of `exposed`.
@@ -266,71 +191,7 @@ mod tests {
     use std::fs::Permissions;
     use std::os::unix::fs::symlink;
 
-    use secrecy::ExposeSecret;
-
     use super::*;
-
-    fn keyring(store: u128) -> Keyring {
-        let bytes = std::array::from_fn(|n| u8::try_from(n).unwrap());
-        Keyring::new(MasterKey(Zeroizing::new(bytes)), Uuid::from_u128(store))
-    }
-
-    fn account(letter: &str) -> AccountId {
-        letter.repeat(32).into()
-    }
-
-    #[test]
-    fn derived_values_never_change() {
-        // Computed once by another implementation of RFC 5869, over the bytes 0 to 31.
-        let lease = keyring(7).lease(&account("a"), Fence(3));
-        let management = keyring(7).management(&account("a"), Epoch(3)).unwrap();
-        assert_eq!(
-            lease.expose_secret(),
-            "kjjSa--lPvpKG3KCSmIzCehz-57ToI5eAqnZniP4M7Q"
-        );
-        assert_eq!(
-            management.expose_secret(),
-            "sh_W7lWdIpLVbhrx8hh4a7c_NUcjY6sy3tUvl8FT2h4"
-        );
-    }
-
-    #[test]
-    fn each_purpose_account_counter_and_store_has_its_own_value() {
-        let ring = keyring(7);
-        let values = [
-            ring.lease(&account("a"), Fence(1)),
-            ring.lease(&account("a"), Fence(2)),
-            ring.lease(&account("b"), Fence(1)),
-            keyring(8).lease(&account("a"), Fence(1)),
-            ring.management(&account("a"), Epoch(1)).unwrap(),
-            ring.management(&account("a"), Epoch(2)).unwrap(),
-            ring.management(&account("b"), Epoch(1)).unwrap(),
-        ];
-        for (n, value) in values.iter().enumerate() {
-            assert!(value.expose_secret().len() >= 32, "IBM wants 32 characters");
-            for other in &values[n + 1..] {
-                assert_ne!(value.expose_secret(), other.expose_secret());
-            }
-        }
-    }
-
-    #[test]
-    fn management_keys_are_found_again_without_the_store() {
-        let first = keyring(7).management(&account("a"), Epoch(4)).unwrap();
-        let again = keyring(8).management(&account("a"), Epoch(4)).unwrap();
-        assert_eq!(first.expose_secret(), again.expose_secret());
-    }
-
-    #[test]
-    fn epoch_zero_is_not_derived() {
-        assert!(keyring(7).management(&account("a"), Epoch(0)).is_none());
-    }
-
-    #[test]
-    fn parts_that_join_alike_are_told_apart() {
-        assert_ne!(info(&[b"ab", b"c"]), info(&[b"a", b"bc"]));
-        assert_ne!(info(&[b"", b"a"]), info(&[b"a", b""]));
-    }
 
     #[test]
     fn master_key_is_created_once_and_for_its_owner_only() {
@@ -396,13 +257,5 @@ mod tests {
         let refusal = MasterKey::load_or_create(&path).unwrap_err();
         assert!(matches!(refusal, KeyringError::Create { .. }));
         assert!(!dir.path().join("elsewhere").exists());
-    }
-
-    #[test]
-    fn debug_shows_no_secret() {
-        let ring = keyring(7);
-        let shown = format!("{ring:?} {:?}", ring.master);
-        assert!(shown.contains("redacted"));
-        assert!(!shown.contains("0, 1, 2"), "{shown}");
     }
 }
