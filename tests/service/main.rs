@@ -10,6 +10,7 @@ mod consumer;
 mod contention;
 mod faults;
 mod interlock;
+mod keys;
 mod log_capture;
 mod mess;
 mod python;
