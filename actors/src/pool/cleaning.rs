@@ -13,13 +13,54 @@ use super::command::Done;
 use super::credentials::{ManagementKey, ManagementKeys};
 use super::event::{Event, Job};
 use super::findings::{CloudError, Leftover, Pass, Probe, Verified};
-use super::ids::{AccountId, Fence, Generation};
+use super::ids::{AccountId, Fence, Generation, Timestamp};
+use super::policy::Policy;
+
+/// What holds for a call that is made now.
+#[derive(Clone, Copy)]
+struct Terms {
+    /// When its answer counts no more.
+    answer_by: Timestamp,
+    /// The master key from which a key is derived.
+    generation: Generation,
+    /// When IBM Cloud itself is to stop accepting a lease credential.
+    expires_at: Timestamp,
+}
+
+/// Returns the call for the present phase of a cleaning, which is under way then.
+fn next_job(account: &mut Account, terms: Terms) -> Job {
+    let credential = account.credential.clone();
+    let cleaning = account.cleaning_mut().expect("only a cleaning has jobs");
+    cleaning.step = Step::Running(terms.answer_by);
+    match (cleaning.phase, credential) {
+        (Phase::Revoke, credential) => Job::Revoke(credential),
+        (Phase::Verify, _) => Job::Verify,
+        (Phase::Sweep, _) => Job::Sweep,
+        (Phase::ProveOnce | Phase::ProveTwice, _) => Job::Prove,
+        (Phase::Rotate, _) => Job::Rotate(intend_next_key(&mut account.keys, terms.generation)),
+        (Phase::Retire, _) => Job::Retire,
+        (Phase::Probe, Some(credential)) => Job::Probe(credential),
+        (Phase::Mint, _) | (Phase::Probe, None) => {
+            cleaning.phase = Phase::Mint;
+            account.credential = None;
+            account.unrevoked = true;
+            Job::Mint {
+                generation: terms.generation,
+                expires_at: terms.expires_at,
+            }
+        }
+    }
+}
 
 impl Pool {
     pub(super) fn start_cleaning(&mut self, id: &AccountId, purpose: Purpose) {
         let now = self.now;
         let deadline = now + self.policy.cleaning_timeout;
-        self.change_account(id, |account| {
+        self.events.push(Event::CleaningStarted {
+            account: id.clone(),
+            purpose,
+        });
+        self.call_cleaner(id, |account, terms| {
             let phase = match purpose {
                 Purpose::Full | Purpose::Revoke => Phase::Revoke,
                 Purpose::Check => Phase::Verify,
@@ -27,73 +68,54 @@ impl Pool {
                 Purpose::Rotate => rotation_phase(account.keys),
             };
             account.state = AccountState::Cleaning(Cleaning::begin(purpose, phase, now, deadline));
+            next_job(account, terms)
         });
-        self.events.push(Event::CleaningStarted {
-            account: id.clone(),
-            purpose,
-        });
-        self.issue_job(id);
     }
 
-    /// Calls the cleaner for the present phase, under a fence of its own: no report of another call
-    /// counts for this one. What is intended is part of the record before the call: the fence of a
-    /// credential, the epoch of a management key.
+    /// Calls the cleaner for the present phase.
     pub(super) fn issue_job(&mut self, id: &AccountId) {
-        let now = self.now;
-        let running = Step::Running(now + self.policy.pass_timeout);
-        let generation = self.generation();
-        let longest_lease = self.policy.longest_lease(&self.accounts[id].account_type);
-        let expires_at =
-            now + self.policy.remint_every + longest_lease + self.policy.credential_grace;
-        let job = self.change_account(id, |account| {
-            let credential = account.credential.clone();
-            let cleaning = account.cleaning_mut().expect("only a cleaning has jobs");
-            cleaning.step = running;
-            match (cleaning.phase, credential) {
-                (Phase::Revoke, credential) => Job::Revoke(credential),
-                (Phase::Verify, _) => Job::Verify,
-                (Phase::Sweep, _) => Job::Sweep,
-                (Phase::ProveOnce | Phase::ProveTwice, _) => Job::Prove,
-                (Phase::Rotate, _) => Job::Rotate(intend_next_key(&mut account.keys, generation)),
-                (Phase::Retire, _) => Job::Retire,
-                (Phase::Probe, Some(credential)) => Job::Probe(credential),
-                (Phase::Mint, _) | (Phase::Probe, None) => {
-                    cleaning.phase = Phase::Mint;
-                    account.credential = None;
-                    account.unrevoked = true;
-                    Job::Mint {
-                        generation,
-                        expires_at,
-                    }
-                }
-            }
-        });
-        self.call_cleaner(id, job);
+        self.call_cleaner(id, next_job);
     }
 
     /// Takes the lease credential away from an account that is quarantined, without more ado.
     pub(super) fn revoke_in_quarantine(&mut self, id: &AccountId) {
-        let running = Step::Running(self.now + self.policy.pass_timeout);
-        let credential = self.change_account(id, |account| {
+        self.call_cleaner(id, |account, terms| {
             if let AccountState::Quarantined(quarantine) = &mut account.state {
-                quarantine.revoke = Some(running);
+                quarantine.revoke = Some(Step::Running(terms.answer_by));
             }
-            account.credential.clone()
+            Job::Revoke(account.credential.clone())
         });
-        self.call_cleaner(id, Job::Revoke(credential));
     }
 
-    fn call_cleaner(&mut self, id: &AccountId, job: Job) {
-        let (fence, keys) = self.change_account(id, |account| {
+    /// Calls the cleaner under a fence of its own: no report of another call counts for this one.
+    /// What is intended is part of the record before the call: the fence of a credential, the epoch
+    /// of a management key.
+    fn call_cleaner(&mut self, id: &AccountId, job: impl FnOnce(&mut Account, Terms) -> Job) {
+        let now = self.now;
+        let Policy {
+            pass_timeout,
+            remint_every,
+            credential_grace,
+            ..
+        } = self.policy;
+        let generation = self.generation();
+        let longest_lease = self.policy.longest_lease(&self.accounts[id].account_type);
+        let terms = Terms {
+            answer_by: now + pass_timeout,
+            generation,
+            expires_at: now + remint_every + longest_lease + credential_grace,
+        };
+        let issued = self.change_account(id, |account| {
+            let job = job(account, terms);
             account.fence = account.fence.next();
-            (account.fence, account.keys)
+            Event::JobIssued {
+                account: account.id.clone(),
+                fence: account.fence,
+                keys: account.keys,
+                job,
+            }
         });
-        self.events.push(Event::JobIssued {
-            account: id.clone(),
-            fence,
-            keys,
-            job,
-        });
+        self.events.push(issued);
     }
 
     /// Takes a cleaner's report in. One with another fence than the account's is inert.
