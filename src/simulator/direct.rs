@@ -1,0 +1,123 @@
+//! IBM Cloud without a server: the same services over the same world, called instead of sent to.
+//!
+//! For tests that live years in seconds. Depends on the server's handling of requests. Promises that
+//! it answers, refuses and fails as [`Simulator`](super::Simulator) does, and that nothing happens in
+//! it but by its calls: it has no thread and no time of its own.
+
+use std::collections::HashMap;
+
+use secrecy::SecretString;
+use serde_json::Value;
+use time::OffsetDateTime;
+
+use super::faults::{Fault, FaultAction};
+use super::inventory::Inventory;
+use super::server::{Arrived, Leaving, Shared};
+use super::settings::Settings;
+use super::world::World;
+
+/// The address that stands in links of answers. Nothing is served there.
+const BASE: &str = "http://127.0.0.1:1";
+
+/// See the module.
+pub struct Direct {
+    shared: Shared,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub struct DirectAnswer {
+    /// The HTTP status.
+    pub status: u16,
+    /// Headers by their lower-case names.
+    pub headers: Vec<(&'static str, String)>,
+    /// The body, where there is one.
+    pub body: Option<Value>,
+}
+
+impl Direct {
+    /// Makes the world that `settings` describe. Its time is to be [`Frozen`](super::Time::Frozen),
+    /// and moves by [`Direct::move_to`].
+    #[must_use]
+    pub fn new(settings: &Settings) -> Self {
+        let shared = Shared::new(World::new(settings), BASE.to_owned(), settings.seed);
+        Self { shared }
+    }
+
+    /// The address that endpoints may be configured with.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        self.shared.base()
+    }
+
+    /// Moves the time forward to `moment`, unless it has passed; what falls due happens.
+    pub fn move_to(&self, moment: OffsetDateTime) {
+        self.shared.move_to(moment);
+    }
+
+    /// Does a request, given by its method, its path and query, its headers by their lower-case names
+    /// and its body. `strike` says what goes wrong with it, unless a fault that was injected does;
+    /// a slow answer is the caller's to delay. `None` means that the client hears nothing.
+    #[must_use]
+    pub fn answer(
+        &self,
+        method: &str,
+        target: &str,
+        headers: HashMap<String, String>,
+        body: &[u8],
+        strike: Option<FaultAction>,
+    ) -> Option<DirectAnswer> {
+        let arrived = Arrived::new(method, target, headers, body);
+        let strike = self.shared.strike(&arrived).or(strike);
+        let Leaving {
+            status,
+            headers,
+            body,
+        } = self.shared.serve(&arrived, strike.as_ref())?;
+        Some(DirectAnswer {
+            status,
+            headers,
+            body,
+        })
+    }
+
+    /// Adds a scripted fault.
+    pub fn inject(&self, fault: Fault) {
+        self.shared.settled().0.faults.inject(fault);
+    }
+
+    /// Ends the scripted faults of an account.
+    pub fn clear_faults_of(&self, account: &str) {
+        self.shared.settled().0.faults.clear_of(account);
+    }
+
+    /// Empties the log of requests.
+    pub fn clear_requests(&self) {
+        self.shared.settled().0.requests.clear();
+    }
+
+    /// See [`Simulator::inventory`](super::Simulator::inventory).
+    #[must_use]
+    pub fn inventory(&self, account_id: &str) -> Inventory {
+        self.shared.inventory(account_id)
+    }
+
+    /// See [`Simulator::working_key`](super::Simulator::working_key).
+    #[must_use]
+    pub fn working_key(&self, value: &str) -> Option<String> {
+        self.shared.working_key(value)
+    }
+
+    /// The secrets that came to exist since the first `known` ones: values of API keys, HMAC secrets,
+    /// access tokens.
+    #[must_use]
+    pub fn secrets_after(&self, known: usize) -> Vec<SecretString> {
+        self.shared.settled().0.world.secrets[known..].to_vec()
+    }
+}
+
+impl std::fmt::Debug for Direct {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Direct").finish_non_exhaustive()
+    }
+}
