@@ -1,0 +1,121 @@
+//! Slow disks and crashes: what was not durable is lost, and so is every reply that depended on it.
+//! Requests that have left come to the cloud, or do not; late ones even after the next start.
+
+use std::time::Duration;
+
+use acctpool_soak::weather::any_policy;
+
+use super::Life;
+use crate::agenda::Happening;
+use crate::disk::Failure;
+use crate::tally::Fault;
+
+impl Life {
+    pub(super) fn disk_gets_slow(&mut self) {
+        let Some(process) = &self.process else {
+            return;
+        };
+        process.slow_disk(true);
+        self.fault(Fault::SlowDisk);
+        self.witness.up_since(None);
+        let process = self.processes;
+        let slow = self
+            .dice
+            .between(Duration::from_secs(1), Duration::from_mins(5));
+        self.plan(slow, Happening::DiskRecovers { process });
+    }
+
+    /// The disk catches up, or the process dies over it.
+    pub(super) fn disk_recovers(&mut self) {
+        let Some(process) = &self.process else {
+            return;
+        };
+        if self.dice.chance(300) {
+            process.line.cut();
+            self.fault(Fault::DecisionsLost);
+        } else {
+            process.slow_disk(false);
+            self.witness.up_since(Some(self.now));
+        }
+    }
+
+    /// The process is to die: at once, before one of the next requests, or in one of the next commits.
+    pub(super) fn crash(&mut self) {
+        let season = self.season;
+        if let Some(every) = self.weather.crash_every {
+            self.plan_about(every, Happening::Crash { season });
+        }
+        let Some(process) = &self.process else {
+            return;
+        };
+        match self.dice.below(4) {
+            0 => process.line.cut(),
+            1 => {
+                process.line.cut_after(u32::try_from(self.dice.below(60)).unwrap_or(0));
+                self.fault(Fault::CrashAtRequest);
+            }
+            kind => {
+                let kept = kind == 2;
+                let after = u32::try_from(self.dice.below(12)).unwrap_or(0);
+                self.disk.fail(Failure { after, kept });
+                self.fault(if kept {
+                    Fault::CommitTorn
+                } else {
+                    Fault::CommitLost
+                });
+            }
+        }
+    }
+
+    /// No process runs: the world goes on without it. Then it is to be started again, perhaps with
+    /// other settings.
+    pub(super) fn outage(&mut self) {
+        self.fault(Fault::Crash);
+        self.witness.up_since(None);
+        self.search_for_secrets();
+        let minutes = if self.dice.chance(100) { 12 * 60 } else { 5 };
+        let down = self
+            .dice
+            .between(Duration::from_millis(0), Duration::from_mins(minutes));
+        let up_again = self.now + down;
+        self.break_off();
+        while let Some(at) = self.agenda.next().filter(|at| *at <= up_again) {
+            self.now = self.now.max(at);
+            self.cloud.move_to(self.now);
+            if let Some(happening) = self.agenda.take_due(self.now) {
+                self.happen_anyway(happening);
+            }
+        }
+        self.now = up_again;
+        if self.dice.chance(300) {
+            self.policy = any_policy(&mut self.dice);
+        }
+        for (reservation, consumer) in &self.consumers {
+            self.witness.assert_told(*reservation, &consumer.told);
+        }
+    }
+
+    /// Requests that have left come to the cloud, or do not. Nobody hears of them any more.
+    fn break_off(&mut self) {
+        let Self { agenda, dice, .. } = self;
+        let mut left = 0;
+        let mut applied = 0;
+        agenda.drop_all(|happening| match happening {
+            Happening::Reply(..) => true,
+            Happening::Request(flight) => {
+                left += 1;
+                flight.reply = None;
+                let lost = dice.chance(500);
+                applied += u32::from(!lost);
+                lost
+            }
+            _ => false,
+        });
+        for _ in 0..left {
+            self.fault(Fault::RequestLeftAtCrash);
+        }
+        for _ in 0..applied {
+            self.fault(Fault::RequestAppliedAfterCrash);
+        }
+    }
+}
