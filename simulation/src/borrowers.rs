@@ -182,11 +182,12 @@ impl Borrower<'_> {
         let account = self.account.as_str();
         let door = json!({"account_id": account, "name": "door", "apikey": {"name": "key"}});
         let door = self.post("/v1/serviceids/", &door)?;
-        let attribute = |key: &str, value: &str| {
-            json!({"key": key, "operator": "stringEquals", "value": value})
-        };
+        let attribute = |key: &str, value: &str| json!({"key": key, "operator": "stringEquals", "value": value});
         let iam_id = door["iam_id"].as_str().unwrap_or_default();
-        for right in [("serviceType", "service"), ("resourceType", "resource-group")] {
+        for right in [
+            ("serviceType", "service"),
+            ("resourceType", "resource-group"),
+        ] {
             let policy = json!({
                 "type": "access",
                 "subject": {"attributes": [attribute("iam_id", iam_id)]},

@@ -138,9 +138,12 @@ impl Cloud {
             headers.insert(HeaderName::from_static(name), value);
         }
         Some(Incoming {
-            status: StatusCode::from_u16(answer.status).expect("services answer with HTTP statuses"),
+            status: StatusCode::from_u16(answer.status)
+                .expect("services answer with HTTP statuses"),
             headers,
-            body: answer.body.map_or(Vec::new(), |body| body.to_string().into()),
+            body: answer
+                .body
+                .map_or(Vec::new(), |body| body.to_string().into()),
         })
     }
 

@@ -26,7 +26,7 @@ struct Platter {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Failure {
     /// How many commits go well before.
-    pub(crate) after: u32,
+    pub(crate) after: u64,
     /// Whether what was to be written is on the disk all the same.
     pub(crate) kept: bool,
 }

@@ -24,7 +24,7 @@ pub(crate) struct Line {
     bell: Arc<Notify>,
     dead: Cell<bool>,
     /// How many requests may still leave before the process dies; `None` for all.
-    requests_left: Cell<Option<u32>>,
+    requests_left: Cell<Option<u64>>,
     /// Calls of cleaners and questions to the pool that are under way.
     under_way: Cell<u32>,
     chance: RefCell<Dice>,
@@ -92,8 +92,13 @@ impl Line {
     }
 
     /// Lets the process die as soon as so many more requests have left it.
-    pub(crate) fn cut_after(&self, requests: u32) {
+    pub(crate) fn cut_after(&self, requests: u64) {
         self.requests_left.set(Some(requests));
+    }
+
+    /// Takes back what [`Line::cut_after`] said.
+    pub(crate) fn spare(&self) {
+        self.requests_left.set(None);
     }
 
     /// Tells whether the process is dead.
@@ -135,7 +140,9 @@ impl Wire for Cable {
             self.line.cut();
         }
         let left = self.line.requests_left.get();
-        self.line.requests_left.set(left.map(|left| left.saturating_sub(1)));
+        self.line
+            .requests_left
+            .set(left.map(|left| left.saturating_sub(1)));
         self.line
             .say(Signal::Request(self.account.clone(), outgoing, reply));
         async move {

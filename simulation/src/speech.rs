@@ -108,11 +108,16 @@ impl Secrets {
 
     /// Tells whether a text shows one of them.
     pub(crate) fn are_in(&self, text: &str) -> bool {
-        let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+        let is_part =
+            |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
         text.as_bytes()
             .split(|byte| !is_part(byte))
             .flat_map(|run| run.windows(WINDOW))
-            .any(|window| window.try_into().is_ok_and(|part: [u8; WINDOW]| self.parts.contains(&part)))
+            .any(|window| {
+                window
+                    .try_into()
+                    .is_ok_and(|part: [u8; WINDOW]| self.parts.contains(&part))
+            })
     }
 }
 

@@ -53,11 +53,11 @@ impl Weather {
 
     /// Returns some weather that is not calm.
     pub(crate) fn any(dice: &mut Dice) -> Self {
-        let (faults, hours) = [(10, 24), (50, 12), (150, 36), (300, 24)][dice.place(4)];
+        let (faults, hours) = [(10, 96), (50, 96), (150, 96), (300, 120)][dice.place(4)];
         Self {
             faults,
             crash_every: Some(Duration::from_hours(hours)),
-            slow_disks: 40,
+            slow_disks: 120,
             undeletable: dice.chance(500),
             lasts: dice.between(Duration::from_hours(12), Duration::from_hours(72)),
         }

@@ -104,7 +104,8 @@ impl Witness {
 
     /// Returns the management keys that acctpool knows of.
     pub(crate) fn keys(&self, id: &AccountId) -> ManagementKeys {
-        self.account(id).map_or_else(ManagementKeys::default, |account| account.keys)
+        self.account(id)
+            .map_or_else(ManagementKeys::default, |account| account.keys)
     }
 
     /// Takes in what one commit made durable, and checks the records.
@@ -119,7 +120,7 @@ impl Witness {
                         AccountState::Ready { .. } => {
                             facts.push(Fact::Ready(account.id.clone()));
                         }
-                        AccountState::Quarantined(_) => {
+                        AccountState::Quarantined(_) if !self.is_quarantined(&account.id) => {
                             facts.push(Fact::Quarantined(account.id.clone()));
                         }
                         _ => {}
@@ -147,6 +148,11 @@ impl Witness {
         }
         self.no_idle_while_waiting();
         facts
+    }
+
+    fn is_quarantined(&self, id: &AccountId) -> bool {
+        let account = self.account(id);
+        account.is_some_and(|account| matches!(account.state, AccountState::Quarantined(_)))
     }
 
     fn granted(
@@ -189,7 +195,11 @@ impl Witness {
             return None;
         };
         let early = reason == EndReason::Expired && ended_at < *expiration;
-        assert!(!early, "the lease of {} ended too early: {ended_at}", after.id);
+        assert!(
+            !early,
+            "the lease of {} ended too early: {ended_at}",
+            after.id
+        );
         if let Some(up) = self.up_since {
             let latest = (*expiration).max(up) + PROMPT + GRAIN;
             assert!(
@@ -234,7 +244,10 @@ impl Witness {
                 continue;
             };
             if let Some(other) = holders.insert(account, reservation.id) {
-                panic!("one_holder: {account} is held by {other} and by {}", reservation.id);
+                panic!(
+                    "one_holder: {account} is held by {other} and by {}",
+                    reservation.id
+                );
             }
             let state = &self.records.accounts[account].state;
             let holder = AccountState::Leased {

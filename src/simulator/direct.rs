@@ -83,17 +83,17 @@ impl Direct {
 
     /// Adds a scripted fault.
     pub fn inject(&self, fault: Fault) {
-        self.shared.settled().0.faults.inject(fault);
+        self.shared.state().faults.inject(fault);
     }
 
     /// Ends the scripted faults of an account.
     pub fn clear_faults_of(&self, account: &str) {
-        self.shared.settled().0.faults.clear_of(account);
+        self.shared.state().faults.clear_of(account);
     }
 
     /// Empties the log of requests.
     pub fn clear_requests(&self) {
-        self.shared.settled().0.requests.clear();
+        self.shared.state().requests.clear();
     }
 
     /// See [`Simulator::inventory`](super::Simulator::inventory).
@@ -112,7 +112,7 @@ impl Direct {
     /// access tokens.
     #[must_use]
     pub fn secrets_after(&self, known: usize) -> Vec<SecretString> {
-        self.shared.settled().0.world.secrets[known..].to_vec()
+        self.shared.state().world.secrets[known..].to_vec()
     }
 }
 

@@ -62,10 +62,15 @@ impl Shared {
         &self.base
     }
 
+    /// The state as it was left.
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        // A panic of another holder is a bug of the simulator that its test has already seen.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The state as it is now: what time has brought about is done.
     pub(super) fn settled(&self) -> (MutexGuard<'_, State>, OffsetDateTime) {
-        // A panic of another holder is a bug of the simulator that its test has already seen.
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state();
         let now = state.world.clock.now();
         state.world.settle(now);
         (state, now)
@@ -174,8 +179,8 @@ fn parse_body(content_type: &str, body: &[u8]) -> Result<Value, Refusal> {
 impl Shared {
     /// Moves the time forward to `moment`, unless it has passed.
     pub(super) fn move_to(&self, moment: OffsetDateTime) {
-        let (mut state, now) = self.settled();
-        if let Ok(by) = Duration::try_from(moment - now) {
+        let mut state = self.state();
+        if let Ok(by) = Duration::try_from(moment - state.world.clock.now()) {
             state.world.clock.advance(by);
             state.world.settle(moment);
         }
@@ -198,7 +203,8 @@ impl Shared {
 
     /// The fault that strikes a request.
     pub(super) fn strike(&self, arrived: &Arrived) -> Option<FaultAction> {
-        let (mut state, now) = self.settled();
+        let mut state = self.state();
+        let now = state.world.clock.now();
         let account = state.origin(arrived, now).map(|caller| caller.account);
         let State { faults, .. } = &mut *state;
         faults.strike(&arrived.method, &arrived.path, account.as_deref())

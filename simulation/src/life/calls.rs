@@ -65,7 +65,8 @@ impl Life {
         let answer = self.cloud.answer(&outgoing, strike);
         let concerns_keys = outgoing.url.contains("/apikeys") && outgoing.method != "GET";
         if concerns_keys {
-            self.witness.management_key_never_lost(&account, &self.cloud);
+            self.witness
+                .management_key_never_lost(&account, &self.cloud);
         }
         let status = answer.as_ref().map_or(0, |answer| answer.status.as_u16());
         self.tally
@@ -94,7 +95,8 @@ impl Life {
         result: &Result<Done, CloudError>,
     ) {
         self.tally.calls += 1;
-        self.tally.happened((self.now, account.as_str(), result.is_ok()));
+        self.tally
+            .happened((self.now, account.as_str(), result.is_ok()));
         let Ok(done) = result else {
             return;
         };
@@ -158,7 +160,10 @@ impl Life {
 
     /// The lease of an account is over. While all is well, its key dies soon.
     pub(super) fn lease_ended(&mut self, account: &AccountId) {
-        let credential = self.witness.account(account).and_then(|a| a.credential.clone());
+        let credential = self
+            .witness
+            .account(account)
+            .and_then(|a| a.credential.clone());
         let well = self.weather.is_calm() && self.mute.as_ref() != Some(account);
         if let Some(credential) = credential.filter(|_| well) {
             let must_be_dead = Happening::KeyIsDead {

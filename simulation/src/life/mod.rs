@@ -26,8 +26,8 @@ use tokio::time::{advance, timeout_at};
 
 use crate::agenda::{Agenda, Happening};
 use crate::borrowers::Borrowers;
-use crate::cloud::Cloud;
 use crate::clock::VirtualClock;
+use crate::cloud::Cloud;
 use crate::disk::Disk;
 use crate::line::{Line, Signal};
 use crate::process::{Installation, Process};
@@ -255,7 +255,10 @@ impl Life {
 
     /// Takes in what the process has made durable and what it has said, and checks everything.
     fn take_in(&mut self) {
-        assert!(!speech::somebody_panicked(), "a panic was caught on the way");
+        assert!(
+            !speech::somebody_panicked(),
+            "a panic was caught on the way"
+        );
         self.cloud.move_to(self.now);
         loop {
             for batch in self.disk.take_batches() {
@@ -310,7 +313,10 @@ impl Life {
         self.cloud.forget_requests();
         for line in speech::take_log() {
             self.tally.lines += 1;
-            assert!(!self.secrets.are_in(&line), "secrets_stay_secret: a line of the log has one");
+            assert!(
+                !self.secrets.are_in(&line),
+                "secrets_stay_secret: a line of the log has one"
+            );
         }
     }
 

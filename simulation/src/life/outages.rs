@@ -30,7 +30,7 @@ impl Life {
         let Some(process) = &self.process else {
             return;
         };
-        if self.dice.chance(300) {
+        if !self.weather.is_calm() && self.dice.chance(150) {
             process.line.cut();
             self.fault(Fault::DecisionsLost);
         } else {
@@ -41,22 +41,18 @@ impl Life {
 
     /// The process is to die: at once, before one of the next requests, or in one of the next commits.
     pub(super) fn crash(&mut self) {
-        let season = self.season;
-        if let Some(every) = self.weather.crash_every {
-            self.plan_about(every, Happening::Crash { season });
-        }
         let Some(process) = &self.process else {
             return;
         };
-        match self.dice.below(4) {
+        match self.dice.below(5) {
             0 => process.line.cut(),
-            1 => {
-                process.line.cut_after(u32::try_from(self.dice.below(60)).unwrap_or(0));
+            1 | 2 => {
+                process.line.cut_after(self.dice.below(150));
                 self.fault(Fault::CrashAtRequest);
             }
             kind => {
-                let kept = kind == 2;
-                let after = u32::try_from(self.dice.below(12)).unwrap_or(0);
+                let kept = kind == 3;
+                let after = self.dice.below(30);
                 self.disk.fail(Failure { after, kept });
                 self.fault(if kept {
                     Fault::CommitTorn
@@ -64,6 +60,24 @@ impl Life {
                     Fault::CommitLost
                 });
             }
+        }
+    }
+
+    /// Plans the next crash. One seldom comes alone, and then every account is being cleaned.
+    pub(super) fn plan_crash(&mut self) {
+        let season = self.season;
+        if let Some(every) = self.weather.crash_every {
+            let soon = self.dice.chance(250);
+            let after = if soon { Duration::from_mins(8) } else { every };
+            self.plan_about(after, Happening::Crash { season });
+        }
+    }
+
+    /// The process is not to die after all.
+    pub(super) fn spare(&mut self) {
+        self.disk.recover();
+        if let Some(process) = &self.process {
+            process.line.spare();
         }
     }
 
@@ -90,6 +104,7 @@ impl Life {
         if self.dice.chance(300) {
             self.policy = any_policy(&mut self.dice);
         }
+        self.plan_crash();
         for (reservation, consumer) in &self.consumers {
             self.witness.assert_told(*reservation, &consumer.told);
         }

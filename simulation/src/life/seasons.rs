@@ -4,8 +4,7 @@
 use std::time::Duration;
 
 use acctpool_actors::pool::{
-    AccountId, DrainAccount, EnableAccount, ReservationState, RevokeReservation,
-    StateKind,
+    AccountId, DrainAccount, EnableAccount, ReservationState, RevokeReservation, StateKind,
 };
 
 use super::Life;
@@ -66,7 +65,12 @@ impl Life {
         let in_use = account.credential.iter().map(|c| c.service_id.clone());
         let in_use: Vec<_> = in_use.collect();
         let there = self.cloud.lease_service_ids(id);
-        assert_eq!(there, in_use, "no_orphan_credential: {id} is {:?}", account.kind());
+        assert_eq!(
+            there,
+            in_use,
+            "no_orphan_credential: {id} is {:?}",
+            account.kind()
+        );
     }
 
     /// How long what went wrong before can last.
@@ -101,21 +105,22 @@ impl Life {
         } else {
             self.weather = Weather::any(&mut self.dice);
         }
-        let season = self.season;
         self.plan(self.weather.lasts, Happening::WeatherChanges);
         self.operator_comes_again();
-        if let Some(every) = self.weather.crash_every {
-            self.plan_about(every, Happening::Crash { season });
-        }
+        self.plan_crash();
         let (consumers, witness) = (&mut self.consumers, &mut self.witness);
         consumers.retain(|reservation, _| !witness.has_forgotten(*reservation));
         witness.forget_all_but(|reservation| consumers.contains_key(reservation));
     }
 
     fn calm_begins(&mut self) {
+        self.spare();
         let ids: Vec<_> = self.cloud.accounts().map(|(id, _)| id.clone()).collect();
         self.mute = Some(ids[self.dice.place(ids.len())].clone());
-        let ready = self.witness.accounts().filter(|a| a.kind() == StateKind::Ready);
+        let ready = self
+            .witness
+            .accounts()
+            .filter(|a| a.kind() == StateKind::Ready);
         self.recovered = ready.map(|account| account.id.clone()).collect();
         self.operator_looks_after_all();
         let season = self.season;

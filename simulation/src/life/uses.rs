@@ -31,14 +31,15 @@ impl Life {
             .cloud
             .accounts()
             .any(|(id, label)| id == account && label.as_str() == ADMINISTRATED);
-        let what = if self.weather.undeletable && self.dice.chance(30) {
+        let what = if self.weather.undeletable && self.dice.chance(80) {
             Use::Undeletable
         } else {
             any_use(&mut self.dice, administrator)
         };
         let outcome = self.borrowers.act(&mut self.cloud, account, lease, what);
         self.tally.uses += 1;
-        self.tally.happened((self.now, account.as_str(), outcome == Outcome::Done));
+        self.tally
+            .happened((self.now, account.as_str(), outcome == Outcome::Done));
         assert!(
             outcome == Outcome::Done || !self.is_live(account, lease),
             "the lease of {account} is live, and {what:?} ends with {outcome:?}"

@@ -15,13 +15,13 @@ use crate::line::Heard;
 use crate::tally::Fault;
 
 /// How long a rush goes on: one in so many of a thousand consumers is the last of it.
-const LAST_OF_RUSH: u64 = 60;
+const LAST_OF_RUSH: u64 = 70;
 
 impl Life {
     /// Somebody asks for an account. They come in rushes: many within an hour, then nobody for days.
     pub(super) fn arrive(&mut self) {
         let next = if self.dice.chance(LAST_OF_RUSH) {
-            Duration::from_hours(12 + self.dice.below(24 * 20))
+            Duration::from_hours(12 + self.dice.below(24 * 5))
         } else {
             Duration::from_secs(self.dice.below(600))
         };
@@ -36,7 +36,11 @@ impl Life {
             .wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
         let id = ReservationId::from(Uuid::from_u128(scrambled));
         let token = TokenId::from(format!("consumer-{}", self.dice.below(8)));
-        let label = if self.dice.chance(500) { "free" } else { "lite" };
+        let label = if self.dice.chance(500) {
+            "free"
+        } else {
+            "lite"
+        };
         let account_type = AccountType::from(label);
         let longest = self.policy.longest_lease(&account_type);
         let duration = self
@@ -191,9 +195,10 @@ impl Life {
             if *other == id || theirs.account != lease.account {
                 continue;
             }
-            let holds = self.witness.reservation(*other).is_some_and(|record| {
-                matches!(record.state, ReservationState::Active { .. })
-            });
+            let holds = self
+                .witness
+                .reservation(*other)
+                .is_some_and(|record| matches!(record.state, ReservationState::Active { .. }));
             assert!(
                 !holds && theirs.fence != lease.fence,
                 "one_holder: {id} and {other} were told of {}",
