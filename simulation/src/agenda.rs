@@ -50,7 +50,7 @@ pub(crate) struct Flight {
     pub(crate) account: AccountId,
     pub(crate) outgoing: Outgoing,
     pub(crate) fate: Fate,
-    /// `None` when the process that sent it is no more.
+    /// Where the answer goes; `None` if nobody waits for it.
     pub(crate) reply: Option<Reply>,
 }
 

@@ -111,6 +111,14 @@ impl Line {
         self.under_way.get() == 0 && self.signals.borrow().is_empty()
     }
 
+    /// Tells whether a call of an account's cleaner has ended and nobody has taken it in yet.
+    pub(crate) fn has_ended(&self, account: &AccountId) -> bool {
+        let signals = self.signals.borrow();
+        signals
+            .iter()
+            .any(|signal| matches!(signal, Signal::Ended(of, ..) if of == account))
+    }
+
     /// Counts something as under way for as long as what is returned lives.
     pub(crate) fn busy(self: &Rc<Self>) -> Busy {
         self.under_way.set(self.under_way.get() + 1);

@@ -16,11 +16,19 @@ pub(crate) struct Fate {
     pub(crate) arrives: Option<Duration>,
     /// What goes wrong there.
     pub(crate) strike: Option<FaultAction>,
-    /// When the sender hears of it, after it came to the cloud or was lost on the way; `None` for
-    /// never.
-    pub(crate) heard: Option<Duration>,
-    /// Whether what is heard is what the cloud answered, and not that the connection broke.
-    pub(crate) answered: bool,
+    /// What its sender hears.
+    pub(crate) heard: Hearing,
+}
+
+/// What the sender of a request hears.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hearing {
+    /// What the cloud answered, so long after the request came there.
+    Answer(Duration),
+    /// That the connection broke, so long after it was sent, wherever the request is by then.
+    Broken(Duration),
+    /// Nothing, ever.
+    Nothing,
 }
 
 /// See the module.
@@ -70,12 +78,11 @@ impl Weather {
 
     /// Decides what becomes of a request.
     pub(crate) fn fate(&self, dice: &mut Dice) -> (Fate, Option<Fault>) {
-        let mut leg = || Duration::from_millis(5 + dice.below(150));
+        let leg = |dice: &mut Dice| Duration::from_millis(5 + dice.below(150));
         let mut fate = Fate {
-            arrives: Some(leg()),
+            arrives: Some(leg(dice)),
             strike: None,
-            heard: Some(leg()),
-            answered: true,
+            heard: Hearing::Answer(leg(dice)),
         };
         if !dice.chance(self.faults) {
             return (fate, None);
@@ -83,25 +90,26 @@ impl Weather {
         let fault = match dice.below(100) {
             0..15 => {
                 fate.arrives = None;
-                fate.answered = false;
+                fate.heard = Hearing::Broken(leg(dice));
                 Fault::RequestLost
             }
             15..35 => {
-                fate.answered = false;
+                fate.heard = Hearing::Broken(Duration::from_millis(200) + leg(dice));
                 Fault::ReplyLost
             }
             35..45 => {
                 fate.arrives = Some(dice.between(Duration::from_secs(1), LATEST_ARRIVAL));
-                fate.heard = None;
+                fate.heard = [Hearing::Nothing, Hearing::Broken(leg(dice))][dice.place(2)];
                 Fault::RequestLate
             }
             45..50 => {
                 fate.arrives = None;
-                fate.heard = None;
+                fate.heard = Hearing::Nothing;
                 Fault::NoAnswer
             }
             50..60 => {
-                fate.heard = Some(dice.between(Duration::from_secs(1), Duration::from_secs(40)));
+                let slow = dice.between(Duration::from_secs(1), Duration::from_secs(40));
+                fate.heard = Hearing::Answer(slow);
                 Fault::Slow
             }
             60..80 => {

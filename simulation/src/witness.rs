@@ -72,6 +72,11 @@ impl Witness {
         }
     }
 
+    /// Tells whether the process is able to keep its deadlines.
+    pub(crate) fn is_up(&self) -> bool {
+        self.up_since.is_some()
+    }
+
     /// Returns the record of an account.
     pub(crate) fn account(&self, id: &AccountId) -> Option<&Account> {
         self.records.accounts.get(id)
@@ -161,6 +166,7 @@ impl Witness {
         after: &Reservation,
     ) -> Option<ReservationId> {
         let ReservationState::Active {
+            granted_at,
             expiration,
             claimed,
             ..
@@ -168,6 +174,14 @@ impl Witness {
         else {
             return None;
         };
+        // It is told in whole seconds.
+        let shortened = granted_at + after.duration - expiration;
+        assert!(
+            (time::Duration::ZERO..time::Duration::SECOND).contains(&shortened),
+            "the lease of {} was to last {:?}: {after:?}",
+            after.id,
+            after.duration
+        );
         if claimed {
             self.leases.insert((expiration, after.id));
         }

@@ -6,14 +6,15 @@ use std::time::Duration;
 use acctpool::ibm::Outgoing;
 use acctpool_actors::cloud::CloudError;
 use acctpool_actors::pool::{
-    AccountId, Done, Epoch, Fence, Job, ManagementKeys, ReportCleaning, Tick,
+    Account, AccountId, AccountState, Change, Done, Epoch, Fence, Job, ManagementKeys,
+    ReportCleaning, Step, Tick,
 };
 
 use super::Life;
 use crate::agenda::{Flight, Happening};
 use crate::line::Reply;
 use crate::tally::Fault;
-use crate::weather::Fate;
+use crate::weather::Hearing;
 
 /// While the cloud is well, the key of a lease is dead so soon after the lease.
 const SOON: Duration = Duration::from_secs(20);
@@ -30,21 +31,23 @@ impl Life {
         if let Some(fault) = fault {
             self.fault(fault);
         }
-        match (fate.arrives, fate.heard) {
-            (Some(after), _) => {
-                let flight = Flight {
-                    account,
-                    outgoing,
-                    fate,
-                    reply: Some(reply),
-                };
-                self.plan(after, Happening::Request(Box::new(flight)));
-            }
-            (None, Some(after)) => {
-                let broken = Err("the connection was refused".to_owned());
+        let reply = match fate.heard {
+            Hearing::Broken(after) => {
+                let broken = Err("the connection was reset".to_owned());
                 self.plan(after, Happening::Reply(reply, broken));
+                None
             }
-            (None, None) => {}
+            Hearing::Answer(_) => Some(reply),
+            Hearing::Nothing => None,
+        };
+        if let Some(after) = fate.arrives {
+            let flight = Flight {
+                account,
+                outgoing,
+                fate,
+                reply,
+            };
+            self.plan(after, Happening::Request(Box::new(flight)));
         }
     }
 
@@ -56,13 +59,7 @@ impl Life {
             fate,
             reply,
         } = flight;
-        let Fate {
-            strike,
-            heard,
-            answered,
-            ..
-        } = fate;
-        let answer = self.cloud.answer(&outgoing, strike);
+        let answer = self.cloud.answer(&outgoing, fate.strike);
         let concerns_keys = outgoing.url.contains("/apikeys") && outgoing.method != "GET";
         if concerns_keys {
             self.witness
@@ -71,12 +68,10 @@ impl Life {
         let status = answer.as_ref().map_or(0, |answer| answer.status.as_u16());
         self.tally
             .happened((self.now, outgoing.method.as_str(), status));
-        let (Some(reply), Some(after)) = (reply, heard) else {
-            return;
-        };
-        let answer = answer.filter(|_| answered);
-        let answer = answer.ok_or_else(|| "the connection was reset".to_owned());
-        self.plan(after, Happening::Reply(reply, answer));
+        if let (Some(reply), Hearing::Answer(after)) = (reply, fate.heard) {
+            let answer = answer.ok_or_else(|| "the connection was reset".to_owned());
+            self.plan(after, Happening::Reply(reply, answer));
+        }
     }
 
     /// A cleaner was called.
@@ -182,14 +177,17 @@ impl Life {
         }
     }
 
-    /// P9: a report with an old fence changes nothing.
+    /// P9: a report with an old fence changes nothing, whatever its account is at.
     pub(super) async fn stale_report(&mut self) {
-        self.plan_about(Duration::from_hours(12), Happening::StaleReport);
-        if !self.running().line.is_quiet() {
-            return;
-        }
-        let accounts: Vec<_> = self.witness.accounts().collect();
-        if accounts.is_empty() {
+        self.plan_about(Duration::from_hours(1), Happening::StaleReport);
+        let running = |account: &&Account| {
+            let AccountState::Cleaning(cleaning) = &account.state else {
+                return false;
+            };
+            matches!(cleaning.step, Step::Running(_))
+        };
+        let accounts: Vec<_> = self.witness.accounts().filter(running).collect();
+        if accounts.is_empty() || !self.witness.is_up() {
             return;
         }
         let picked = accounts[self.dice.place(accounts.len())];
@@ -205,17 +203,27 @@ impl Life {
         for batch in self.disk.take_batches() {
             self.committed(batch);
         }
-        self.fault(Fault::StaleReport);
+        if self.witness.account(&account).map(|account| account.fence) != Some(fence) {
+            return;
+        }
         let report = ReportCleaning {
             account: account.clone(),
             fence: Fence(fence.0.saturating_sub(1 + self.dice.below(3))),
             result,
         };
+        self.fault(Fault::StaleReport);
+        // A process that dies of it has not changed anything either.
         let _ = self.running().ask(report).await;
-        let changed = self.disk.take_batches();
-        assert!(
-            changed.is_empty(),
-            "stale_report_is_inert: one of {account} led to {changed:?}"
-        );
+        let line = self.running().line.clone();
+        for batch in self.disk.take_batches() {
+            let concerned = batch
+                .iter()
+                .any(|change| matches!(change, Change::Account(changed) if changed.id == account));
+            assert!(
+                !concerned || line.has_ended(&account),
+                "stale_report_is_inert: one of {account} led to {batch:?}"
+            );
+            self.committed(batch);
+        }
     }
 }

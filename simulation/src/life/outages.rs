@@ -50,17 +50,22 @@ impl Life {
                 process.line.cut_after(self.dice.below(150));
                 self.fault(Fault::CrashAtRequest);
             }
-            kind => {
-                let kept = kind == 3;
+            _ => {
                 let after = self.dice.below(30);
-                self.disk.fail(Failure { after, kept });
-                self.fault(if kept {
-                    Fault::CommitTorn
-                } else {
-                    Fault::CommitLost
-                });
+                self.lose_power_at(after);
             }
         }
+    }
+
+    /// The process is to die in a commit, after so many.
+    pub(super) fn lose_power_at(&mut self, after: u64) {
+        let kept = self.dice.chance(500);
+        self.disk.fail(Failure { after, kept });
+        self.fault(if kept {
+            Fault::CommitTorn
+        } else {
+            Fault::CommitLost
+        });
     }
 
     /// Plans the next crash. One seldom comes alone, and then every account is being cleaned.

@@ -89,6 +89,10 @@ impl Life {
         else {
             return;
         };
+        if self.weather.crash_every.is_some() && self.dice.chance(15) {
+            // In the commit of what is answered now.
+            self.lose_power_at(0);
+        }
         let Some(process) = &self.process else {
             // Nobody answers. It tries again.
             let soon = Duration::from_mins(1);
