@@ -3,12 +3,10 @@
 //!
 //! Debug builds check, after every turn, what that turn touched; tests check everything.
 
-use std::collections::BTreeSet;
-
 use super::Pool;
 use super::account::AccountState;
 use super::ids::Timestamp;
-use super::index::{AccountFile, Index, ReservationFile, Subject};
+use super::index::Subject;
 use super::reservation::ReservationState;
 
 impl Pool {
@@ -20,15 +18,17 @@ impl Pool {
     pub fn assert_invariants(&self) {
         let reservations = self.reservations.keys().copied().map(Subject::Reservation);
         let accounts = self.accounts.keys().cloned().map(Subject::Account);
-        self.assert_invariants_of(&reservations.chain(accounts).collect());
-        self.assert_index_is_derived();
+        self.assert_invariants_of(reservations.chain(accounts));
+        let (accounts, reservations) = (self.accounts.values(), self.reservations.values());
+        self.index
+            .assert_derived(accounts, reservations, &self.policy, self.now);
     }
 
-    pub(super) fn assert_invariants_of(&self, subjects: &BTreeSet<Subject>) {
+    pub(super) fn assert_invariants_of(&self, subjects: impl Iterator<Item = Subject>) {
         for subject in subjects {
-            self.assert_one_holder(subject);
-            self.assert_deadline_holds(subject);
-            self.assert_credential_outlives_lease(subject);
+            self.assert_one_holder(&subject);
+            self.assert_deadline_holds(&subject);
+            self.assert_credential_outlives_lease(&subject);
         }
         assert!(
             self.index.next_match().is_none(),
@@ -103,37 +103,6 @@ impl Pool {
                 "account {id} is {:?} with a credential that ends at {ends:?}, before {needed_until}",
                 account.kind()
             );
-        }
-    }
-
-    /// The index is what it would be if it were made anew.
-    fn assert_index_is_derived(&self) {
-        let mut anew = Index::new(self.policy.types.keys());
-        for account in self.accounts.values() {
-            anew.account_moved(account, None);
-        }
-        let mut in_order: Vec<_> = self.reservations.values().collect();
-        in_order.sort_by_key(|reservation| reservation.sequence);
-        for reservation in in_order {
-            anew.reservation_moved(reservation, None, &self.policy);
-        }
-        assert_eq!(anew.statistics(), self.index.statistics());
-        assert_eq!(anew.pending(), self.index.pending());
-        assert_eq!(anew.next_match(), self.index.next_match());
-        assert_eq!(
-            anew.deadlines().collect::<Vec<_>>(),
-            self.index.deadlines().collect::<Vec<_>>()
-        );
-        for account in self.accounts.values() {
-            let deadline = AccountFile::of(account).deadline();
-            assert!(
-                deadline.is_none_or(|at| at > self.now),
-                "{account:?} is overdue"
-            );
-        }
-        for reservation in self.reservations.values() {
-            let deadline = ReservationFile::of(reservation, &self.policy).deadline();
-            assert!(deadline > self.now, "{reservation:?} is overdue");
         }
     }
 }
