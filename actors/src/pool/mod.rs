@@ -180,7 +180,7 @@ impl Pool {
         let outcome = command.rule(self);
         self.grant();
         if cfg!(debug_assertions) {
-            self.assert_invariants_of(self.touched.iter().cloned());
+            self.assert_invariants_of(&self.touched);
         }
         Applied {
             reply: C::reply(outcome, self),
