@@ -21,7 +21,7 @@ impl Life {
     /// Somebody asks for an account. They come in rushes: many within an hour, then nobody for days.
     pub(super) fn arrive(&mut self) {
         let next = if self.dice.chance(LAST_OF_RUSH) {
-            Duration::from_hours(12 + self.dice.below(24 * 5))
+            Duration::from_hours(24 + self.dice.below(24 * 8))
         } else {
             Duration::from_secs(self.dice.below(600))
         };
@@ -89,7 +89,7 @@ impl Life {
         else {
             return;
         };
-        if self.weather.crash_every.is_some() && self.dice.chance(15) {
+        if self.weather.crash_every.is_some() && self.dice.chance(4) {
             // In the commit of what is answered now.
             self.lose_power_at(0);
         }
