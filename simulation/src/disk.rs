@@ -89,16 +89,14 @@ impl Store for Disk {
             }
             platter.batches.push(changes);
         }
-        match failure {
-            None => Ok(()),
-            Some(_) => {
-                platter.failed = true;
-                Err(StoreError {
-                    action: "cannot commit".to_owned(),
-                    cause: "the power went".into(),
-                })
-            }
+        if failure.is_none() {
+            return Ok(());
         }
+        platter.failed = true;
+        Err(StoreError {
+            action: "cannot commit".to_owned(),
+            cause: "the power went".into(),
+        })
     }
 
     fn load(&mut self) -> Result<Snapshot, StoreError> {

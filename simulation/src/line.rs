@@ -3,6 +3,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use acctpool::ibm::{Incoming, Outgoing, Wire};
@@ -14,7 +15,6 @@ use acctpool_actors::pool::{
 use acctpool_soak::dice::Dice;
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
-use std::rc::Rc;
 use tokio::sync::{Notify, oneshot};
 
 /// See the module.

@@ -32,6 +32,10 @@ pub struct Broken {
 /// # Errors
 ///
 /// With the life that broke a promise: of several, the one with the lowest seed.
+///
+/// # Panics
+///
+/// If a thread ends by anything but its lives.
 pub fn live(
     seed: u64,
     count: u64,

@@ -1,10 +1,10 @@
 //! The share of the simulation that every test run lives.
 
 use std::thread::available_parallelism;
+use std::time::Duration;
 
 use acctpool_simulation::lives::{LIVES_OF_A_YEAR, live, live_once};
 use acctpool_simulation::tally::Fault;
-use std::time::Duration;
 
 /// What the project promises to live in every test run (issue 3).
 const YEARS: u64 = 10;

@@ -194,11 +194,14 @@ impl Life {
         let (clock, bell) = (process.clock, process.line.bell());
         let mut until = next;
         if process.line.is_quiet() {
-            let deadline = process.ask(Tick).await.ok().flatten();
+            let Ok(deadline) = process.ask(Tick).await else {
+                // It has just died.
+                return;
+            };
             let next = deadline.map_or(next, |deadline| deadline.min(next));
             let gap = Duration::try_from(next - clock.now()).unwrap_or_default();
             if gap > WORTH_A_LEAP && process.line.is_quiet() {
-                return advance(gap - RUN_UP).await;
+                return advance(gap.saturating_sub(RUN_UP)).await;
             }
             until = until.min(clock.now() + WORTH_A_LEAP);
         }

@@ -18,7 +18,7 @@ impl Life {
         self.borrowers.forget(&lease.account, lease.fence);
         let left = (lease.expiration - self.now).unsigned_abs();
         let late = left + Duration::from_mins(15);
-        for _ in 0..1 + self.dice.below(3) {
+        for _ in 0..=self.dice.below(3) {
             let after = self.dice.between(Duration::ZERO, late);
             self.plan(after, Happening::Use(lease.account.clone(), lease.fence));
         }
