@@ -140,6 +140,10 @@ impl Witness {
                 }
                 Change::ReservationForgotten { id, .. } => {
                     self.forgotten.insert(*id);
+                    // Where many end at once, some are forgotten in the turn that ends them.
+                    let before = self.records.reservations.get(id).cloned();
+                    let account = before.and_then(|before| self.let_go(&before, now));
+                    facts.extend(account.map(Fact::LeaseEnded));
                 }
                 Change::AccountForgotten(id) => {
                     panic!("account {id} is configured, and was forgotten")
@@ -221,7 +225,21 @@ impl Witness {
                 "deadline_holds: the lease of {account} ended at {ended_at}, and was to at {expiration}"
             );
         }
-        self.leases.remove(&(*expiration, after.id));
+        self.let_go(before?, now)
+    }
+
+    /// Notes that the lease of a reservation, if it was shown one, is over. Returns its account.
+    fn let_go(&mut self, before: &Reservation, now: Timestamp) -> Option<AccountId> {
+        let ReservationState::Active {
+            account,
+            expiration,
+            claimed: true,
+            ..
+        } = &before.state
+        else {
+            return None;
+        };
+        self.leases.remove(&(*expiration, before.id));
         self.owed.insert(account.clone(), now);
         Some(account.clone())
     }
