@@ -121,3 +121,89 @@ impl std::fmt::Debug for Direct {
         f.debug_struct("Direct").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret;
+    use time::macros::datetime;
+
+    use super::*;
+    use crate::simulator::{AccountSpec, Lags, Time};
+
+    fn cloud() -> (Direct, AccountSpec) {
+        let account = AccountSpec::generate("test", 1, 7);
+        let settings = Settings {
+            accounts: vec![account.clone()],
+            lags: Lags::none(),
+            time: Time::Frozen(datetime!(2026-05-01 10:00 UTC)),
+            seed: 7,
+        };
+        (Direct::new(&settings), account)
+    }
+
+    fn sign_in(cloud: &Direct, account: &AccountSpec) -> HashMap<String, String> {
+        let form = format!(
+            "grant_type=urn:ibm:params:oauth:grant-type:apikey&apikey={}",
+            account.api_key.expose_secret()
+        );
+        let media = "application/x-www-form-urlencoded".to_owned();
+        let headers = [("content-type".to_owned(), media)].into();
+        let answer = cloud.answer("POST", "/identity/token", headers, form.as_bytes(), None);
+        let body = answer.unwrap().body.unwrap();
+        let bearer = format!("Bearer {}", body["access_token"].as_str().unwrap());
+        [("authorization".to_owned(), bearer)].into()
+    }
+
+    #[test]
+    fn direct_call_is_authenticated_and_answered() {
+        let (cloud, account) = cloud();
+        let target = format!("/v2/resource_groups?account_id={}", account.id);
+        let ask = |headers| cloud.answer("GET", &target, headers, b"", None).unwrap();
+        assert_eq!(ask(HashMap::new()).status, 401);
+        let answer = ask(sign_in(&cloud, &account));
+        assert_eq!(answer.status, 200);
+        assert_eq!(
+            answer.body.unwrap()["resources"].as_array().unwrap().len(),
+            1
+        );
+        assert!(
+            answer
+                .headers
+                .iter()
+                .any(|(name, _)| *name == "transaction-id")
+        );
+    }
+
+    #[test]
+    fn lost_reply_is_done_and_a_reset_is_not() {
+        let (cloud, account) = cloud();
+        let headers = sign_in(&cloud, &account);
+        let body = serde_json::json!({"account_id": account.id, "name": "mine"}).to_string();
+        let make = |strike| {
+            let (target, body) = ("/v1/serviceids/", body.as_bytes());
+            let answer = cloud.answer("POST", target, headers.clone(), body, Some(strike));
+            assert!(answer.is_none());
+            cloud.inventory(&account.id).of("service_ids").len()
+        };
+        assert_eq!(make(FaultAction::Reset), 0);
+        assert_eq!(make(FaultAction::LostReply), 1);
+    }
+
+    #[test]
+    fn injected_fault_goes_before_the_strike_and_ends_with_its_account() {
+        let (cloud, account) = cloud();
+        let headers = sign_in(&cloud, &account);
+        let ask = || {
+            let target = "/v1/apikeys";
+            let strike = Some(FaultAction::status(500));
+            let answer = cloud.answer("GET", target, headers.clone(), b"", strike);
+            answer.unwrap().status
+        };
+        cloud.inject(Fault::new("/v1/apikeys", FaultAction::status(422)).account(&account.id));
+        assert_eq!(ask(), 422);
+        cloud.clear_faults_of("another");
+        assert_eq!(ask(), 422);
+        cloud.clear_faults_of(&account.id);
+        assert_eq!(ask(), 500);
+    }
+}
