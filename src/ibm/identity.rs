@@ -65,7 +65,7 @@ pub(super) async fn key_details(
     session: &Session<'_>,
     value: &SecretString,
 ) -> Result<Option<KeyRecord>, Fault> {
-    let request = Request::get(Api::Iam, "/v1/apikeys/details").header("IAM-ApiKey", value.clone());
+    let request = Request::get(Api::Iam, "/v1/apikeys/details").header("iam-apikey", value.clone());
     let fault = match session.send(&request).await {
         Ok(reply) => {
             let call = reply.call.clone();

@@ -182,7 +182,7 @@ async fn prove_new_key(
     if token.claims.iam_id != own.iam_id {
         return Err(unproven("belongs to somebody else"));
     }
-    let request = Request::get(Api::Iam, "/v1/apikeys/details").header("IAM-ApiKey", value.clone());
+    let request = Request::get(Api::Iam, "/v1/apikeys/details").header("iam-apikey", value.clone());
     let details = ask(request).await?;
     if details["account_id"] != session.account() || details["iam_id"] != own.iam_id.as_str() {
         return Err(unproven("is not what was asked for"));

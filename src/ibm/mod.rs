@@ -4,8 +4,8 @@
 //! neither when to come again nor when to give up. One [`Ibm`] serves one account and lives on a
 //! cleaners' arbiter. Facts about IBM's APIs are cited as sections of `ibm-cloud.md`.
 //!
-//! From the wire up: `request` and `fault` are one call and what can go wrong with it; `transport`
-//! sends; `token` and `session` add the management key and the safety interlock; `paging` reads
+//! From the wire up: `wire` is one exchange; `request` and `fault` are one call and what can go wrong
+//! with it; `transport` sends; `token` and `session` add the management key and the safety interlock; `paging` reads
 //! lists. `identity`, `policies`, `tags` and `search` are IBM's services. The verbs are `verify`,
 //! `sweep`, `prove`, `lease` and `management`; what is swept is the table in `collections`.
 
@@ -29,6 +29,7 @@ mod tests;
 mod token;
 mod transport;
 mod verify;
+mod wire;
 
 use std::cell::Cell;
 use std::fmt;
@@ -43,7 +44,7 @@ use acctpool_actors::pool::{
 use tokio::sync::Mutex;
 
 pub use settings::{BaseUrl, BaseUrlError, Endpoints, Keep, Limits, Places, Rights, Settings};
-pub use transport::client;
+pub use wire::{Incoming, Outgoing, Wire, client};
 
 use crate::keyring::Keyring;
 use session::{Access, Session};
@@ -62,16 +63,16 @@ pub struct Ibm {
 }
 
 impl Ibm {
-    /// Makes the adapter of one account. `http` is the arbiter's client, made by [`client`].
+    /// Makes the adapter of one account. In production `wire` is the arbiter's [`client`].
     #[must_use]
     pub fn new(
         settings: Settings,
         keyring: Arc<Keyring>,
         clock: Arc<dyn Clock>,
-        http: awc::Client,
+        wire: impl Wire,
     ) -> Self {
         let endpoints = settings.endpoints.clone();
-        let transport = Transport::new(http, endpoints, settings.limits, clock.clone());
+        let transport = Transport::new(wire, endpoints, settings.limits, clock.clone());
         Self {
             settings,
             keyring,

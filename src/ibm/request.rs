@@ -89,6 +89,7 @@ impl Request {
         self
     }
 
+    /// Adds a header. Its name is in lower case.
     pub(super) fn header(mut self, name: &'static str, value: SecretString) -> Self {
         self.headers.push((name, value));
         self

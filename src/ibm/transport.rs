@@ -1,7 +1,7 @@
 //! The one place that sends: bounded, timed, retried, logged without secrets.
 //!
-//! Depends on requests, faults and limits; knows nothing of what is asked. Promises that calls go
-//! to configured endpoints only, that no redirect is followed, that at most
+//! Depends on the wire, requests, faults and limits; knows nothing of what is asked. Promises that
+//! calls go to configured endpoints only, that at most
 //! `Limits::requests_per_host` requests per account and host are under way at once, and that a host
 //! which asked for patience is left alone until then.
 
@@ -13,9 +13,9 @@ use std::time::{Duration, Instant};
 
 use acctpool_actors::clock::Clock;
 use acctpool_actors::pool::Timestamp;
-use awc::http::header::{AUTHORIZATION, HeaderMap, RETRY_AFTER};
-use awc::{Client, Connector};
-use rustls::{ClientConfig, RootCertStore};
+use awc::http::header::{
+    ACCEPT, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, InvalidHeaderValue, RETRY_AFTER,
+};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
@@ -24,9 +24,14 @@ use uuid::Uuid;
 use super::fault::{Fault, Refusal, scrub};
 use super::request::{Reply, Request};
 use super::settings::{BaseUrl, Endpoints, Limits};
+use super::wire::{Incoming, Outgoing, Wire};
 
 /// No `Retry-After` is believed beyond this: by then the pool asks again anyway.
 const LONGEST_PATIENCE: Duration = Duration::from_hours(1);
+
+/// How a request is named towards the services (`ibm-cloud.md` 1.6).
+const TRANSACTION_ID: HeaderName = HeaderName::from_static("transaction-id");
+const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
 
 /// Where services put their request ids, in order of preference (`ibm-cloud.md` 1.6).
 const REQUEST_IDS: [&str; 4] = [
@@ -36,55 +41,9 @@ const REQUEST_IDS: [&str; 4] = [
     "X-Request-Id",
 ];
 
-/// Makes the HTTP client of an arbiter: TLS with the system's roots, no redirects, timeouts as in
-/// `limits`.
-///
-/// A root certificate that cannot be read is not trusted, and the log says so. Without any, every
-/// call over https fails; calls within this machine do not need one.
-#[must_use]
-pub fn client(limits: &Limits) -> Client {
-    let connector = Connector::new()
-        .rustls_0_23(Arc::new(tls()))
-        .timeout(limits.connect_timeout)
-        .handshake_timeout(limits.connect_timeout);
-    Client::builder()
-        .connector(connector)
-        .disable_redirects()
-        // Each attempt has its own, which also covers the body.
-        .disable_timeout()
-        .add_default_header((
-            "User-Agent",
-            concat!("acctpool/", env!("CARGO_PKG_VERSION")),
-        ))
-        .finish()
-}
-
-fn tls() -> ClientConfig {
-    let found = rustls_native_certs::load_native_certs();
-    for error in found.errors {
-        log::warn!("a root certificate of the system cannot be read: {error}");
-    }
-    let mut roots = RootCertStore::empty();
-    let (_, unusable) = roots.add_parsable_certificates(found.certs);
-    if unusable > 0 {
-        log::warn!("{unusable} root certificates of the system are not usable");
-    }
-    if roots.is_empty() {
-        log::warn!("the system has no root certificates: nothing can be reached over https");
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut tls = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .expect("the provider speaks the versions that it was built with")
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    tls
-}
-
 /// Sends the calls of one account.
 pub(super) struct Transport {
-    client: Client,
+    wire: Box<dyn Wire>,
     endpoints: Endpoints,
     limits: Limits,
     clock: Arc<dyn Clock>,
@@ -100,13 +59,13 @@ struct Lane {
 
 impl Transport {
     pub(super) fn new(
-        client: Client,
+        wire: impl Wire,
         endpoints: Endpoints,
         limits: Limits,
         clock: Arc<dyn Clock>,
     ) -> Self {
         Self {
-            client,
+            wire: Box::new(wire),
             endpoints,
             limits,
             clock,
@@ -128,8 +87,7 @@ impl Transport {
             .backoff_min
             .saturating_mul(1 << doublings)
             .min(self.limits.backoff_max);
-        // Without randomness there is only less spread.
-        let random = getrandom::u32().unwrap_or(u32::MAX);
+        let random = self.wire.random();
         full.mul_f64(0.5 + 0.5 * f64::from(random) / f64::from(u32::MAX))
     }
 
@@ -233,39 +191,28 @@ impl Transport {
             problem: scrub(&problem, &secrets),
         };
 
-        let url = format!("{base}{}", request.target);
-        let mut sending = self
-            .client
-            .request(request.method.clone(), url)
-            .insert_header(("Accept", "application/json"))
-            .insert_header(("Transaction-Id", trace))
-            .insert_header(("X-Correlation-Id", trace));
-        if let Some(bearer) = bearer {
-            let value = format!("Bearer {}", bearer.expose_secret());
-            sending = sending.insert_header((AUTHORIZATION, value));
-        }
-        for (name, value) in &request.headers {
-            sending = sending.insert_header((*name, value.expose_secret()));
-        }
-        let sent = match &request.body {
-            Some(body) => sending
-                .content_type(body.content_type)
-                .send_body(body.text.expose_secret().to_owned()),
-            None => sending.send(),
+        let outgoing = Outgoing {
+            method: request.method.clone(),
+            url: format!("{base}{}", request.target),
+            headers: headers(request, bearer, trace).map_err(|error| silent(error.to_string()))?,
+            body: request.body.as_ref().map(|body| {
+                let text = body.text.expose_secret().to_owned();
+                (body.content_type, text)
+            }),
+            answer_size: self.limits.answer_size,
         };
-        let mut response = sent.await.map_err(|error| silent(error.to_string()))?;
-
-        let status = response.status();
-        let id = request_id(response.headers(), &secrets);
-        let retry_after = retry_after(response.headers(), self.clock.now());
-        let read = response.body().limit(self.limits.answer_size).await;
-        let body = read.map_err(|error| silent(format!("{status}, then {error}")))?;
+        let Incoming {
+            status,
+            headers,
+            body,
+        } = self.wire.exchange(outgoing).await.map_err(silent)?;
+        let id = request_id(&headers, &secrets);
         if status.is_success() {
             let body = serde_json::from_slice(&body).ok();
             return Ok((Reply { call, body }, id));
         }
         let mut refusal = Refusal::read(call, status.as_u16(), &body, &secrets);
-        refusal.retry_after = retry_after;
+        refusal.retry_after = retry_after(&headers, self.clock.now());
         refusal.request_id = id;
         Err(Fault::Refused(refusal))
     }
@@ -289,6 +236,26 @@ impl Lane {
         let left = self.closed_until.get()? - now;
         Duration::try_from(left).ok().filter(|left| !left.is_zero())
     }
+}
+
+fn headers(
+    request: &Request,
+    bearer: Option<&SecretString>,
+    trace: &str,
+) -> Result<HeaderMap, InvalidHeaderValue> {
+    let mut headers = HeaderMap::new();
+    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+    headers.insert(TRANSACTION_ID, HeaderValue::from_str(trace)?);
+    headers.insert(CORRELATION_ID, HeaderValue::from_str(trace)?);
+    if let Some(bearer) = bearer {
+        let value = format!("Bearer {}", bearer.expose_secret());
+        headers.insert(AUTHORIZATION, HeaderValue::from_str(&value)?);
+    }
+    for (name, value) in &request.headers {
+        let value = HeaderValue::from_str(value.expose_secret())?;
+        headers.insert(HeaderName::from_static(name), value);
+    }
+    Ok(headers)
 }
 
 /// Returns what the service calls this request, for IBM's support.
@@ -333,7 +300,6 @@ fn log_attempt(
 
 #[cfg(test)]
 mod tests {
-    use awc::http::header::HeaderValue;
     use time::macros::datetime;
 
     use super::*;

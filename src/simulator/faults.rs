@@ -169,6 +169,12 @@ impl Faults {
         *self = Self::default();
     }
 
+    /// Ends the scripted faults that strike one account only.
+    pub(super) fn clear_of(&mut self, account: &str) {
+        self.scripted
+            .retain(|fault| fault.account.as_deref() != Some(account));
+    }
+
     /// The fault that strikes this request, if any: the first scripted one, else the plan's.
     pub(super) fn strike(
         &mut self,

@@ -13,6 +13,7 @@ mod call;
 pub mod catalog;
 mod clock;
 mod control;
+mod direct;
 mod faults;
 mod inventory;
 mod journal;
@@ -45,6 +46,7 @@ use self::server::Shared;
 use self::world::World;
 
 pub use self::clock::Time;
+pub use self::direct::{Direct, DirectAnswer};
 pub use self::faults::{Fault, FaultAction, FaultPlan, RetryAfter};
 pub use self::inventory::Inventory;
 pub use self::journal::LoggedRequest;
@@ -161,9 +163,7 @@ impl Simulator {
     /// What an account holds, in truth; empty for an account that does not exist.
     #[must_use]
     pub fn inventory(&self, account_id: &str) -> Inventory {
-        let (state, _) = self.running.shared.settled();
-        let account = state.world.accounts.get(account_id);
-        account.map_or(Inventory { lines: Vec::new() }, Inventory::take)
+        self.running.shared.inventory(account_id)
     }
 
     /// Makes a mess in an account, as its owner and without a request: past faults, and past the log.
@@ -182,10 +182,7 @@ impl Simulator {
     /// has not expired.
     #[must_use]
     pub fn working_key(&self, value: &str) -> Option<String> {
-        let (state, now) = self.running.shared.settled();
-        let (_, key) = state.world.find_key(value)?;
-        let works = !key.disabled && key.expires_at.is_none_or(|expires| now < expires);
-        works.then(|| key.id.clone())
+        self.running.shared.working_key(value)
     }
 
     /// Ends the server: once this returns, no request is served, and those under way are cut off. The

@@ -10,6 +10,7 @@ use std::time::Duration;
 use actix_web::body::{BodySize, BodyStream, MessageBody};
 use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderMap;
+use actix_web::http::uri::PathAndQuery;
 use actix_web::rt::time::sleep;
 use actix_web::web::{self, Bytes};
 use actix_web::{HttpRequest, HttpResponse};
@@ -20,6 +21,7 @@ use time::OffsetDateTime;
 use super::call::{Answer, Call, Caller, Reply, Route, Service};
 use super::control;
 use super::faults::{FaultAction, Faults, RetryAfter};
+use super::inventory::Inventory;
 use super::journal::LoggedRequest;
 use super::random::Random;
 use super::refusal::{Family, Refusal};
@@ -60,10 +62,15 @@ impl Shared {
         &self.base
     }
 
+    /// The state as it was left.
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        // A panic of another holder is a bug of the simulator that its test has already seen.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The state as it is now: what time has brought about is done.
     pub(super) fn settled(&self) -> (MutexGuard<'_, State>, OffsetDateTime) {
-        // A panic of another holder is a bug of the simulator that its test has already seen.
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state();
         let now = state.world.clock.now();
         state.world.settle(now);
         (state, now)
@@ -85,15 +92,14 @@ pub(super) async fn answer(
         sleep(delay).await;
         strike = None;
     }
-    let outcome = shared.serve(&arrived, strike.as_ref());
-    match outcome {
-        Some(response) => response,
+    match shared.serve(&arrived, strike.as_ref()) {
+        Some(leaving) => respond(leaving),
         None => dropped_connection(),
     }
 }
 
 /// A request before anything is known of its caller.
-struct Arrived {
+pub(super) struct Arrived {
     method: String,
     path: String,
     query: String,
@@ -103,12 +109,29 @@ struct Arrived {
 
 impl Arrived {
     fn read(request: &HttpRequest, body: &[u8]) -> Self {
-        let headers = headers(request.headers());
+        let target = request.uri().path_and_query();
+        let target = target.map_or("/", PathAndQuery::as_str);
+        Self::new(
+            request.method().as_str(),
+            target,
+            headers(request.headers()),
+            body,
+        )
+    }
+
+    /// Makes a request of its method, path and query, headers by their lower-case names, and body.
+    pub(super) fn new(
+        method: &str,
+        target: &str,
+        headers: HashMap<String, String>,
+        body: &[u8],
+    ) -> Self {
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let content_type = headers.get("content-type").map_or("", String::as_str);
         Self {
-            method: request.method().to_string(),
-            path: request.uri().path().to_owned(),
-            query: request.uri().query().unwrap_or_default().to_owned(),
+            method: method.to_owned(),
+            path: path.to_owned(),
+            query: query.to_owned(),
             body: parse_body(content_type, body),
             headers,
         }
@@ -154,16 +177,41 @@ fn parse_body(content_type: &str, body: &[u8]) -> Result<Value, Refusal> {
 }
 
 impl Shared {
+    /// Moves the time forward to `moment`, unless it has passed.
+    pub(super) fn move_to(&self, moment: OffsetDateTime) {
+        let mut state = self.state();
+        if let Ok(by) = Duration::try_from(moment - state.world.clock.now()) {
+            state.world.clock.advance(by);
+            state.world.settle(moment);
+        }
+    }
+
+    /// What an account holds, in truth; empty for an account that does not exist.
+    pub(super) fn inventory(&self, account_id: &str) -> Inventory {
+        let (state, _) = self.settled();
+        let account = state.world.accounts.get(account_id);
+        account.map_or(Inventory { lines: Vec::new() }, Inventory::take)
+    }
+
+    /// The id of the API key with this value, if it could be exchanged now.
+    pub(super) fn working_key(&self, value: &str) -> Option<String> {
+        let (state, now) = self.settled();
+        let (_, key) = state.world.find_key(value)?;
+        let works = !key.disabled && key.expires_at.is_none_or(|expires| now < expires);
+        works.then(|| key.id.clone())
+    }
+
     /// The fault that strikes a request.
-    fn strike(&self, arrived: &Arrived) -> Option<FaultAction> {
-        let (mut state, now) = self.settled();
+    pub(super) fn strike(&self, arrived: &Arrived) -> Option<FaultAction> {
+        let mut state = self.state();
+        let now = state.world.clock.now();
         let account = state.origin(arrived, now).map(|caller| caller.account);
         let State { faults, .. } = &mut *state;
         faults.strike(&arrived.method, &arrived.path, account.as_deref())
     }
 
     /// Does a request and logs it; `None` means that the client hears nothing.
-    fn serve(&self, arrived: &Arrived, strike: Option<&FaultAction>) -> Option<HttpResponse> {
+    pub(super) fn serve(&self, arrived: &Arrived, strike: Option<&FaultAction>) -> Option<Leaving> {
         let (mut state, now) = self.settled();
         if state.stopped {
             return None;
@@ -211,7 +259,7 @@ impl Shared {
             applied,
             transaction_id: transaction_id.clone(),
         });
-        answer.map(|answer| respond(answer, family, &transaction_id))
+        answer.map(|answer| Leaving::new(answer, family, transaction_id))
     }
 
     /// Authenticates and does one call.
@@ -339,25 +387,44 @@ fn injected(
     }
 }
 
-fn respond(answer: Answer, family: Family, transaction_id: &str) -> HttpResponse {
-    let (reply, retry_after) = match answer {
-        Ok(reply) => (reply, None),
-        Err(refusal) => {
-            let body = refusal.body(family, transaction_id);
-            (Reply::with(refusal.status, body), refusal.retry_after)
+/// What goes back to the client.
+pub(super) struct Leaving {
+    pub(super) status: u16,
+    pub(super) headers: Vec<(&'static str, String)>,
+    pub(super) body: Option<Value>,
+}
+
+impl Leaving {
+    fn new(answer: Answer, family: Family, transaction_id: String) -> Self {
+        let (reply, retry_after) = match answer {
+            Ok(reply) => (reply, None),
+            Err(refusal) => {
+                let body = refusal.body(family, &transaction_id);
+                (Reply::with(refusal.status, body), refusal.retry_after)
+            }
+        };
+        let retry_after = retry_after.map(|wait| ("retry-after", wait));
+        let mut headers = Vec::from_iter(retry_after);
+        headers.push(("transaction-id", transaction_id.clone()));
+        if family == Family::Infrastructure {
+            headers.push(("x-request-id", transaction_id.clone()));
         }
-    };
-    let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        headers.push(("x-global-transaction-id", transaction_id));
+        Self {
+            status: reply.status,
+            headers,
+            body: reply.body,
+        }
+    }
+}
+
+fn respond(leaving: Leaving) -> HttpResponse {
+    let status = StatusCode::from_u16(leaving.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = HttpResponse::build(status);
-    response.insert_header(("Transaction-Id", transaction_id));
-    response.insert_header(("X-Global-Transaction-Id", transaction_id));
-    if family == Family::Infrastructure {
-        response.insert_header(("X-Request-Id", transaction_id));
+    for header in leaving.headers {
+        response.insert_header(header);
     }
-    if let Some(retry_after) = retry_after {
-        response.insert_header(("Retry-After", retry_after));
-    }
-    match reply.body {
+    match leaving.body {
         Some(body) => response.json(body),
         None => response.finish(),
     }

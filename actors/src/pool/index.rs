@@ -45,10 +45,6 @@ impl AccountFile {
         }
     }
 
-    pub(super) fn deadline(self) -> Option<Timestamp> {
-        self.deadline
-    }
-
     /// In use or at work, but not to be lent again.
     fn is_hopeless(self) -> bool {
         self.leaving && !matches!(self.kind, StateKind::Quarantined | StateKind::Drained)
@@ -94,10 +90,6 @@ impl ReservationFile {
             }
         };
         Self { kind, deadline }
-    }
-
-    pub(super) fn deadline(self) -> Timestamp {
-        self.deadline
     }
 }
 
@@ -308,11 +300,6 @@ impl Index {
             .map(|(oldest, _)| *oldest)
     }
 
-    /// Returns every deadline, in order.
-    pub(super) fn deadlines(&self) -> impl Iterator<Item = &(Timestamp, Subject)> {
-        self.deadlines.iter()
-    }
-
     /// Returns the reservation that ended first, where more than `limit` are over.
     pub(super) fn ended_beyond(&self, limit: usize) -> Option<ReservationId> {
         let (_, id) = self.ended.first_key_value()?;
@@ -346,6 +333,87 @@ impl Index {
         self.types
             .get(label)
             .map_or_else(TypeStatistics::default, |of_type| of_type.counts)
+    }
+}
+
+/// What a type's part of the index is derived from.
+#[derive(Default)]
+struct Derived<'a> {
+    counts: TypeStatistics,
+    ready: Vec<(u64, &'a AccountId)>,
+    next: Option<(u64, ReservationId)>,
+}
+
+impl Index {
+    /// Panics unless it is what these accounts and reservations make it, and nothing of them is
+    /// overdue.
+    ///
+    /// It is compared rather than made anew: simulations ask for this after every turn.
+    pub(super) fn assert_derived<'a>(
+        &self,
+        accounts: impl Iterator<Item = &'a Account>,
+        reservations: impl Iterator<Item = &'a Reservation>,
+        policy: &'a Policy,
+        now: Timestamp,
+    ) {
+        let mut deadlines = Vec::with_capacity(self.deadlines.len());
+        let mut types: BTreeMap<&AccountType, Derived<'_>> = BTreeMap::new();
+        types.extend(policy.types.keys().map(|label| (label, Derived::default())));
+        let (mut pending, mut ended) = (0, 0);
+        let mut generations: BTreeMap<Generation, usize> = BTreeMap::new();
+        for account in accounts {
+            let file = AccountFile::of(account);
+            if let Some(oldest) = file.oldest_generation {
+                *generations.entry(oldest).or_default() += 1;
+            }
+            let of_type = types.entry(&account.account_type).or_default();
+            *of_type.counts.accounts_mut(file.kind) += 1;
+            of_type.counts.leaving += usize::from(file.is_hopeless());
+            let ready = file.ready_order.map(|order| (order, &account.id));
+            of_type.ready.extend(ready);
+            if let Some(at) = file.deadline {
+                assert!(at > now, "{account:?} is overdue");
+                deadlines.push((at, Subject::Account(account.id.clone())));
+            }
+        }
+        for reservation in reservations {
+            let file = ReservationFile::of(reservation, policy);
+            let of_type = types.entry(&reservation.account_type).or_default();
+            match file.kind {
+                ReservationKind::Pending => {
+                    let place = (reservation.sequence, reservation.id);
+                    of_type.next = Some(of_type.next.map_or(place, |next| next.min(place)));
+                    of_type.counts.pending += 1;
+                    pending += 1;
+                }
+                ReservationKind::Active => of_type.counts.active += 1,
+                ReservationKind::Ended => ended += 1,
+            }
+            assert!(file.deadline > now, "{reservation:?} is overdue");
+            deadlines.push((file.deadline, Subject::Reservation(reservation.id)));
+        }
+        deadlines.sort_unstable();
+        assert!(
+            deadlines.iter().eq(&self.deadlines),
+            "the deadlines are {deadlines:?}, and filed are {:?}",
+            self.deadlines
+        );
+        assert_eq!((pending, ended), (self.pending, self.ended.len()));
+        assert_eq!(generations, self.generations);
+        assert!(types.keys().copied().eq(self.types.keys()));
+        for (label, mut derived) in types {
+            let of_type = &self.types[label];
+            assert_eq!(derived.counts, of_type.counts, "of {label}");
+            derived.ready.sort_unstable();
+            let ready = of_type.ready.iter().map(|(order, id)| (*order, id));
+            assert!(ready.eq(derived.ready.iter().copied()), "ready of {label}");
+            assert_eq!(derived.next.map(|(_, id)| id), of_type.queue.first());
+            assert_eq!(
+                self.matches.contains(label),
+                derived.next.is_some() && !derived.ready.is_empty(),
+                "a match of {label}"
+            );
+        }
     }
 }
 

@@ -6,10 +6,10 @@
 use std::collections::BTreeSet;
 
 use super::Pool;
-use super::account::AccountState;
-use super::ids::Timestamp;
-use super::index::{AccountFile, Index, ReservationFile, Subject};
-use super::reservation::ReservationState;
+use super::account::{Account, AccountState};
+use super::ids::{ReservationId, Timestamp};
+use super::index::Subject;
+use super::reservation::{Reservation, ReservationState};
 
 impl Pool {
     /// Panics if a promise is broken anywhere. For tests: it looks at everything.
@@ -18,123 +18,110 @@ impl Pool {
     ///
     /// With the name of the broken promise.
     pub fn assert_invariants(&self) {
-        let reservations = self.reservations.keys().copied().map(Subject::Reservation);
-        let accounts = self.accounts.keys().cloned().map(Subject::Account);
-        self.assert_invariants_of(&reservations.chain(accounts).collect());
-        self.assert_index_is_derived();
+        for account in self.accounts.values() {
+            self.assert_invariants_of_account(account);
+        }
+        for reservation in self.reservations.values() {
+            self.assert_invariants_of_reservation(reservation);
+        }
+        self.assert_nobody_waits_for_nothing();
+        let (accounts, reservations) = (self.accounts.values(), self.reservations.values());
+        self.index
+            .assert_derived(accounts, reservations, &self.policy, self.now);
     }
 
+    /// Panics if a promise is broken that has to do with one of these, where it still exists.
     pub(super) fn assert_invariants_of(&self, subjects: &BTreeSet<Subject>) {
         for subject in subjects {
-            self.assert_one_holder(subject);
-            self.assert_deadline_holds(subject);
-            self.assert_credential_outlives_lease(subject);
+            match subject {
+                Subject::Account(id) => {
+                    if let Some(account) = self.accounts.get(id) {
+                        self.assert_invariants_of_account(account);
+                    }
+                }
+                Subject::Reservation(id) => {
+                    if let Some(reservation) = self.reservations.get(id) {
+                        self.assert_invariants_of_reservation(reservation);
+                    }
+                }
+            }
         }
+        self.assert_nobody_waits_for_nothing();
+    }
+
+    fn assert_invariants_of_account(&self, account: &Account) {
+        let holder = match &account.state {
+            AccountState::Leased { reservation } => {
+                Some(self.assert_one_holder(account, reservation))
+            }
+            _ => None,
+        };
+        self.assert_credential_outlives_lease(account, holder);
+    }
+
+    fn assert_invariants_of_reservation(&self, reservation: &Reservation) {
+        let id = reservation.id;
+        let ReservationState::Active {
+            account,
+            expiration,
+            ..
+        } = &reservation.state
+        else {
+            return;
+        };
+        // P1, seen from the other side.
+        let state = &self.accounts[account].state;
         assert!(
-            self.index.next_match().is_none(),
-            "no_idle_while_waiting: a ready account while a reservation of its type is pending"
+            matches!(state, AccountState::Leased { reservation } if *reservation == id),
+            "one_holder: {id} holds account {account}, which is {state:?}"
+        );
+        assert!(
+            self.now < *expiration,
+            "deadline_holds: {id} is active after its expiration"
         );
     }
 
-    /// P1: an active reservation and its account name each other.
-    fn assert_one_holder(&self, subject: &Subject) {
-        match subject {
-            Subject::Account(id) => {
-                if let Some(AccountState::Leased { reservation }) =
-                    self.accounts.get(id).map(|account| &account.state)
-                {
-                    let holder = self.reservations.get(reservation).map(|r| &r.state);
-                    assert!(
-                        matches!(holder, Some(ReservationState::Active { account, .. }) if account == id),
-                        "one_holder: account {id} is leased to {reservation}, which is {holder:?}"
-                    );
-                }
-            }
-            Subject::Reservation(id) => {
-                if let Some(ReservationState::Active { account, .. }) =
-                    self.reservations.get(id).map(|r| &r.state)
-                {
-                    let state = &self.accounts[account].state;
-                    assert!(
-                        matches!(state, AccountState::Leased { reservation } if reservation == id),
-                        "one_holder: {id} holds account {account}, which is {state:?}"
-                    );
-                }
-            }
-        }
-    }
-
-    /// P3: nothing is active at or after its expiration.
-    fn assert_deadline_holds(&self, subject: &Subject) {
-        if let Subject::Reservation(id) = subject
-            && let Some(ReservationState::Active { expiration, .. }) =
-                self.reservations.get(id).map(|r| &r.state)
-        {
-            assert!(
-                self.now < *expiration,
-                "deadline_holds: {id} is active after its expiration"
-            );
+    /// P1: an active reservation and its account name each other. Returns when the lease ends.
+    fn assert_one_holder(&self, account: &Account, reservation: &ReservationId) -> Timestamp {
+        let holder = self.reservations.get(reservation).map(|r| &r.state);
+        match holder {
+            Some(ReservationState::Active {
+                account: held,
+                expiration,
+                ..
+            }) if *held == account.id => *expiration,
+            _ => panic!(
+                "one_holder: account {} is leased to {reservation}, which is {holder:?}",
+                account.id
+            ),
         }
     }
 
     /// A lease has a credential that IBM Cloud does not end before the lease does; so has every
     /// account that could be granted now.
-    fn assert_credential_outlives_lease(&self, subject: &Subject) {
-        let Subject::Account(id) = subject else {
-            return;
-        };
-        let Some(account) = self.accounts.get(id) else {
-            return;
-        };
-        let needed_until: Option<Timestamp> = match &account.state {
-            AccountState::Leased { reservation } => match &self.reservations[reservation].state {
-                ReservationState::Active { expiration, .. } => Some(*expiration),
-                _ => None,
-            },
+    fn assert_credential_outlives_lease(&self, account: &Account, expiration: Option<Timestamp>) {
+        let needed_until = match account.state {
             AccountState::Ready { .. } => {
                 Some(self.now + self.policy.longest_lease(&account.account_type))
             }
-            _ => None,
+            _ => expiration,
         };
         if let Some(needed_until) = needed_until {
             let ends = account.credential.as_ref().map(|c| c.expires_at);
             assert!(
                 ends.is_some_and(|ends| ends >= needed_until),
-                "account {id} is {:?} with a credential that ends at {ends:?}, before {needed_until}",
+                "account {} is {:?} with a credential that ends at {ends:?}, before {needed_until}",
+                account.id,
                 account.kind()
             );
         }
     }
 
-    /// The index is what it would be if it were made anew.
-    fn assert_index_is_derived(&self) {
-        let mut anew = Index::new(self.policy.types.keys());
-        for account in self.accounts.values() {
-            anew.account_moved(account, None);
-        }
-        let mut in_order: Vec<_> = self.reservations.values().collect();
-        in_order.sort_by_key(|reservation| reservation.sequence);
-        for reservation in in_order {
-            anew.reservation_moved(reservation, None, &self.policy);
-        }
-        assert_eq!(anew.statistics(), self.index.statistics());
-        assert_eq!(anew.pending(), self.index.pending());
-        assert_eq!(anew.oldest_generation(), self.index.oldest_generation());
-        assert_eq!(anew.next_match(), self.index.next_match());
-        assert_eq!(
-            anew.deadlines().collect::<Vec<_>>(),
-            self.index.deadlines().collect::<Vec<_>>()
+    /// P8.
+    fn assert_nobody_waits_for_nothing(&self) {
+        assert!(
+            self.index.next_match().is_none(),
+            "no_idle_while_waiting: a ready account while a reservation of its type is pending"
         );
-        for account in self.accounts.values() {
-            let deadline = AccountFile::of(account).deadline();
-            assert!(
-                deadline.is_none_or(|at| at > self.now),
-                "{account:?} is overdue"
-            );
-        }
-        for reservation in self.reservations.values() {
-            let deadline = ReservationFile::of(reservation, &self.policy).deadline();
-            assert!(deadline > self.now, "{reservation:?} is overdue");
-        }
     }
 }
