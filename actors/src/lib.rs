@@ -6,7 +6,7 @@
 //! ```text
 //! HTTP ─ PoolHandle ─▶ PoolActor ─ Decision ─▶ StoreActor ─ Clean ─▶ CleanerActor (one per account)
 //!                        ▲   ▲                     ├─ reply to whoever asked      │
-//!                        │   │                     └─ View ─▶ whoever reads        │
+//!                        │   │                     └─ Published ─▶ whoever reads   │
 //!      SchedulerActor ───┘   └────────────────── ReportCleaning ──────────────────┘
 //! ```
 
@@ -24,7 +24,7 @@ mod store_actor;
 
 pub use cleaner_actor::CleanerActor;
 pub use pool_actor::{Employ, PoolActor, PoolHandle, PoolUnavailable};
-pub use published::{Published, PublishedReservation, Publisher, View};
+pub use published::{Published, PublishedReservation, Publisher};
 pub use scheduler_actor::SchedulerActor;
 pub use store_actor::{OnFailure, StoreActor};
 

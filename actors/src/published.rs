@@ -1,8 +1,8 @@
-//! What has been said: an immutable view of everything that is durable and may be read, replaced
-//! as a whole after each commit (`design.md` 6).
+//! What has been said: everything that is durable and may be read (`design.md` 6).
 //!
 //! Whoever answers reads holds [`Published`]; the store's actor alone holds the [`Publisher`]. No
 //! read waits for a mailbox, for the disk or for a lock, and none shows what could still be lost.
+//! Two readings may have a commit between them; each is of what was committed.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -10,6 +10,7 @@ use std::sync::{Arc, OnceLock};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use imbl::{OrdMap, Vector};
+use papaya::HashMap;
 
 use crate::pool::{
     AccountType, News, Publication, ReservationId, ReservationStatus, ReservationView, Statistics,
@@ -19,37 +20,87 @@ use crate::pool::{
 /// How long one note of a poll counts, in seconds: those who poll more often are noted once.
 const POLL_COUNTS_FOR: i64 = 1;
 
-/// A handle on the latest view. Cheap to clone.
+/// A handle on what was said last. Cheap to clone.
 #[derive(Clone)]
-pub struct Published(Arc<ArcSwap<View>>);
+pub struct Published(Arc<View>);
+
+struct View {
+    reservations: HashMap<ReservationId, Arc<PublishedReservation>>,
+    /// What is about more than one reservation; replaced as a whole after each commit.
+    summary: ArcSwap<Summary>,
+}
+
+/// Clones share what they have in common.
+#[derive(Clone)]
+struct Summary {
+    as_of: Timestamp,
+    /// The places in the order of asking of those who wait, per type.
+    lines: OrdMap<AccountType, Vector<u64>>,
+    statistics: Arc<Statistics>,
+}
 
 impl Published {
-    /// Returns what was said last. It does not change while it is held.
+    /// Returns a reservation of the consumer `token`.
+    pub fn reservation(
+        &self,
+        id: ReservationId,
+        token: &TokenId,
+    ) -> Result<Arc<PublishedReservation>, UnknownReservation> {
+        let reservations = self.0.reservations.pin();
+        let reservation = reservations.get(&id).filter(|found| found.token == *token);
+        reservation.cloned().ok_or(UnknownReservation)
+    }
+
+    /// Returns where a reservation stands, with its present place in the line.
     #[must_use]
-    pub fn latest(&self) -> Arc<View> {
-        self.0.load_full()
+    pub fn show(&self, reservation: &PublishedReservation) -> ReservationView {
+        let mut view = reservation.view.clone();
+        if let ReservationStatus::Pending { queue_position } = &mut view.status {
+            let summary = self.0.summary.load();
+            let line = summary.lines.get(&view.account_type);
+            let place = line.and_then(|line| line.binary_search(&reservation.sequence).ok());
+            // Whoever has just left the line was next.
+            *queue_position = place.map_or(1, |ahead| ahead as u64 + 1);
+        }
+        view
+    }
+
+    /// Returns the counts of everything.
+    #[must_use]
+    pub fn statistics(&self) -> Arc<Statistics> {
+        self.0.summary.load().statistics.clone()
+    }
+
+    /// Returns the time, given what the clock shows: it never runs backwards behind a decision.
+    #[must_use]
+    pub fn time(&self, clock: Timestamp) -> Timestamp {
+        self.0.summary.load().as_of.max(clock)
     }
 }
 
 /// The only one who says anything new.
 pub struct Publisher {
-    next: View,
     published: Published,
+    next: Summary,
 }
 
 impl Publisher {
     /// Publishes what is known at the start.
     #[must_use]
     pub fn new(first: Publication) -> Self {
-        let mut next = View {
+        let next = Summary {
             as_of: first.at,
-            reservations: OrdMap::new(),
             lines: OrdMap::new(),
             statistics: Arc::default(),
         };
-        next.take_in(first);
-        let published = Published(Arc::new(ArcSwap::from_pointee(next.clone())));
-        Self { next, published }
+        let view = View {
+            reservations: HashMap::new(),
+            summary: ArcSwap::from_pointee(next.clone()),
+        };
+        let published = Published(Arc::new(view));
+        let mut publisher = Self { published, next };
+        publisher.publish([first]);
+        publisher
     }
 
     /// Returns a handle for those who read.
@@ -58,89 +109,40 @@ impl Publisher {
         self.published.clone()
     }
 
-    /// Publishes what a batch of decisions changed, all at once.
+    /// Publishes what a batch of decisions changed. Whoever reads from then on sees all of it.
     pub(crate) fn publish(&mut self, batch: impl IntoIterator<Item = Publication>) {
+        let reservations = self.published.0.reservations.pin();
         for publication in batch {
-            self.next.take_in(publication);
-        }
-        self.published.0.store(Arc::new(self.next.clone()));
-    }
-}
-
-/// Everything that may be read, as of one commit. Clones share what they have in common.
-#[derive(Clone)]
-pub struct View {
-    as_of: Timestamp,
-    reservations: OrdMap<ReservationId, Arc<PublishedReservation>>,
-    /// The places in the order of asking of those who wait, per type.
-    lines: OrdMap<AccountType, Vector<u64>>,
-    statistics: Arc<Statistics>,
-}
-
-impl View {
-    /// Returns a reservation of the consumer `token`.
-    pub fn reservation(
-        &self,
-        id: ReservationId,
-        token: &TokenId,
-    ) -> Result<&Arc<PublishedReservation>, UnknownReservation> {
-        self.reservations
-            .get(&id)
-            .filter(|reservation| reservation.token == *token)
-            .ok_or(UnknownReservation)
-    }
-
-    /// Returns where a reservation of this view stands, with its present place in the line.
-    #[must_use]
-    pub fn show(&self, reservation: &PublishedReservation) -> ReservationView {
-        let mut view = reservation.view.clone();
-        if let ReservationStatus::Pending { queue_position } = &mut view.status {
-            let line = self.lines.get(&view.account_type);
-            let place = line.and_then(|line| line.binary_search(&reservation.sequence).ok());
-            *queue_position = place.map_or(1, |ahead| ahead as u64 + 1);
-        }
-        view
-    }
-
-    /// Returns the counts of everything.
-    #[must_use]
-    pub fn statistics(&self) -> &Statistics {
-        &self.statistics
-    }
-
-    /// Returns the time, given what the clock shows: it never runs backwards behind a decision.
-    #[must_use]
-    pub fn time(&self, clock: Timestamp) -> Timestamp {
-        self.as_of.max(clock)
-    }
-
-    fn take_in(&mut self, publication: Publication) {
-        self.as_of = self.as_of.max(publication.at);
-        for news in publication.news {
-            match news {
-                News::Reservation {
-                    token,
-                    sequence,
-                    view,
-                } => {
-                    let id = view.id;
-                    let now = Arc::new(PublishedReservation::new(token, sequence, view));
-                    let before = self.reservations.insert(id, Arc::clone(&now));
-                    self.line_up(before.as_deref(), Some(&now));
-                }
-                News::Forgotten(id) => {
-                    let before = self.reservations.remove(&id);
-                    self.line_up(before.as_deref(), None);
-                }
-                News::Counts(label, counts) => {
-                    Arc::make_mut(&mut self.statistics)
-                        .types
-                        .insert(label, counts);
+            self.next.as_of = self.next.as_of.max(publication.at);
+            for news in publication.news {
+                match news {
+                    News::Reservation {
+                        token,
+                        sequence,
+                        view,
+                    } => {
+                        let id = view.id;
+                        let now = Arc::new(PublishedReservation::new(token, sequence, view));
+                        let before = reservations.insert(id, Arc::clone(&now));
+                        self.next.line_up(before.map(AsRef::as_ref), Some(&now));
+                    }
+                    News::Forgotten(id) => {
+                        let before = reservations.remove(&id);
+                        self.next.line_up(before.map(AsRef::as_ref), None);
+                    }
+                    News::Counts(label, counts) => {
+                        let statistics = Arc::make_mut(&mut self.next.statistics);
+                        statistics.types.insert(label, counts);
+                    }
                 }
             }
         }
+        let summary = Arc::new(self.next.clone());
+        self.published.0.summary.store(summary);
     }
+}
 
+impl Summary {
     /// Keeps the lines as the reservations are.
     fn line_up(
         &mut self,
@@ -194,7 +196,7 @@ impl PublishedReservation {
         }
     }
 
-    /// Returns where it stood when this was said. Of a pending one, [`View::show`] knows the place
+    /// Returns where it stood when this was said. Of a pending one, [`Published::show`] knows the place
     /// in the line; of an active one, the credential is there once its owner has claimed it.
     #[must_use]
     pub fn view(&self) -> &ReservationView {
@@ -294,11 +296,11 @@ mod tests {
                     }
                 };
                 publish(&mut publisher, vec![news]);
-                let view = publisher.published().latest();
+                let view = publisher.published();
                 for label in LABELS {
                     let line = waiting.iter().filter(|s| LABELS[usize::from(s.is_multiple_of(3))] == label);
                     for (ahead, sequence) in line.enumerate() {
-                        let shown = view.show(view.reservation(id(*sequence), &"ci".into()).unwrap());
+                        let shown = view.show(&view.reservation(id(*sequence), &"ci".into()).unwrap());
                         let queue_position = ahead as u64 + 1;
                         prop_assert_eq!(shown.status, ReservationStatus::Pending { queue_position });
                     }
@@ -308,41 +310,38 @@ mod tests {
     }
 
     #[test]
-    fn a_view_that_is_held_does_not_change() {
+    fn a_batch_is_seen_as_a_whole_by_whoever_asks_after_it() {
         let mut publisher = publisher();
         let view = publisher.published();
-        publish(&mut publisher, vec![news(1, WAITING)]);
-        let before = view.latest();
-        publish(&mut publisher, vec![news(1, ENDED), news(2, WAITING)]);
         let token = "ci".into();
-        assert_eq!(
-            before.reservation(id(1), &token).unwrap().view().status,
-            WAITING
-        );
-        assert!(before.reservation(id(2), &token).is_err());
-        let after = view.latest();
-        assert_eq!(
-            after.reservation(id(1), &token).unwrap().view().status,
-            ENDED
-        );
-        assert!(after.reservation(id(2), &token).is_ok());
+        let status = |sequence| {
+            let reservation = view.reservation(id(sequence), &token)?;
+            Ok::<_, UnknownReservation>(view.show(&reservation).status)
+        };
+        publish(&mut publisher, vec![news(1, WAITING), news(2, WAITING)]);
+        let second = ReservationStatus::Pending { queue_position: 2 };
+        assert_eq!(status(2), Ok(second));
+        publish(&mut publisher, vec![news(1, ENDED), news(4, WAITING)]);
+        assert_eq!(status(1), Ok(ENDED));
+        let first = ReservationStatus::Pending { queue_position: 1 };
+        assert_eq!((status(2), status(3)), (Ok(first), Err(UnknownReservation)));
     }
 
     #[test]
     fn only_its_owner_finds_a_reservation() {
         let mut publisher = publisher();
         publish(&mut publisher, vec![news(1, WAITING)]);
-        let view = publisher.published().latest();
+        let view = publisher.published();
         assert!(view.reservation(id(1), &"ci".into()).is_ok());
         assert!(view.reservation(id(1), &"other".into()).is_err());
         publish(&mut publisher, vec![News::Forgotten(id(1))]);
-        let view = publisher.published().latest();
+        let view = publisher.published();
         assert!(view.reservation(id(1), &"ci".into()).is_err());
     }
 
     #[test]
     fn time_does_not_fall_behind_a_decision() {
-        let view = publisher().published().latest();
+        let view = publisher().published();
         let second = Duration::from_secs(1);
         assert_eq!(view.time(NOW - second), NOW);
         assert_eq!(view.time(NOW + second), NOW + second);

@@ -61,7 +61,7 @@ impl Weather {
 
     /// Returns some weather that is not calm.
     pub(crate) fn any(dice: &mut Dice) -> Self {
-        let (faults, hours) = [(10, 250), (50, 250), (150, 300), (300, 350)][dice.place(4)];
+        let (faults, hours) = [(10, 500), (50, 500), (150, 600), (300, 700)][dice.place(4)];
         Self {
             faults,
             crash_every: Some(Duration::from_hours(hours)),

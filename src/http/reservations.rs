@@ -64,7 +64,7 @@ pub(super) async fn show(
 ) -> Result<HttpResponse, HttpError> {
     caller.parameters.only(&[TOKEN])?;
     let id = id.ok_or(HttpError::UnknownReservation)?;
-    let published = context.published.latest();
+    let published = &context.published;
     let reservation = published.reservation(id, &caller.token)?;
     let now = published.time(context.clock.now());
     let mut response = HttpResponse::Ok();
@@ -75,7 +75,7 @@ pub(super) async fn show(
             }
             response.insert_header((RETRY_AFTER, POLL_AFTER));
             json(&ReservationBody::without_credentials(
-                &published.show(reservation),
+                &published.show(&reservation),
                 now,
             ))
         }

@@ -17,18 +17,17 @@ pub(super) async fn show(
     context: Data<Context>,
     request: HttpRequest,
 ) -> Result<HttpResponse, HttpError> {
-    let published = context.published.latest();
-    let statistics = published.statistics();
+    let statistics = context.published.statistics();
     let mut response = HttpResponse::Ok();
     response.insert_header((VARY, "Accept"));
     if negotiation::prefers_html(&request) {
-        let page = page::render(statistics, context.started_at, context.version);
+        let page = page::render(&statistics, context.started_at, context.version);
         Ok(response
             .content_type(ContentType::html())
             .insert_header((CONTENT_SECURITY_POLICY, page::SECURITY_POLICY))
             .body(page.into_string()))
     } else {
-        Ok(response.json(StatisticsBody::new(statistics, &context)))
+        Ok(response.json(StatisticsBody::new(&statistics, &context)))
     }
 }
 

@@ -89,11 +89,10 @@ async fn nothing_can_be_read_before_it_is_durable() {
     stage.until(|s| ready(s) == 1).await;
     let token = "ci".into();
     let read = || {
-        let latest = stage.published.latest();
-        let reservation = latest.reservation(id(1), &token);
-        reservation.map(|reservation| latest.show(reservation).status)
+        let reservation = stage.published.reservation(id(1), &token);
+        reservation.map(|reservation| stage.published.show(&reservation).status)
     };
-    let ready = || ready(stage.published.latest().statistics());
+    let ready = || ready(&stage.published.statistics());
 
     stage.hold_disk().await;
     let asked = request(&stage, 1);
@@ -123,8 +122,7 @@ async fn those_who_ask_elsewhere_do_not_lose_their_place() {
     let token = "ci".into();
     for _ in 0..100 {
         tokio::time::sleep(Duration::from_mins(1)).await;
-        let latest = stage.published.latest();
-        let reservation = latest.reservation(id(2), &token).unwrap();
+        let reservation = stage.published.reservation(id(2), &token).unwrap();
         assert!(
             matches!(reservation.view().status, ReservationStatus::Pending { .. }),
             "given up though somebody asks about it"
@@ -133,11 +131,10 @@ async fn those_who_ask_elsewhere_do_not_lose_their_place() {
         assert_eq!(reservation.interest_to_note(stage.clock.now()), None);
         stage.pool.tell(NoteInterest { id: id(2), until });
     }
-    let latest = stage.published.latest();
+    let published = &stage.published;
     let status = |n| {
-        latest
-            .show(latest.reservation(id(n), &token).unwrap())
-            .status
+        let reservation = published.reservation(id(n), &token).unwrap();
+        published.show(&reservation).status
     };
     assert!(matches!(status(1), ReservationStatus::Ended { .. }));
     assert_eq!(status(2), ReservationStatus::Pending { queue_position: 1 });
