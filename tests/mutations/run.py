@@ -46,7 +46,7 @@ def main():
         "words",
         nargs="*",
         metavar="WORD",
-        help="only mutations whose promise, file or test contains one, such as P3 or lease.rs",
+        help="only mutations of this promise, or whose file or test contains it: P3, lease.rs",
     )
     arguments.add_argument(
         "--minutes", type=float, default=5, help="how long a test may run (default: %(default)s)"
@@ -90,8 +90,12 @@ def read_list():
 
 
 def is_wanted(entry, words):
-    names = (entry["promise"], entry["file"], entry["fails"])
-    return not words or any(word in name for word in words for name in names)
+    # `P1` does not mean `P10`.
+    exact = entry["promise"].split()
+    within = (entry["file"], entry["fails"])
+    return not words or any(
+        word in exact or any(word in name for name in within) for word in words
+    )
 
 
 def copy_checkout():
