@@ -605,6 +605,25 @@ async fn new_key_that_is_not_accepted_yet_needs_no_person() {
 }
 
 #[actix_web::test]
+async fn former_key_works_again_if_the_current_one_fails_without_it() {
+    let world = World::new(Lags::none());
+    let ibm = world.ibm();
+    ibm.rotate(keys(0, Some(1), None), Epoch(1)).await.unwrap();
+    world.cloud.clear_requests();
+    // The current key is exchanged to begin with, and again once the former one is disabled.
+    let second = Fault::new("/identity/token", FaultAction::status(403));
+    world.cloud.inject(second.skip(1).times(1));
+    let rotated = keys(1, None, Some(0));
+    assert!(ibm.retire(rotated).await.is_err());
+    let writes = world.writes();
+    let disabled = |write: &String| write.starts_with("POST ") && write.ends_with("/disable");
+    assert!(writes.iter().any(disabled), "{writes:?}");
+    assert!(world.key(&world.spec.api_key).is_some(), "{writes:?}");
+    assert_eq!(ibm.retire(rotated).await, Ok(()));
+    assert_eq!(world.key(&world.spec.api_key), None);
+}
+
+#[actix_web::test]
 async fn crowded_owner_gets_room_by_forgotten_keys_only() {
     let world = World::new(Lags::none());
     let owner = world.owner().await;

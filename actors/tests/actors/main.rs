@@ -191,6 +191,28 @@ async fn a_failed_commit_ends_the_service_and_says_nothing() {
 }
 
 #[actix_rt::test]
+async fn a_failed_commit_calls_no_cleaner_and_publishes_nothing() {
+    let stage = Stage::start(1, |_| Behaviour::Well);
+    stage.until(|s| ready(s) == 1).await;
+    request(&stage, 1).await.unwrap();
+    get(&stage, 1).await;
+    let calls = stage.calls().len();
+    stage.disk.fail();
+    // The turn that ends the lease calls for its revocation.
+    let token = "ci".into();
+    let cancelled = stage.pool.ask(CancelReservation { id: id(1), token }).await;
+    assert_eq!(cancelled, Err(PoolUnavailable::Stopped));
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    assert_eq!(stage.calls().len(), calls);
+    let latest = stage.published.latest();
+    let shown = latest.reservation(id(1), &"ci".into()).unwrap();
+    assert!(matches!(
+        latest.show(shown).status,
+        ReservationStatus::Active { .. }
+    ));
+}
+
+#[actix_rt::test]
 async fn a_cleaner_that_hangs_for_ever_delays_no_other_account() {
     let stage = Stage::start(4, |n| match n {
         0 => Behaviour::Hang,
