@@ -608,7 +608,7 @@ async fn new_key_that_is_not_accepted_yet_needs_no_person() {
 async fn former_key_works_again_if_the_current_one_fails_without_it() {
     let world = World::new(Lags::none());
     let ibm = world.ibm();
-    ibm.rotate(keys(0, Some(1), None), Epoch(1)).await.unwrap();
+    ibm.rotate(keys(0, Some(1), None), key(1)).await.unwrap();
     world.cloud.clear_requests();
     // The current key is exchanged to begin with, and again once the former one is disabled.
     let second = Fault::new("/identity/token", FaultAction::status(403));
