@@ -97,8 +97,10 @@ impl Publisher {
             reservations: HashMap::new(),
             summary: ArcSwap::from_pointee(next.clone()),
         };
-        let published = Published(Arc::new(view));
-        let mut publisher = Self { published, next };
+        let mut publisher = Self {
+            published: Published(Arc::new(view)),
+            next,
+        };
         publisher.publish([first]);
         publisher
     }
