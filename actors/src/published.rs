@@ -4,12 +4,12 @@
 //! read waits for a mailbox, for the disk or for a lock, and none shows what could still be lost.
 //! Two readings may have a commit between them; each is of what was committed.
 
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use imbl::{OrdMap, Vector};
 use papaya::HashMap;
 
 use crate::pool::{
@@ -34,8 +34,9 @@ struct View {
 #[derive(Clone)]
 struct Summary {
     as_of: Timestamp,
-    /// The places in the order of asking of those who wait, per type.
-    lines: OrdMap<AccountType, Vector<u64>>,
+    /// The places in the order of asking of those who wait, per type. Each commit that changes a
+    /// line copies it: 8 bytes for each who waits, next to nothing beside the commit itself.
+    lines: BTreeMap<AccountType, Arc<VecDeque<u64>>>,
     statistics: Arc<Statistics>,
 }
 
@@ -90,7 +91,7 @@ impl Publisher {
     pub fn new(first: Publication) -> Self {
         let next = Summary {
             as_of: first.at,
-            lines: OrdMap::new(),
+            lines: BTreeMap::new(),
             statistics: Arc::default(),
         };
         let view = View {
@@ -159,14 +160,14 @@ impl Summary {
         if before == now {
             return;
         }
-        if let Some((label, sequence)) = before
-            && let Some(line) = self.lines.get_mut(&label)
-            && let Ok(place) = line.binary_search(&sequence)
-        {
-            line.remove(place);
+        if let Some((label, sequence)) = before {
+            let line = Arc::make_mut(self.lines.entry(label).or_default());
+            if let Ok(place) = line.binary_search(&sequence) {
+                line.remove(place);
+            }
         }
         if let Some((label, sequence)) = now {
-            let line = self.lines.entry(label).or_default();
+            let line = Arc::make_mut(self.lines.entry(label).or_default());
             if let Err(place) = line.binary_search(&sequence) {
                 line.insert(place, sequence);
             }
