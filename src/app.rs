@@ -346,7 +346,7 @@ pub fn ibm_settings(config: &Config) -> Result<Vec<ibm::Settings>, StartError> {
 fn general_settings(
     config: &Config,
 ) -> Result<impl Fn(AccountId) -> ibm::Settings + use<>, StartError> {
-    let endpoints = ibm_endpoints(&config.ibm.endpoints)?;
+    let endpoints = Arc::new(ibm_endpoints(&config.ibm.endpoints)?);
     let keep = ibm_keep(&config.keep);
     let protected: BTreeSet<AccountId> = config
         .keep
@@ -372,7 +372,7 @@ fn general_settings(
         rights: ibm::Rights::Standard,
         keep: keep.clone(),
         protected: protected.clone(),
-        endpoints: endpoints.clone(),
+        endpoints: Arc::clone(&endpoints),
         limits,
     })
 }

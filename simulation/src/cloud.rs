@@ -102,7 +102,7 @@ impl Cloud {
             },
             keep: Keep::default(),
             protected: BTreeSet::new(),
-            endpoints: Endpoints::all_at(&url),
+            endpoints: Endpoints::all_at(&url).into(),
             limits: Limits::default(),
         };
         self.owners.iter().map(of_owner).collect()

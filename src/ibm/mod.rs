@@ -71,7 +71,7 @@ impl Ibm {
         clock: Arc<dyn Clock>,
         wire: impl Wire,
     ) -> Self {
-        let endpoints = settings.endpoints.clone();
+        let endpoints = Arc::clone(&settings.endpoints);
         let transport = Transport::new(wire, endpoints, settings.limits, clock.clone());
         Self {
             settings,

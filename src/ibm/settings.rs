@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use acctpool_actors::pool::{AccountId, Timestamp};
@@ -29,8 +30,8 @@ pub struct Settings {
     pub keep: Keep,
     /// Accounts that are never touched, whatever else is configured.
     pub protected: BTreeSet<AccountId>,
-    /// Where the APIs are.
-    pub endpoints: Endpoints,
+    /// Where the APIs are: the same for thousands of accounts.
+    pub endpoints: Arc<Endpoints>,
     /// How patient calls are.
     pub limits: Limits,
 }

@@ -44,7 +44,7 @@ const REQUEST_IDS: [&str; 4] = [
 /// Sends the calls of one account.
 pub(super) struct Transport {
     wire: Box<dyn Wire>,
-    endpoints: Endpoints,
+    endpoints: Arc<Endpoints>,
     limits: Limits,
     clock: Arc<dyn Clock>,
     lanes: RefCell<BTreeMap<BaseUrl, Rc<Lane>>>,
@@ -60,7 +60,7 @@ struct Lane {
 impl Transport {
     pub(super) fn new(
         wire: impl Wire,
-        endpoints: Endpoints,
+        endpoints: Arc<Endpoints>,
         limits: Limits,
         clock: Arc<dyn Clock>,
     ) -> Self {

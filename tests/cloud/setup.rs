@@ -91,7 +91,7 @@ impl World {
             rights: Rights::Standard,
             keep: Keep::default(),
             protected: [].into(),
-            endpoints: Endpoints::all_at(&url),
+            endpoints: Endpoints::all_at(&url).into(),
             limits: limits(),
         }
     }

@@ -178,7 +178,7 @@ impl Server {
             rights: Rights::Standard,
             keep: Keep::default(),
             protected: [].into(),
-            endpoints: Endpoints::all_at(&self.url),
+            endpoints: Endpoints::all_at(&self.url).into(),
             limits,
         };
         change(&mut settings);
