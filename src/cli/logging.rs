@@ -146,6 +146,7 @@ impl Lines {
     }
 }
 
+/// Each call is one line, whole: `writeln!` right into it would let the pieces of several mix.
 impl Write for Lines {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let mut queue = self.wait_until(|queue| queue.waiting.len() < CAPACITY);
@@ -196,7 +197,8 @@ mod tests {
                 let mut lines = lines.clone();
                 scope.spawn(move || {
                     for line in 0..LINES {
-                        writeln!(lines, "{thread} {line}").unwrap();
+                        let line = format!("{thread} {line}\n");
+                        lines.write_all(line.as_bytes()).unwrap();
                     }
                 });
             }
@@ -219,7 +221,7 @@ mod tests {
         let (ended, end) = channel();
         let mut last = lines.clone();
         thread::spawn(move || {
-            writeln!(last, "last").unwrap();
+            last.write_all(b"last\n").unwrap();
             ended.send(()).unwrap();
         });
         // Nobody writes yet, so there is no room.
