@@ -5,7 +5,7 @@
 
 use std::future::Future;
 
-pub use crate::pool::{CloudError, Leftover, Pass, Probe, Verified};
+pub use crate::pool::{CloudError, Leftover, Pass, Probe, Proof, Traffic, Verified};
 use crate::pool::{Credential, Fence, Generation, ManagementKey, ManagementKeys, Timestamp};
 
 /// One account at the cloud.
@@ -34,10 +34,7 @@ pub trait Cloud: 'static {
 
     /// Reads the whole account with a fresh token and reports everything that should not be there.
     /// Writes nothing.
-    fn prove(
-        &self,
-        keys: ManagementKeys,
-    ) -> impl Future<Output = Result<Vec<Leftover>, CloudError>>;
+    fn prove(&self, keys: ManagementKeys) -> impl Future<Output = Result<Proof, CloudError>>;
 
     /// Makes the lease credential of `fence`, after taking away any other one. The value of its key
     /// is derived from the master key of `generation` and the fence.

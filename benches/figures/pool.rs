@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use acctpool_actors::cloud::{Pass, Probe, Verified};
+use acctpool_actors::cloud::{Pass, Probe, Proof, Verified};
 use acctpool_actors::pool::{
     Account, AccountId, AccountState, AccountType, CancelReservation, Credential, Done, Epoch,
     Event, Job, ManagementKey, Policy, Pool, ReportCleaning, RequestReservation, Reservation,
@@ -205,7 +205,7 @@ fn report(event: Event) -> Option<ReportCleaning> {
             newest: Epoch(0),
         }),
         Job::Sweep => Done::Swept(Pass::default()),
-        Job::Prove => Done::Proved(Vec::new()),
+        Job::Prove => Done::Proved(Proof::default()),
         Job::Rotate(_) => Done::Rotated,
         Job::Retire => Done::Retired,
         Job::Mint {

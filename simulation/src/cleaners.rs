@@ -5,7 +5,7 @@ use std::future::Future;
 use std::rc::Rc;
 
 use acctpool::ibm::Ibm;
-use acctpool_actors::cloud::{Cloud, CloudError, Leftover, Pass, Probe, Verified};
+use acctpool_actors::cloud::{Cloud, CloudError, Pass, Probe, Proof, Verified};
 use acctpool_actors::pool::{
     AccountId, Credential, Done, Fence, Generation, Job, ManagementKey, ManagementKeys, Timestamp,
 };
@@ -58,7 +58,7 @@ impl Cloud for Watched {
         self.watch(keys, Job::Sweep, call, Done::Swept).await
     }
 
-    async fn prove(&self, keys: ManagementKeys) -> Result<Vec<Leftover>, CloudError> {
+    async fn prove(&self, keys: ManagementKeys) -> Result<Proof, CloudError> {
         let call = self.ibm.prove(keys);
         self.watch(keys, Job::Prove, call, Done::Proved).await
     }

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use acctpool_actors::cloud::{CloudError, Leftover, Pass, Probe, Verified};
+use acctpool_actors::cloud::{CloudError, Leftover, Pass, Probe, Proof, Verified};
 use acctpool_actors::pool::{
     AccountId, Credential, Done, Fence, Job, ManagementKey, ManagementKeys, Timestamp,
 };
@@ -119,10 +119,13 @@ impl CloudAccount {
             }
             Job::Verify => Done::Verified(self.verify(issued.keys)),
             Job::Sweep => Done::Swept(self.sweep(answer)),
-            Job::Prove => Done::Proved(match answer {
-                Answer::Busy | Answer::Stuck => vec![leftover()],
-                _ if self.is_empty() => Vec::new(),
-                _ => vec![leftover()],
+            Job::Prove => Done::Proved(Proof {
+                leftovers: match answer {
+                    Answer::Busy | Answer::Stuck => vec![leftover()],
+                    _ if self.is_empty() => Vec::new(),
+                    _ => vec![leftover()],
+                },
+                ..Proof::default()
             }),
             Job::Rotate(to) => {
                 self.management.insert(*to);
@@ -179,7 +182,7 @@ impl CloudAccount {
                 let deleted = self.resources.div_ceil(2);
                 self.resources -= deleted;
                 Pass {
-                    deleted: deleted.max(1),
+                    deleted: accepted(deleted.max(1)),
                     ..Pass::default()
                 }
             }
@@ -188,12 +191,23 @@ impl CloudAccount {
                 ..Pass::default()
             },
             _ => Pass {
-                deleted: std::mem::take(&mut self.resources),
+                deleted: accepted(std::mem::take(&mut self.resources)),
                 stuck: self.immortal.then(leftover).into_iter().collect(),
                 ..Pass::default()
             },
         }
     }
+}
+
+/// Returns so many resources that were asked to go.
+fn accepted(count: u32) -> Vec<Leftover> {
+    let resource = |number| Leftover {
+        id: format!("crn:v1:mortal:{number}"),
+        name: None,
+        reason: "its deletion was accepted".to_owned(),
+        ..leftover()
+    };
+    (0..count).map(resource).collect()
 }
 
 /// Returns what refuses to go.
@@ -203,6 +217,7 @@ pub fn leftover() -> Leftover {
         collection: "resource instances".to_owned(),
         id: "crn:v1:immortal".to_owned(),
         name: Some("immortal".to_owned()),
+        region: None,
         reason: "422".to_owned(),
     }
 }

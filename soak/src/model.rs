@@ -201,7 +201,7 @@ impl Model {
                 cleanliness.proofs.clear();
                 cleanliness.quiet_since = Some(now);
             }
-            Ok(Done::Proved(leftovers)) if leftovers.is_empty() => {
+            Ok(Done::Proved(proof)) if proof.is_clean() => {
                 let settled = cleanliness.quiet_since.map(|at| at + policy.settle);
                 if settled.is_some_and(|settled| issued.at >= settled) {
                     cleanliness.proofs.push(issued.at);
@@ -218,8 +218,8 @@ impl Model {
 
     fn left(&mut self, issued: &Issued, result: &Result<Done, CloudError>) {
         let found = match result {
-            Ok(Done::Swept(pass)) => [&pass.waiting[..], &pass.stuck[..]].concat(),
-            Ok(Done::Proved(leftovers)) if !leftovers.is_empty() => leftovers.clone(),
+            Ok(Done::Swept(pass)) => [&pass.stuck[..], &pass.waiting, &pass.deleted].concat(),
+            Ok(Done::Proved(proof)) if !proof.is_clean() => proof.leftovers.clone(),
             _ => return,
         };
         self.leftovers.insert(issued.account.clone(), found);

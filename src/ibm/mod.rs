@@ -37,7 +37,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use acctpool_actors::clock::Clock;
-use acctpool_actors::cloud::{Cloud, CloudError, Leftover, Pass, Probe, Verified};
+use acctpool_actors::cloud::{Cloud, CloudError, Pass, Probe, Proof, Verified};
 use acctpool_actors::pool::{
     Credential, Fence, Generation, ManagementKey, ManagementKeys, Timestamp,
 };
@@ -124,7 +124,7 @@ impl Cloud for Ibm {
         sweep::sweep(&session).await
     }
 
-    async fn prove(&self, keys: ManagementKeys) -> Result<Vec<Leftover>, CloudError> {
+    async fn prove(&self, keys: ManagementKeys) -> Result<Proof, CloudError> {
         let session = self.fresh_session(keys).await?;
         prove::prove(&session).await
     }

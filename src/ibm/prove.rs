@@ -3,7 +3,7 @@
 //! Depends on the collections, the scope and Global Search. Promises that "nothing is left" is said
 //! only when every collection was read to its end by a session that sees what is known to exist.
 
-use acctpool_actors::cloud::{CloudError, Leftover};
+use acctpool_actors::cloud::{CloudError, Leftover, Proof};
 use futures_util::future::join_all;
 use futures_util::{StreamExt, stream};
 
@@ -27,10 +27,10 @@ const LISTED_KINDS: [&str; 4] = [
     "resource-alias",
 ];
 
-/// Returns everything that should not be in the account.
-pub(super) async fn prove(session: &Session<'_>) -> Result<Vec<Leftover>, CloudError> {
+/// Reads everything that should not be in the account, and what is kept.
+pub(super) async fn prove(session: &Session<'_>) -> Result<Proof, CloudError> {
     let scope = Scope::read(session).await?;
-    let mut leftovers = Vec::new();
+    let mut proof = Proof::default();
     let mut faults = Vec::new();
     // Stage by stage as the sweep, since what is kept in one stage says what is kept in later ones.
     for stage in Stage::ALL {
@@ -41,18 +41,21 @@ pub(super) async fn prove(session: &Session<'_>) -> Result<Vec<Leftover>, CloudE
         let readings = rows.map(|row| read(row, session, &scope));
         for reading in join_all(readings).await {
             match reading {
-                Ok(found) => leftovers.extend(found),
+                Ok((found, kept)) => {
+                    proof.leftovers.extend(found);
+                    proof.kept.extend(kept);
+                }
                 Err(fault) => faults.push(fault),
             }
         }
     }
     match unexplained(session, &scope).await {
-        Ok(found) => leftovers.extend(found),
+        Ok(found) => proof.leftovers.extend(found),
         Err(fault) => faults.push(fault),
     }
     match worst(faults) {
         Some(error) => Err(error),
-        None => Ok(leftovers),
+        None => Ok(proof),
     }
 }
 
@@ -60,7 +63,7 @@ async fn read(
     row: &'static Collection,
     session: &Session<'_>,
     scope: &Scope<'_>,
-) -> Result<Vec<Leftover>, Fault> {
+) -> Result<(Vec<Leftover>, Vec<Leftover>), Fault> {
     let reading = row.read(session, scope).await?;
     let found = reading.items.into_iter().map(|item| {
         let reason = match &item.verdict {
@@ -69,7 +72,7 @@ async fn read(
         };
         leftover(row, item, reason)
     });
-    Ok(found.collect())
+    Ok((found.collect(), reading.kept))
 }
 
 /// Returns what the index knows and no collection explains.
@@ -82,6 +85,7 @@ async fn unexplained(session: &Session<'_>, scope: &Scope<'_>) -> Result<Vec<Lef
         let gone = is_stale(&hit, session).await?;
         Ok::<_, Fault>((!gone).then(|| Leftover {
             collection: SEARCH.to_owned(),
+            region: None,
             reason: scrub(
                 &format!(
                     "found by search, and nothing here deletes its kind ({} {})",

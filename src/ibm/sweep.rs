@@ -45,7 +45,7 @@ pub(super) async fn sweep(session: &Session<'_>) -> Result<Pass, CloudError> {
         });
         for (name, swept) in join_all(sweeps).await {
             match swept {
-                Ok(part) if part.is_clean() => pass.kept += part.kept,
+                Ok(part) if part.is_clean() => pass.kept.extend(part.kept),
                 Ok(part) => {
                     unfinished.insert(name);
                     add(&mut pass, part);
@@ -76,8 +76,8 @@ pub(super) fn worst(faults: Vec<Fault>) -> Option<CloudError> {
 }
 
 fn add(pass: &mut Pass, part: Pass) {
-    pass.deleted += part.deleted;
-    pass.kept += part.kept;
+    pass.deleted.extend(part.deleted);
+    pass.kept.extend(part.kept);
     pass.waiting.extend(part.waiting);
     pass.stuck.extend(part.stuck);
 }
@@ -120,12 +120,10 @@ async fn sweep_collection(
     while let Some((item, outcome)) = deletions.next().await {
         match outcome? {
             Deletion::Accepted => {
-                pass.deleted += 1;
                 let account = session.account();
                 let item = leftover(row, item, "its deletion was accepted".to_owned());
                 log::info!("account {account}: {item}");
-                // Should it never end, its name is what a person needs.
-                pass.waiting.push(item);
+                pass.deleted.push(item);
             }
             Deletion::Gone => {}
             Deletion::Waits(reason) => pass.waiting.push(leftover(row, item, reason)),
@@ -185,6 +183,7 @@ pub(super) fn leftover(row: &Collection, item: Item, reason: String) -> Leftover
         // Logged, and chosen by a borrower: a tag's id is its name.
         id: scrub(&item.id, &[]),
         name: item.name.map(|name| scrub(&name, &[])),
+        region: None,
         reason,
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use acctpool::ibm::{Ibm, Keep, Places, Rights};
 use acctpool::simulator::catalog::{COS_STANDARD, PLAIN, REFUSING};
 use acctpool::simulator::{Fault, FaultAction, Lags};
-use acctpool_actors::cloud::{Cloud, CloudError, Pass, Probe, Verified};
+use acctpool_actors::cloud::{Cloud, CloudError, Probe, Verified};
 use acctpool_actors::pool::{Credential, Epoch, Fence, ManagementKey, ManagementKeys, Timestamp};
 use awc::http::Method;
 use serde_json::{Value, json};
@@ -20,7 +20,7 @@ fn in_a_day() -> Timestamp {
 }
 
 /// Sweeps until nothing is left to do, letting time pass as the pool would.
-async fn sweep_clean(world: &World, ibm: &Ibm) -> u32 {
+async fn sweep_clean(world: &World, ibm: &Ibm) -> usize {
     let mut deleted = 0;
     for _ in 0..20 {
         let pass = ibm.sweep(CONFIGURED).await.unwrap();
@@ -28,7 +28,7 @@ async fn sweep_clean(world: &World, ibm: &Ibm) -> u32 {
         if pass.is_clean() {
             return deleted;
         }
-        deleted += pass.deleted;
+        deleted += pass.deleted.len();
         world.cloud.advance(Duration::from_secs(30));
     }
     panic!(
@@ -54,8 +54,14 @@ async fn fresh_account_is_clean() {
     let world = World::new(Lags::none());
     let before = world.inventory();
     let ibm = world.ibm();
-    assert_eq!(ibm.sweep(CONFIGURED).await, Ok(Pass::default()));
-    assert_eq!(ibm.prove(CONFIGURED).await, Ok(vec![]));
+    assert_eq!(
+        ibm.sweep(CONFIGURED).await.map(|pass| pass.is_clean()),
+        Ok(true)
+    );
+    assert_eq!(
+        ibm.prove(CONFIGURED).await.map(|proof| proof.leftovers),
+        Ok(vec![])
+    );
     assert_eq!(world.inventory(), before);
 }
 
@@ -66,11 +72,14 @@ async fn mess_is_swept_and_proven_gone() {
         let before = world.inventory();
         mess::make(&world.owner().await, &world.spec.id).await;
         let ibm = world.ibm();
-        assert!(!ibm.prove(CONFIGURED).await.unwrap().is_empty());
+        assert!(!ibm.prove(CONFIGURED).await.unwrap().is_clean());
         let deleted = sweep_clean(&world, &ibm).await;
         assert!(deleted >= 10, "{deleted}");
         world.cloud.advance(HOUR);
-        assert_eq!(ibm.prove(CONFIGURED).await, Ok(vec![]));
+        assert_eq!(
+            ibm.prove(CONFIGURED).await.map(|proof| proof.leftovers),
+            Ok(vec![])
+        );
         assert_eq!(world.inventory(), before);
     }
 }
@@ -80,7 +89,7 @@ async fn proof_writes_nothing_and_names_everything() {
     let world = World::new(Lags::none());
     mess::make(&world.owner().await, &world.spec.id).await;
     world.cloud.clear_requests();
-    let leftovers = world.ibm().prove(CONFIGURED).await.unwrap();
+    let leftovers = world.ibm().prove(CONFIGURED).await.unwrap().leftovers;
     assert_eq!(world.writes(), [""; 0]);
     let mut found: Vec<&str> = leftovers
         .iter()
@@ -122,7 +131,7 @@ async fn what_refuses_to_go_is_stuck_with_the_reason() {
     assert_eq!(stuck.id, made["crn"].as_str().unwrap());
     assert_eq!(stuck.name.as_deref(), Some("granite"));
     assert!(stuck.reason.contains("422"), "{stuck}");
-    assert_eq!(ibm.prove(CONFIGURED).await.unwrap().len(), 1);
+    assert_eq!(ibm.prove(CONFIGURED).await.unwrap().leftovers.len(), 1);
 }
 
 #[actix_web::test]
@@ -470,7 +479,10 @@ async fn kept_resources_stay_and_are_no_leftovers() {
         };
     });
     sweep_clean(&world, &ibm).await;
-    assert_eq!(ibm.prove(CONFIGURED).await, Ok(vec![]));
+    assert_eq!(
+        ibm.prove(CONFIGURED).await.map(|proof| proof.leftovers),
+        Ok(vec![])
+    );
     assert_eq!(world.inventory(), before);
 }
 
@@ -492,7 +504,10 @@ async fn unknown_key_of_the_owner_is_reported_and_not_touched() {
     let ibm = world.ibm_with(|settings| {
         settings.keep.crns.insert(crn);
     });
-    assert_eq!(ibm.prove(CONFIGURED).await, Ok(vec![]));
+    assert_eq!(
+        ibm.prove(CONFIGURED).await.map(|proof| proof.leftovers),
+        Ok(vec![])
+    );
 }
 
 fn keys(current: u32, pending: Option<u32>, previous: Option<u32>) -> ManagementKeys {
@@ -528,7 +543,12 @@ async fn rotation_leaves_one_key_that_works() {
     rotate_once(&ibm, 1).await;
     assert_eq!(world.key(&world.management(1)), None);
     assert!(world.key(&world.management(2)).is_some());
-    assert_eq!(ibm.sweep(keys(2, None, None)).await, Ok(Pass::default()));
+    assert_eq!(
+        ibm.sweep(keys(2, None, None))
+            .await
+            .map(|pass| pass.is_clean()),
+        Ok(true)
+    );
     let verified = ibm.verify(keys(2, None, None)).await.unwrap();
     assert_eq!((verified.current, verified.newest), (key(2), Epoch(2)));
 }
@@ -735,7 +755,10 @@ async fn tagged_instance_that_a_borrower_deleted_is_not_reclaimed() {
         });
     });
     sweep_clean(&world, &ibm).await;
-    assert_eq!(ibm.prove(CONFIGURED).await, Ok(vec![]));
+    assert_eq!(
+        ibm.prove(CONFIGURED).await.map(|proof| proof.leftovers),
+        Ok(vec![])
+    );
     assert_eq!(world.inventory(), before, "its owner may still restore it");
 }
 
@@ -744,11 +767,10 @@ async fn what_was_only_accepted_is_named() {
     let world = World::new(Lags::none());
     let made = world.owner().await.instance("mine", PLAIN.plan_id).await;
     let pass = world.ibm().sweep(CONFIGURED).await.unwrap();
-    assert_eq!(pass.deleted, 1);
-    let [waiting] = pass.waiting.as_slice() else {
+    let [accepted] = pass.deleted.as_slice() else {
         panic!("{pass:?}");
     };
-    assert_eq!(waiting.id, made["crn"].as_str().unwrap());
+    assert_eq!(accepted.id, made["crn"].as_str().unwrap());
 }
 
 #[actix_web::test]
@@ -757,7 +779,7 @@ async fn names_cannot_forge_lines() {
     let forged = "x\n2026-05-01T10:00:00Z INFO  account ready\u{1b}[2K\u{202e}";
     let body = json!({"account_id": world.spec.id, "name": forged.repeat(100)});
     world.owner().await.post("/v1/profiles", body).await;
-    let leftovers = world.ibm().prove(CONFIGURED).await.unwrap();
+    let leftovers = world.ibm().prove(CONFIGURED).await.unwrap().leftovers;
     let words = leftovers[0].to_string();
     assert!(words.len() < 1000, "{words}");
     assert!(!words.contains(['\n', '\u{1b}', '\u{202e}']), "{words:?}");

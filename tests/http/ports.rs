@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use acctpool::http::{Authenticate, LeaseKeys};
 use acctpool_actors::clock::Clock;
-use acctpool_actors::cloud::{Cloud, CloudError, Leftover, Pass, Probe, Verified};
+use acctpool_actors::cloud::{Cloud, CloudError, Pass, Probe, Proof, Verified};
 use acctpool_actors::pool::{
     AccountId, AuditEntry, Change, Credential, Fence, Generation, ManagementKey, ManagementKeys,
     Snapshot, Timestamp, TokenId,
@@ -164,8 +164,8 @@ impl Cloud for EasyCloud {
         Ok(Pass::default())
     }
 
-    async fn prove(&self, _: ManagementKeys) -> Result<Vec<Leftover>, CloudError> {
-        Ok(Vec::new())
+    async fn prove(&self, _: ManagementKeys) -> Result<Proof, CloudError> {
+        Ok(Proof::default())
     }
 
     async fn mint(

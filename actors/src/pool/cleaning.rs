@@ -12,7 +12,7 @@ use super::account::{Account, AccountState, Cleaning, Phase, Purpose, Quarantine
 use super::command::Done;
 use super::credentials::{ManagementKey, ManagementKeys};
 use super::event::{Event, Job};
-use super::findings::{CloudError, Leftover, Pass, Probe, Verified};
+use super::findings::{CloudError, Pass, Probe, Proof, Verified};
 use super::ids::{AccountId, Fence, Generation, Timestamp};
 use super::policy::Policy;
 
@@ -182,8 +182,8 @@ impl Pool {
             }
             (Phase::Verify, Done::Verified(verified)) => self.account_verified(id, verified),
             (Phase::Sweep, Done::Swept(pass)) => self.account_swept(id, pass),
-            (Phase::ProveOnce | Phase::ProveTwice, Done::Proved(leftovers)) => {
-                self.account_read(id, phase, leftovers);
+            (Phase::ProveOnce | Phase::ProveTwice, Done::Proved(proof)) => {
+                self.account_read(id, phase, proof);
             }
             (Phase::Rotate, Done::Rotated) => {
                 // It was intended when the job was issued, and nothing has changed that since.
@@ -258,10 +258,10 @@ impl Pool {
         let now = self.now;
         let settle = self.policy.settle;
         let clean = pass.is_clean();
-        let only_refusals = pass.deleted == 0 && pass.waiting.is_empty();
+        let only_refusals = pass.deleted.is_empty() && pass.waiting.is_empty();
         self.events.push(Event::PassEnded {
             account: id.clone(),
-            deleted: pass.deleted,
+            deleted: pass.deleted.len(),
             waiting: pass.waiting.len(),
             stuck: pass.stuck.len(),
         });
@@ -270,8 +270,10 @@ impl Pool {
                 (false, true) => cleaning.stuck_passes + 1,
                 _ => 0,
             };
-            cleaning.remaining = pass.waiting;
-            cleaning.remaining.extend(pass.stuck);
+            cleaning.remaining = pass.stuck;
+            cleaning.remaining.extend(pass.waiting);
+            // Should its deletion never end, its name is what a person needs.
+            cleaning.remaining.extend(pass.deleted);
             // Also what a pass only waits for may have gone by a call whose answer was lost.
             if !clean {
                 cleaning.settling_since = Some(now);
@@ -290,8 +292,8 @@ impl Pool {
         }
     }
 
-    fn account_read(&mut self, id: &AccountId, phase: Phase, leftovers: Vec<Leftover>) {
-        if leftovers.is_empty() {
+    fn account_read(&mut self, id: &AccountId, phase: Phase, proof: Proof) {
+        if proof.is_clean() {
             if phase == Phase::ProveOnce {
                 let gap = self.policy.proof_gap;
                 self.go_on(id, Phase::ProveTwice, gap);
@@ -310,11 +312,11 @@ impl Pool {
         }
         self.events.push(Event::ProofFailed {
             account: id.clone(),
-            leftovers: leftovers.len(),
+            leftovers: proof.leftovers.len(),
         });
         let failures = self.change_cleaning(id, |cleaning| {
             cleaning.failed_proofs += 1;
-            cleaning.remaining = leftovers;
+            cleaning.remaining = proof.leftovers;
             cleaning.failed_proofs
         });
         // A search index that lags corrects itself; what no sweep can see does not.

@@ -9,7 +9,7 @@ use super::Pool;
 use super::account::AccountState;
 use super::credentials::Credential;
 use super::event::Event;
-use super::findings::{CloudError, Leftover, Pass, Probe, Verified};
+use super::findings::{CloudError, Pass, Probe, Proof, Verified};
 use super::ids::{AccountId, AccountType, Fence, ReservationId, Timestamp, TokenId};
 use super::reservation::{EndReason, Reservation, ReservationState};
 use super::view::{ReservationStatus, ReservationView, Statistics};
@@ -319,7 +319,7 @@ pub enum Done {
     /// A pass is over.
     Swept(Pass),
     /// The account was read; this was found.
-    Proved(Vec<Leftover>),
+    Proved(Proof),
     /// The management key exists and works.
     Rotated,
     /// No other management key is left.

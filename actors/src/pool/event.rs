@@ -92,7 +92,7 @@ pub enum Event {
     /// A pass of a sweep ended.
     PassEnded {
         account: AccountId,
-        deleted: u32,
+        deleted: usize,
         waiting: usize,
         stuck: usize,
     },

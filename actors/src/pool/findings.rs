@@ -17,28 +17,60 @@ pub struct Verified {
     pub newest: Epoch,
 }
 
-/// What one pass of a sweep did.
+/// What one pass of a sweep did. Each item that it met is in one of the lists.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pass {
-    /// How many deletions were asked for and accepted in this pass.
-    pub deleted: u32,
-    /// How many items were left alone because the operator keeps them.
-    pub kept: u32,
-    /// What is on its way out, or cannot go before something else has.
+    /// What was asked to go in this pass, and the cloud accepted. It may take its time.
+    pub deleted: Vec<Leftover>,
+    /// What was left alone because the operator keeps it; its reason says why.
+    pub kept: Vec<Leftover>,
+    /// What was on its way out already, or cannot go before something else has.
     pub waiting: Vec<Leftover>,
     /// What refuses to go.
     pub stuck: Vec<Leftover>,
+    /// The first stage of the plan that still has something to do, by its name.
+    pub stage: Option<&'static str>,
+    /// What the pass took.
+    pub traffic: Traffic,
 }
 
 impl Pass {
     /// Tells whether the pass found nothing that should not be there.
     #[must_use]
     pub fn is_clean(&self) -> bool {
-        self.deleted == 0 && self.waiting.is_empty() && self.stuck.is_empty()
+        self.deleted.is_empty() && self.waiting.is_empty() && self.stuck.is_empty()
     }
 }
 
-/// Something in an account that should not be there.
+/// What a proof read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Proof {
+    /// Everything that should not be there.
+    pub leftovers: Vec<Leftover>,
+    /// What may stay because the operator keeps it; its reason says why.
+    pub kept: Vec<Leftover>,
+    /// What the proof took.
+    pub traffic: Traffic,
+}
+
+impl Proof {
+    /// Tells whether nothing was found that should not be there.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.leftovers.is_empty()
+    }
+}
+
+/// What an answer took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Traffic {
+    /// How many requests were sent, retries included.
+    pub requests: u32,
+    /// How many of them repeated one that was not answered, or not well.
+    pub retries: u32,
+}
+
+/// Something in an account: that should not be there, unless the operator keeps it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Leftover {
     /// The collection, such as `resource instances`.
@@ -47,7 +79,10 @@ pub struct Leftover {
     pub id: String,
     /// The name that a person gave it, where it has one.
     pub name: Option<String>,
-    /// Why it is still there: its state, or the cloud's words of refusal.
+    /// The region that it is in; `None` for what is in no region.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+    /// Why it is still there: its state, the cloud's words of refusal, or why it is kept.
     pub reason: String,
 }
 
@@ -56,6 +91,9 @@ impl fmt::Display for Leftover {
         write!(f, "{} {}", self.collection, self.id)?;
         if let Some(name) = &self.name {
             write!(f, " ({name})")?;
+        }
+        if let Some(region) = &self.region {
+            write!(f, " in {region}")?;
         }
         write!(f, ": {}", self.reason)
     }

@@ -43,7 +43,7 @@ pub use command::{
 };
 pub use credentials::{Credential, ManagementKey, ManagementKeys};
 pub use event::{Event, Job};
-pub use findings::{CloudError, Leftover, Pass, Probe, Verified};
+pub use findings::{CloudError, Leftover, Pass, Probe, Proof, Traffic, Verified};
 pub use ids::{
     AccountId, AccountType, Epoch, Fence, Fingerprint, Generation, ReservationId, Timestamp,
     TokenId, rfc3339,

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use acctpool_actors::clock::Clock;
-use acctpool_actors::cloud::{Cloud, CloudError, Leftover, Pass, Probe, Verified};
+use acctpool_actors::cloud::{Cloud, CloudError, Pass, Probe, Proof, Verified};
 use acctpool_actors::messages::{Ask, Clean, Decision};
 use acctpool_actors::pool::{
     AccountId, AuditEntry, Change, Credential, Fence, Generation, GetStatistics, Job,
@@ -226,8 +226,8 @@ impl Cloud for ScriptedCloud {
         self.act(Job::Sweep, Pass::default())
     }
 
-    fn prove(&self, _: ManagementKeys) -> impl Future<Output = Result<Vec<Leftover>, CloudError>> {
-        self.act(Job::Prove, Vec::new())
+    fn prove(&self, _: ManagementKeys) -> impl Future<Output = Result<Proof, CloudError>> {
+        self.act(Job::Prove, Proof::default())
     }
 
     fn mint(
@@ -525,7 +525,7 @@ impl Cloud for Endless {
         self.never()
     }
 
-    fn prove(&self, _: ManagementKeys) -> impl Future<Output = Result<Vec<Leftover>, CloudError>> {
+    fn prove(&self, _: ManagementKeys) -> impl Future<Output = Result<Proof, CloudError>> {
         self.never()
     }
 

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use acctpool_actors::cloud::{CloudError, Pass, Verified};
+use acctpool_actors::cloud::{CloudError, Pass, Proof, Verified};
 use acctpool_actors::pool::{
     Account, AccountState, Done, DrainAccount, EnableAccount, EndReason, Epoch, Event, Generation,
     GetStatistics, Job, ManagementKey, Phase, Purpose, RequestReservation, ReservationId,
@@ -87,8 +87,8 @@ fn a_report_that_comes_twice_counts_once() {
     let mut world = World::new(1, 0);
     run_to(&mut world, Phase::ProveOnce);
     let issued = world.open_jobs.remove(0);
-    world.report(&issued, Ok(Done::Proved(Vec::new())));
-    world.report(&issued, Ok(Done::Proved(Vec::new())));
+    world.report(&issued, Ok(Done::Proved(Proof::default())));
+    world.report(&issued, Ok(Done::Proved(Proof::default())));
     assert!(world.events.is_empty());
     assert_eq!(
         (phase(&world), pause(&world)),
@@ -104,7 +104,7 @@ fn a_late_answer_does_not_stand_for_the_next_try() {
     world.advance(policy().pass_timeout);
     wait(&mut world);
     assert_eq!(world.open_jobs[0].job, Job::Prove);
-    world.report(&late, Ok(Done::Proved(Vec::new())));
+    world.report(&late, Ok(Done::Proved(Proof::default())));
     assert!(world.events.is_empty(), "{:?}", world.events);
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use acctpool_actors::cloud::CloudError;
+use acctpool_actors::cloud::{CloudError, Proof};
 use acctpool_actors::pool::{
     CancelReservation, Change, Done, DrainAccount, EnableAccount, GetReservation, GetStatistics,
     RequestReservation, ReservationId, RevokeReservation, RotateKey, Snapshot, TokenId,
@@ -271,7 +271,7 @@ impl History {
         let issued = &old[pick % old.len()];
         let before = records(&self.world);
         let result = if answer {
-            Ok(Done::Proved(Vec::new()))
+            Ok(Done::Proved(Proof::default()))
         } else {
             Err(CloudError::Refused("stale".to_owned()))
         };

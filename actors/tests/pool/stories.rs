@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use acctpool_actors::cloud::{CloudError, Pass};
+use acctpool_actors::cloud::{CloudError, Pass, Proof};
 use acctpool_actors::pool::{
     AccountState, CancelReservation, Credential, Done, EndReason, Event, GetReservation,
     GetStatistics, Job, Phase, RequestError, RequestReservation, ReservationId, ReservationStatus,
@@ -259,7 +259,7 @@ fn an_answer_that_comes_after_its_time_is_stale() {
     run_to(&mut world, Phase::ProveTwice);
     let late = world.open_jobs[0].clone();
     world.advance(policy().pass_timeout);
-    world.report(&late, Ok(Done::Proved(Vec::new())));
+    world.report(&late, Ok(Done::Proved(Proof::default())));
     assert!(world.events.is_empty());
     assert!(matches!(world.state("free-0"), AccountState::Cleaning(_)));
 }
@@ -461,7 +461,7 @@ fn a_pass_that_deletes_is_followed_by_another() {
     run_to(&mut world, Phase::Sweep);
     let open = world.open_jobs.remove(0);
     let pass = Pass {
-        deleted: 3,
+        deleted: vec![leftover()],
         ..Pass::default()
     };
     world.report(&open, Ok(Done::Swept(pass)));

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use acctpool::ibm::Outgoing;
-use acctpool_actors::cloud::CloudError;
+use acctpool_actors::cloud::{CloudError, Proof};
 use acctpool_actors::pool::{
     Account, AccountId, AccountState, Change, Done, Epoch, Fence, Job, ManagementKey,
     ManagementKeys, ReportCleaning, Step, Tick,
@@ -196,7 +196,7 @@ impl Life {
         let picked = accounts[self.dice.place(accounts.len())];
         let (account, fence) = (picked.id.clone(), picked.fence);
         let result = match self.dice.below(4) {
-            0 => Ok(Done::Proved(Vec::new())),
+            0 => Ok(Done::Proved(Proof::default())),
             1 => Ok(Done::Revoked),
             2 => Err(CloudError::Refused("too late".to_owned())),
             _ => Err(CloudError::Transient("too late".to_owned())),

@@ -5,6 +5,7 @@
 
 use std::collections::HashSet;
 
+use acctpool_actors::cloud::Leftover;
 use serde_json::Value;
 
 use super::super::fault::Fault;
@@ -12,13 +13,14 @@ use super::super::paging::List;
 use super::super::request::{Request, encode};
 use super::super::scope::Scope;
 use super::super::session::Session;
+use super::super::sweep::leftover;
 use super::{Call, Collection, Each, Verdict};
 
 /// What a collection holds.
 #[derive(Default)]
 pub(in super::super) struct Reading {
-    /// How many items the operator keeps.
-    pub(in super::super) kept: u32,
+    /// What the operator keeps.
+    pub(in super::super) kept: Vec<Leftover>,
     /// Everything else that should not be there.
     pub(in super::super) items: Vec<Item>,
 }
@@ -31,6 +33,11 @@ pub(in super::super) struct Item {
     pub(in super::super) verdict: Verdict,
     pub(in super::super) unlock: Option<Request>,
     pub(in super::super) delete: Request,
+}
+
+/// Describes an item that may stay.
+fn kept(row: &Collection, item: Item) -> Leftover {
+    leftover(row, item, "the operator keeps it".to_owned())
 }
 
 impl Collection {
@@ -69,7 +76,7 @@ impl Collection {
         for (crn, group, mut item) in undecided {
             if scope.is_tagged(session, &crn).await? {
                 scope.note_kept(&crn, group.as_deref());
-                reading.kept += 1;
+                reading.kept.push(kept(self, item));
             } else {
                 if let Verdict::KeptIfTagged(otherwise) = item.verdict {
                     item.verdict = *otherwise;
@@ -101,16 +108,8 @@ impl Collection {
         }
         let group = raw["resource_group_id"].as_str();
         let verdict = (self.judge)(scope, raw);
-        match verdict {
-            Verdict::Settled => return Ok(None),
-            Verdict::Kept => {
-                if let Some(crn) = crn {
-                    scope.note_kept(crn, group);
-                }
-                reading.kept += 1;
-                return Ok(None);
-            }
-            _ => {}
+        if matches!(verdict, Verdict::Settled) {
+            return Ok(None);
         }
         let unlock = self.unlock.as_ref().filter(|_| raw["locked"] == true);
         let title = raw[self.title].as_str().filter(|title| !title.is_empty());
@@ -123,6 +122,13 @@ impl Collection {
             verdict: verdict.clone(),
             id: id.clone(),
         };
+        if matches!(verdict, Verdict::Kept) {
+            if let Some(crn) = crn {
+                scope.note_kept(crn, group);
+            }
+            reading.kept.push(kept(self, item));
+            return Ok(None);
+        }
         if let Verdict::KeptIfTagged(_) = verdict {
             let crn = crn.unwrap_or(&id).to_owned();
             return Ok(Some((crn, group.map(str::to_owned), item)));

@@ -66,6 +66,7 @@ fn of_accounts() -> Vec<(Event, &'static str)> {
             collection: "policies".to_owned(),
             id: "p1".to_owned(),
             name: None,
+            region: None,
             reason: "refused".to_owned(),
         }],
         revoke: None,
