@@ -110,6 +110,7 @@ impl App {
         let written = store.load()?;
         let known = written.master_keys.clone();
         let pool = Pool::open(pool_policy(&config), pool_accounts(&config), written, now);
+        let iam_url = ibm_endpoints(&config.ibm.endpoints)?.of(ibm::Api::Iam, None);
         let mut accounts = ibm_settings(&config)?;
         let settings_of = general_settings(&config)?;
         for account in pool.accounts().filter(|account| !account.configured) {
@@ -153,7 +154,7 @@ impl App {
             clock,
             authenticate: Arc::new(Consumers(config.tokens)),
             keys: Arc::clone(&keyring) as Arc<dyn http::LeaseKeys>,
-            iam_url: config.ibm.endpoints.iam.as_str().into(),
+            iam_url: iam_url.as_str().into(),
             started_at: now,
             version: env!("CARGO_PKG_VERSION"),
             settings: Arc::new(http_settings(&config.server)),
@@ -337,6 +338,10 @@ pub fn ibm_settings(config: &Config) -> Result<Vec<ibm::Settings>, StartError> {
                 config::Rights::Standard => ibm::Rights::Standard,
                 config::Rights::Administrator => ibm::Rights::Administrator,
             },
+            profile: match config.types[&account.account_type].profile {
+                config::Profile::Full => ibm::Profile::Full,
+                config::Profile::Lite => ibm::Profile::Lite,
+            },
             ..settings_of(account.id.as_str().into())
         })
         .collect())
@@ -374,24 +379,24 @@ fn general_settings(
         protected: protected.clone(),
         endpoints: Arc::clone(&endpoints),
         limits,
+        profile: ibm::Profile::Full,
     })
 }
 
 fn ibm_endpoints(endpoints: &config::Endpoints) -> Result<ibm::Endpoints, StartError> {
-    let base = |url: &String| {
-        url.parse().map_err(|source| StartError::Endpoint {
-            url: url.clone(),
-            source,
-        })
+    let refused = |url: &String| {
+        let url = url.clone();
+        move |source| StartError::Endpoint { url, source }
     };
-    Ok(ibm::Endpoints {
-        iam: base(&endpoints.iam)?,
-        resource_controller: base(&endpoints.resource_controller)?,
-        global_search: base(&endpoints.global_search)?,
-        global_tagging: base(&endpoints.global_tagging)?,
-        user_management: base(&endpoints.user_management)?,
-        accounts: base(&endpoints.account_management)?,
-    })
+    let mut at = match &endpoints.all {
+        Some(url) => ibm::Endpoints::all_at(&url.parse().map_err(refused(url))?),
+        None => ibm::Endpoints::production(),
+    };
+    for (key, url) in &endpoints.single {
+        let api = ibm::Api::by_key(key).expect("a test compares the keys of both");
+        at.set(api, url.parse().map_err(refused(url))?);
+    }
+    Ok(at)
 }
 
 fn ibm_keep(keep: &config::Keep) -> ibm::Keep {
@@ -414,5 +419,24 @@ fn http_settings(server: &config::Server) -> http::Settings {
         client_timeout: server.client_timeout,
         shutdown_timeout: server.shutdown_timeout,
         ..http::Settings::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn endpoints_in_the_example_are_those_that_are_used() {
+        let mut production = ibm::Endpoints::production();
+        let keys = config::ENDPOINT_KEYS.into_iter().flatten();
+        for key in keys {
+            let mut lines = include_str!("../accounts.example.toml").lines();
+            let setting = format!("#{key} = \"");
+            let url = lines.find_map(|line| line.strip_prefix(&setting)?.strip_suffix('"'));
+            let url = url.expect(key).parse().unwrap();
+            production.set(ibm::Api::by_key(key).expect(key), url);
+        }
+        assert_eq!(production, ibm::Endpoints::production());
     }
 }

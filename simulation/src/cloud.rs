@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use acctpool::ibm::{self, BaseUrl, Endpoints, Incoming, Keep, Limits, Outgoing, Rights};
+use acctpool::ibm::{self, BaseUrl, Endpoints, Incoming, Keep, Limits, Outgoing, Profile, Rights};
 use acctpool::keyring::{Keyring, MasterKey};
 use acctpool::simulator::{AccountSpec, Direct, Fault, FaultAction, Lags, Settings, Time};
 use acctpool_actors::pool::{
@@ -104,6 +104,8 @@ impl Cloud {
             protected: BTreeSet::new(),
             endpoints: Endpoints::all_at(&url).into(),
             limits: Limits::default(),
+            // Two thousand requests a cleaning would leave little of a year in an hour.
+            profile: Profile::Lite,
         };
         self.owners.iter().map(of_owner).collect()
     }

@@ -1,10 +1,11 @@
 //! `[ibm]`: where IBM Cloud's APIs are, and how they are called.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::report::Fault;
 use super::section::{Kind, Schema, Section};
-use super::values::{BASE, Base, DURATION, SWITCH, Transport};
+use super::values::{BASE, Base, DURATION, REGIONAL_BASE, SWITCH, Transport};
 
 pub(super) const SCHEMA: Schema = Schema {
     name: "[ibm]",
@@ -16,6 +17,16 @@ pub(super) const SCHEMA: Schema = Schema {
         "global_tagging",
         "user_management",
         "account_management",
+        "context_based_restrictions",
+        "containers",
+        "transit_gateway",
+        "direct_link",
+        "dns",
+        "vpc",
+        "container_registry",
+        "code_engine",
+        "key_protect",
+        "schematics",
         "allow_plain_http",
         "request_timeout",
         "requests_at_once",
@@ -56,63 +67,48 @@ impl Default for Ibm {
     }
 }
 
-/// The base URL of each API, without a slash at the end. The defaults are those of production
-/// (`ibm-cloud.md` 1.1).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Endpoints {
-    /// Tokens, identity, policies, access groups.
-    pub iam: String,
-    /// Resource instances, keys, aliases, reclamations, resource groups.
-    pub resource_controller: String,
-    /// Global Search.
-    pub global_search: String,
-    /// Global Tagging.
-    pub global_tagging: String,
-    /// Users.
-    pub user_management: String,
-    /// The account itself.
-    pub account_management: String,
-}
+/// APIs that are in one place.
+const SINGLE: [&str; 11] = [
+    "iam",
+    "resource_controller",
+    "global_search",
+    "global_tagging",
+    "user_management",
+    "account_management",
+    "context_based_restrictions",
+    "containers",
+    "transit_gateway",
+    "direct_link",
+    "dns",
+];
 
-impl Default for Endpoints {
-    fn default() -> Self {
-        let https = |host: &str| format!("https://{host}.cloud.ibm.com");
-        Self {
-            iam: https("iam"),
-            resource_controller: https("resource-controller"),
-            global_search: https("api.global-search-tagging"),
-            global_tagging: https("tags.global-search-tagging"),
-            user_management: https("user-management"),
-            account_management: https("accounts"),
-        }
-    }
+/// APIs that each region has its own of.
+const REGIONAL: [&str; 5] = [
+    "vpc",
+    "container_registry",
+    "code_engine",
+    "key_protect",
+    "schematics",
+];
+
+/// The keys of all of them: those in one place, and those of regions.
+pub const ENDPOINT_KEYS: [&[&str]; 2] = [&SINGLE, &REGIONAL];
+
+/// The base URLs that the operator sets, without a slash at the end. What is not set is where IBM
+/// Cloud's production is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Endpoints {
+    /// Where all APIs are, as the simulator has them.
+    pub all: Option<String>,
+    /// Where single ones are, by key; these come before `all`. In a regional one `{region}` stands for
+    /// the region.
+    pub single: BTreeMap<&'static str, String>,
 }
 
 impl Endpoints {
-    /// Returns endpoints that are all the same one, as the simulator has them.
-    #[must_use]
-    pub fn all_at(base: &str) -> Self {
-        let mut endpoints = Self::default();
-        for (_, endpoint) in endpoints.by_key() {
-            base.clone_into(endpoint);
-        }
-        endpoints
-    }
-
     /// Tells whether IBM's own IAM is used.
     pub(super) fn is_production(&self) -> bool {
-        self.iam == Self::default().iam
-    }
-
-    fn by_key(&mut self) -> [(&'static str, &mut String); 6] {
-        [
-            ("iam", &mut self.iam),
-            ("resource_controller", &mut self.resource_controller),
-            ("global_search", &mut self.global_search),
-            ("global_tagging", &mut self.global_tagging),
-            ("user_management", &mut self.user_management),
-            ("account_management", &mut self.account_management),
-        ]
+        self.all.is_none() && !self.single.contains_key("iam")
     }
 }
 
@@ -136,8 +132,8 @@ impl Ibm {
 }
 
 fn read_endpoints(section: &mut Section<'_, '_, '_>, allow_plain_http: bool) -> Endpoints {
-    let mut read = |key| {
-        let Base { url, transport } = section.read(key, &BASE)?;
+    let mut read = |key, kind| {
+        let Base { url, transport } = section.read(key, kind)?;
         let is_safe = match transport {
             Transport::Https => true,
             Transport::HttpToLoopback => allow_plain_http,
@@ -148,14 +144,14 @@ fn read_endpoints(section: &mut Section<'_, '_, '_>, allow_plain_http: bool) -> 
         }
         Some(url)
     };
-    let mut endpoints = match read("endpoint") {
-        Some(base) => Endpoints::all_at(&base),
-        None => Endpoints::default(),
-    };
-    for (key, endpoint) in endpoints.by_key() {
-        if let Some(url) = read(key) {
-            *endpoint = url;
-        }
+    let all = read("endpoint", &BASE);
+    let single = SINGLE.map(|key| (key, &BASE));
+    let regional = REGIONAL.map(|key| (key, &REGIONAL_BASE));
+    let set = single.into_iter().chain(regional);
+    Endpoints {
+        all,
+        single: set
+            .filter_map(|(key, kind)| Some((key, read(key, kind)?)))
+            .collect(),
     }
-    endpoints
 }

@@ -35,11 +35,12 @@ use toml::de::DeTable;
 use zeroize::Zeroizing;
 
 pub use accounts::Account;
-pub use ibm::{Endpoints, Ibm};
+
+pub use ibm::{ENDPOINT_KEYS, Endpoints, Ibm};
 pub use keep::Keep;
 pub use report::{Fault, Problem, Report, Severity};
 pub use server::{PlaintextOffLoopback, Server};
-pub use types::{Rights, TypeSettings};
+pub use types::{Profile, Rights, TypeSettings};
 pub(crate) use values::is_label as is_type_label;
 
 use crate::token::Tokens;

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use super::report::Fault;
 use super::section::{Schema, Section};
-use super::values::{DURATION, LABEL, RIGHTS, is_label};
+use super::values::{DURATION, LABEL, PROFILE, RIGHTS, is_label};
 
 pub(super) const SCHEMA: Schema = Schema {
     name: "[types.*]",
-    keys: &["default_duration", "max_duration", "rights"],
+    keys: &["default_duration", "max_duration", "rights", "profile"],
 };
 
 /// What a lease credential may do in its account (`ibm-cloud.md` 13.1).
@@ -23,6 +23,16 @@ pub enum Rights {
     Administrator,
 }
 
+/// How much of the cleaning plan an account of a type needs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Profile {
+    /// Everything.
+    #[default]
+    Full,
+    /// Only what every account can hold: no infrastructure in regions, no clusters, no networks.
+    Lite,
+}
+
 /// The settings of one type of account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TypeSettings {
@@ -32,6 +42,8 @@ pub struct TypeSettings {
     pub max_duration: Duration,
     /// What a lease may do.
     pub rights: Rights,
+    /// How much of the cleaning plan its accounts need.
+    pub profile: Profile,
 }
 
 impl Default for TypeSettings {
@@ -40,6 +52,7 @@ impl Default for TypeSettings {
             default_duration: Duration::from_hours(1),
             max_duration: Duration::from_hours(12),
             rights: Rights::default(),
+            profile: Profile::default(),
         }
     }
 }
@@ -57,6 +70,7 @@ impl TypeSettings {
                 .unwrap_or(default.default_duration.min(max_duration)),
             max_duration,
             rights: section.read("rights", &RIGHTS).unwrap_or(default.rights),
+            profile: section.read("profile", &PROFILE).unwrap_or(default.profile),
         };
         if settings.default_duration > max_duration {
             let fault = Fault::TooLong {

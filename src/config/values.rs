@@ -13,9 +13,9 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use toml::de::DeValue;
 
-use super::Rights;
 use super::duration;
 use super::section::Kind;
+use super::{Profile, Rights};
 use crate::token::{PREFIX, TokenHash, TokenName};
 
 pub(super) const SWITCH: Kind<bool> = Kind {
@@ -63,6 +63,15 @@ pub(super) const RIGHTS: Kind<Rights> = Kind {
     convert: |value| match value.as_str()? {
         "standard" => Some(Rights::Standard),
         "administrator" => Some(Rights::Administrator),
+        _ => None,
+    },
+};
+
+pub(super) const PROFILE: Kind<Profile> = Kind {
+    allowed: "\"full\" or \"lite\"",
+    convert: |value| match value.as_str()? {
+        "full" => Some(Profile::Full),
+        "lite" => Some(Profile::Lite),
         _ => None,
     },
 };
@@ -199,6 +208,18 @@ pub(super) enum Transport {
 pub(super) const BASE: Kind<Base> = Kind {
     allowed: "a URL such as \"https://iam.cloud.ibm.com\", without user, query and fragment",
     convert: |value| base(value.as_str()?),
+};
+
+/// The base URL of an API that each region has its own of.
+pub(super) const REGIONAL_BASE: Kind<Base> = Kind {
+    allowed: "a URL such as \"https://{region}.iaas.cloud.ibm.com\", in which {region} stands for \
+              the region, without user, query and fragment",
+    convert: |value| {
+        let text = value.as_str()?;
+        let Base { transport, .. } = base(&text.replace("{region}", "region"))?;
+        let url = text.trim_end_matches('/').to_owned();
+        Some(Base { url, transport })
+    },
 };
 
 fn base(text: &str) -> Option<Base> {

@@ -232,6 +232,18 @@ fn holds_token(word: &str) -> bool {
         .any(|(start, _)| word[start..].contains('.') && word.len() - start > 20)
 }
 
+/// Returns the fault that needs a person most.
+pub(super) fn worst(faults: Vec<Fault>) -> Option<CloudError> {
+    let errors = faults.into_iter().map(CloudError::from);
+    errors.max_by_key(|error| match error {
+        CloudError::Transient(_) => 0,
+        CloudError::Throttled { .. } => 1,
+        CloudError::Refused(_) => 2,
+        CloudError::Unauthorised(_) => 3,
+        CloudError::WrongAccount(_) => 4,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::{any, prop_assert, proptest};
@@ -325,6 +337,17 @@ mod tests {
             );
         }
         assert!(matches!(meaning(429), CloudError::Throttled { .. }));
+    }
+
+    #[test]
+    fn fault_that_needs_a_person_is_reported_before_one_that_passes() {
+        let faults = vec![
+            CloudError::Transient("t".into()).into(),
+            CloudError::Unauthorised("u".into()).into(),
+            CloudError::Refused("r".into()).into(),
+        ];
+        assert_eq!(worst(faults), Some(CloudError::Unauthorised("u".into())));
+        assert_eq!(worst(Vec::new()), None);
     }
 
     #[test]

@@ -10,11 +10,11 @@ use serde_json::Value;
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 
+use super::api::Api;
 use super::fault::Fault;
 use super::paging::{List, Style};
 use super::request::{Reply, Request, encode, field};
 use super::session::Session;
-use super::settings::Api;
 use super::token::NoToken;
 
 /// How often a service ID whose keys are still being deleted is asked to go within one call.
@@ -95,12 +95,7 @@ pub(super) async fn keys_of(session: &Session<'_>, iam_id: &str) -> Result<Vec<K
         encode(session.account()),
         encode(iam_id)
     );
-    let list = List {
-        api: Api::Iam,
-        target: &target,
-        items: "apikeys",
-        style: Style::PageToken,
-    };
+    let list = List::new(Api::Iam, &target, "apikeys", Style::PageToken);
     let records = list.read(session).await?;
     records
         .iter()
@@ -169,12 +164,7 @@ pub(super) async fn service_id_groups(session: &Session<'_>) -> Result<Vec<Strin
         "/v1/serviceid_groups?account_id={}",
         encode(session.account())
     );
-    let list = List {
-        api: Api::Iam,
-        target: &target,
-        items: "serviceid_groups",
-        style: Style::PageToken,
-    };
+    let list = List::new(Api::Iam, &target, "serviceid_groups", Style::PageToken);
     let groups = list.read(session).await?;
     groups
         .iter()
@@ -200,12 +190,7 @@ pub(super) async fn service_ids_named(
     let kept = &session.ibm.settings.keep.crns;
     let mut found = BTreeMap::new();
     for target in targets {
-        let list = List {
-            api: Api::Iam,
-            target: &target,
-            items: "serviceids",
-            style: Style::PageToken,
-        };
+        let list = List::new(Api::Iam, &target, "serviceids", Style::PageToken);
         for record in list.read(session).await? {
             let named = record["name"].as_str().unwrap_or_default();
             let crn = record["crn"].as_str().unwrap_or_default();

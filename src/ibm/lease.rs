@@ -9,13 +9,12 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use time::macros::format_description;
 
-use super::fault::Fault;
+use super::api::Api;
+use super::fault::{Fault, worst};
 use super::identity::{self, ServiceId};
 use super::policies;
 use super::request::{Request, encode, field};
 use super::session::Session;
-use super::settings::Api;
-use super::sweep::worst;
 use super::token::NoToken;
 
 /// What the names of lease credentials begin with; the fence follows.

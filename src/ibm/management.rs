@@ -12,11 +12,11 @@ use acctpool_actors::pool::{Epoch, ManagementKey};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
+use super::api::Api;
 use super::fault::Fault;
 use super::identity::{self, KeyRecord, KeySwitch};
 use super::request::{Request, encode};
 use super::session::Session;
-use super::settings::Api;
 use super::token::{NoToken, Token};
 
 /// What the names of management keys begin with; the epoch follows.

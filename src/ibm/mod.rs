@@ -7,21 +7,24 @@
 //! From the wire up: `wire` is one exchange; `request` and `fault` are one call and what can go wrong
 //! with it; `transport` sends; `token` and `session` add the management key and the safety interlock; `paging` reads
 //! lists. `identity`, `policies`, `tags` and `search` are IBM's services. The verbs are `verify`,
-//! `sweep`, `prove`, `lease` and `management`; what is swept is the table in `collections`.
+//! `survey`, which reads a whole account, `sweep`, `lease` and `management`; what is surveyed and swept
+//! is the table in `collections`.
 
+mod api;
 mod collections;
+mod course;
 mod fault;
 mod identity;
 mod lease;
 mod management;
 mod paging;
 mod policies;
-mod prove;
 mod request;
 mod scope;
 mod search;
 mod session;
 mod settings;
+mod survey;
 mod sweep;
 mod tags;
 #[cfg(test)]
@@ -31,7 +34,7 @@ mod transport;
 mod verify;
 mod wire;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -43,10 +46,12 @@ use acctpool_actors::pool::{
 };
 use tokio::sync::Mutex;
 
-pub use settings::{BaseUrl, BaseUrlError, Endpoints, Keep, Limits, Places, Rights, Settings};
+pub use api::{Api, Endpoint, Endpoints, Region};
+pub use settings::{BaseUrl, BaseUrlError, Keep, Limits, Places, Profile, Rights, Settings};
 pub use wire::{Incoming, Outgoing, Wire, client};
 
 use crate::keyring::Keyring;
+use course::Course;
 use session::{Access, Session};
 use transport::Transport;
 
@@ -60,6 +65,8 @@ pub struct Ibm {
     access: Mutex<Option<Rc<Access>>>,
     /// Every derived key was tried, and none works.
     search_exhausted: Cell<bool>,
+    /// What a sweep remembers between its passes.
+    course: RefCell<Course>,
 }
 
 impl Ibm {
@@ -80,6 +87,7 @@ impl Ibm {
             transport,
             access: Mutex::new(None),
             search_exhausted: Cell::new(false),
+            course: RefCell::default(),
         }
     }
 
@@ -106,6 +114,8 @@ impl fmt::Debug for Ibm {
 
 impl Cloud for Ibm {
     async fn verify(&self, keys: ManagementKeys) -> Result<Verified, CloudError> {
+        // A cleaning begins: what was seen in the last one says nothing any more.
+        self.course.take();
         let session = self.fresh_session(keys).await?;
         Ok(verify::verify(&session).await?)
     }
@@ -126,7 +136,7 @@ impl Cloud for Ibm {
 
     async fn prove(&self, keys: ManagementKeys) -> Result<Proof, CloudError> {
         let session = self.fresh_session(keys).await?;
-        prove::prove(&session).await
+        survey::survey(&session).await.map(Proof::from)
     }
 
     async fn mint(

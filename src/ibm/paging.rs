@@ -6,12 +6,14 @@
 
 use std::collections::HashSet;
 
+use secrecy::SecretString;
 use serde_json::Value;
 
+use super::api::{Api, Region};
 use super::fault::Fault;
 use super::request::{Request, encode};
 use super::session::Session;
-use super::settings::{Api, BaseUrl};
+use super::settings::BaseUrl;
 
 /// How many items are asked for at once: the most that every list grants.
 pub(super) const PAGE: usize = 100;
@@ -34,10 +36,6 @@ pub(super) enum Style {
     /// P4: `offset`, until `total_count`.
     Offset,
     /// P5: `next.href` is a URL with a `start`.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "spoken by VPC and Transit Gateway")
-    )]
     NextHref,
     /// P6: `next_url` is a relative URL with a `_start`.
     UnderscoreStart,
@@ -48,12 +46,27 @@ pub(super) enum Style {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct List<'a> {
     pub(super) api: Api,
+    /// Which of a regional API's.
+    pub(super) region: Option<&'a Region>,
+    /// What the API wants to be told in a header. Its name is in lower case.
+    pub(super) header: Option<(&'static str, &'a str)>,
     pub(super) target: &'a str,
     pub(super) items: &'a str,
     pub(super) style: Style,
 }
 
-impl List<'_> {
+impl<'a> List<'a> {
+    pub(super) fn new(api: Api, target: &'a str, items: &'a str, style: Style) -> Self {
+        Self {
+            api,
+            region: None,
+            header: None,
+            target,
+            items,
+            style,
+        }
+    }
+
     /// Reads the whole list, handing over page after page.
     pub(super) async fn each_page(
         &self,
@@ -63,7 +76,7 @@ impl List<'_> {
         let mut trail = Trail::default();
         let mut next = Some(self.first());
         while let Some(target) = next {
-            let request = Request::get(self.api, target.as_str());
+            let request = self.request(&target);
             trail.step(&request, &target)?;
             let reply = session.send(&request).await?;
             let call = reply.call.clone();
@@ -71,7 +84,12 @@ impl List<'_> {
             let page = take_array(&call, &mut body, self.items)?;
             let after = trail.items + page.len();
             next = self
-                .next(session.base(self.api), &body, page.len(), after)
+                .next(
+                    &session.base(self.api, self.region),
+                    &body,
+                    page.len(),
+                    after,
+                )
                 .map_err(|problem| Fault::Unreadable { call, problem })?;
             trail.items = after;
             take(page);
@@ -84,6 +102,14 @@ impl List<'_> {
         let mut all = Vec::new();
         self.each_page(session, |page| all.extend(page)).await?;
         Ok(all)
+    }
+
+    fn request(&self, target: &str) -> Request {
+        let request = Request::get(self.api, target).in_region(self.region);
+        match self.header {
+            Some((name, value)) => request.header(name, SecretString::from(value)),
+            None => request,
+        }
     }
 
     fn first(&self) -> String {
@@ -186,13 +212,18 @@ impl Trail {
     }
 }
 
-/// Takes the array called `name` out of an answer.
+/// Takes the array called `name` out of an answer; the whole answer, where it has no name.
 ///
 /// `null` is how some services write an empty array; an answer without it is not a list.
 pub(super) fn take_array(call: &str, body: &mut Value, name: &str) -> Result<Vec<Value>, Fault> {
-    match body.get_mut(name).map(Value::take) {
+    let array = if name.is_empty() {
+        Some(body.take())
+    } else {
+        body.get_mut(name).map(Value::take)
+    };
+    match array {
         Some(Value::Array(items)) => Ok(items),
-        Some(Value::Null) => Ok(Vec::new()),
+        Some(Value::Null) if !name.is_empty() => Ok(Vec::new()),
         _ => Err(Fault::Unreadable {
             call: call.to_owned(),
             problem: format!("it holds no list called `{name}`"),

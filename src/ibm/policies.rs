@@ -7,12 +7,13 @@ use time::format_description::well_known::Rfc3339;
 
 use acctpool_actors::pool::Timestamp;
 
+use super::api::Api;
 use super::fault::Fault;
 use super::identity::done_or_gone;
 use super::paging::{List, Style};
 use super::request::{Request, encode, field};
 use super::session::Session;
-use super::settings::{Api, Rights};
+use super::settings::Rights;
 
 /// One policy of a lease: what it is about, besides the account, and the roles it grants there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,12 +130,7 @@ pub(super) async fn of_identity(session: &Session<'_>, iam_id: &str) -> Result<V
         encode(session.account()),
         encode(iam_id)
     );
-    let list = List {
-        api: Api::Iam,
-        target: &target,
-        items: "policies",
-        style: Style::NextStart,
-    };
+    let list = List::new(Api::Iam, &target, "policies", Style::NextStart);
     let policies = list.read(session).await?;
     policies
         .iter()

@@ -11,8 +11,8 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
+use super::api::{Api, Region};
 use super::fault::Fault;
-use super::settings::Api;
 
 /// Everything but the unreserved characters of RFC 3986.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
@@ -30,6 +30,8 @@ pub(super) fn encode(value: &str) -> String {
 #[derive(Clone)]
 pub(super) struct Request {
     pub(super) api: Api,
+    /// Which of a regional API's.
+    pub(super) region: Option<Region>,
     pub(super) method: Method,
     /// Path and query, encoded.
     pub(super) target: String,
@@ -54,11 +56,17 @@ impl Request {
     /// Makes a call that may be repeated, unless it is a POST: whether that one was done must be
     /// found out by reading.
     pub(super) fn new(api: Api, method: Method, target: impl Into<String>) -> Self {
+        let mut target = target.into();
+        if let Some(query) = api.fixed_query() {
+            let joint = if target.contains('?') { '&' } else { '?' };
+            target.extend([joint.to_string().as_str(), query]);
+        }
         Self {
             api,
+            region: None,
             repeatable: method != Method::POST,
             method,
-            target: target.into(),
+            target,
             headers: Vec::new(),
             body: None,
             answers: &[],
@@ -86,6 +94,12 @@ impl Request {
     /// Takes these statuses as answers at once: no repetition, no fresh token.
     pub(super) fn answered_by(mut self, statuses: &'static [u16]) -> Self {
         self.answers = statuses;
+        self
+    }
+
+    /// Sends it to a region.
+    pub(super) fn in_region(mut self, region: Option<&Region>) -> Self {
+        self.region = region.cloned();
         self
     }
 
@@ -150,7 +164,10 @@ impl Request {
     /// Names the call without its query: queries hold cursors and names.
     pub(super) fn describe(&self) -> String {
         let path = self.target.split('?').next().unwrap_or_default();
-        format!("{} {path}", self.method)
+        match &self.region {
+            Some(region) => format!("{} {path} in {region}", self.method),
+            None => format!("{} {path}", self.method),
+        }
     }
 }
 

@@ -7,19 +7,23 @@
 //! Depends on sessions and the services' files. Promises to read only.
 
 use std::cell::RefCell;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::rc::Rc;
 
 use acctpool_actors::cloud::CloudError;
 use acctpool_actors::pool::ManagementKey;
 use serde_json::Value;
+use tokio::sync::OnceCell;
 
+use super::api::{Api, Region};
+use super::collections::KeptItem;
 use super::fault::Fault;
 use super::identity::{self, KeyRecord, moment};
 use super::management;
 use super::paging::{List, Style};
 use super::request::{encode, field};
 use super::session::Session;
-use super::settings::{Api, Keep};
+use super::settings::Keep;
 use super::tags;
 
 /// So long after its creation a key may be missing in lists that have not caught up.
@@ -41,6 +45,7 @@ pub(super) struct Scope<'a> {
     kept_groups: BTreeSet<String>,
     service_id_groups: Vec<String>,
     found: RefCell<Found>,
+    shared: RefCell<SharedLists>,
 }
 
 /// What came to light while the account was read.
@@ -54,7 +59,12 @@ struct Found {
     holders: BTreeSet<String>,
     /// Tags that are attached to something kept.
     kept_tags: BTreeSet<String>,
+    /// What goes with its VPC and not without: default groups and lists.
+    defaults: HashSet<String>,
 }
+
+/// Lists that several collections start from, each read once.
+type SharedLists = HashMap<String, Rc<OnceCell<Rc<Vec<Value>>>>>;
 
 impl<'a> Scope<'a> {
     /// Reads what is needed, and makes sure that the session sees what it must.
@@ -83,6 +93,7 @@ impl<'a> Scope<'a> {
             kept_groups,
             service_id_groups: identity::service_id_groups(session).await?,
             found: RefCell::default(),
+            shared: RefCell::default(),
         })
     }
 
@@ -107,6 +118,7 @@ impl<'a> Scope<'a> {
             kept_groups: set(kept_groups),
             service_id_groups: Vec::new(),
             found: RefCell::default(),
+            shared: RefCell::default(),
         }
     }
 
@@ -151,18 +163,17 @@ impl<'a> Scope<'a> {
         places.is_some_and(|places| places.resource_groups.contains(name))
     }
 
-    /// Tells whether an instance is kept by its place, or would be by its tag.
-    pub(super) fn place_of(&self, instance: &Value) -> Place {
+    /// Tells whether a resource is kept by its place, or would be by its tag.
+    pub(super) fn place_of(&self, resource: &Value) -> Place {
         let Some(places) = &self.keep.places else {
             return Place::Anywhere;
         };
-        let created_at = instance["created_at"].as_str().and_then(moment);
-        // An instance of unknown age is not kept: the age is what cannot be forged.
+        let created_at = resource["created_at"].as_str().and_then(moment);
+        // A resource of unknown age is not kept: the age is what cannot be forged.
         if created_at.is_none_or(|at| at >= places.created_before) {
             return Place::Anywhere;
         }
-        let group = instance["resource_group_id"].as_str().unwrap_or_default();
-        if self.kept_groups.contains(group) {
+        if group_of(resource).is_some_and(|group| self.kept_groups.contains(group)) {
             Place::Kept
         } else if places.tag.is_some() {
             Place::KeptIfTagged
@@ -193,6 +204,36 @@ impl<'a> Scope<'a> {
     /// Notes that a collection lists this CRN.
     pub(super) fn note_listed(&self, crn: &str) {
         self.found.borrow_mut().listed.insert(crn.to_owned());
+    }
+
+    /// Notes what was found to be kept when it was last looked at.
+    pub(super) fn note_again(&self, kept: &KeptItem) {
+        if let Some(crn) = &kept.crn {
+            self.note_kept(crn, kept.group.as_deref());
+        }
+    }
+
+    /// Notes that what has this id goes with something else.
+    pub(super) fn note_default(&self, id: &str) {
+        self.found.borrow_mut().defaults.insert(id.to_owned());
+    }
+
+    /// Tells whether what has this id goes with something else, and not without.
+    pub(super) fn is_default(&self, id: &str) -> bool {
+        self.found.borrow().defaults.contains(id)
+    }
+
+    /// Returns a list, which is read once however many ask for it.
+    pub(super) async fn shared(
+        &self,
+        list: &List<'_>,
+        session: &Session<'_>,
+    ) -> Result<Rc<Vec<Value>>, Fault> {
+        let region = list.region.map_or("", Region::as_str);
+        let key = format!("{region} {}", list.target);
+        let cell = Rc::clone(self.shared.borrow_mut().entry(key).or_default());
+        let read = || async { list.read(session).await.map(Rc::new) };
+        cell.get_or_try_init(read).await.map(Rc::clone)
     }
 
     /// Notes that the operator keeps what this CRN names, and where it is.
@@ -238,7 +279,14 @@ impl<'a> Scope<'a> {
     }
 }
 
-/// Whether an instance is kept without being named.
+/// Returns the id of the resource group that a resource says it is in.
+pub(super) fn group_of(resource: &Value) -> Option<&str> {
+    let group = &resource["resource_group"];
+    let names = [&resource["resource_group_id"], &group["id"], group];
+    names.into_iter().find_map(Value::as_str)
+}
+
+/// Whether a resource is kept without being named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
     Anywhere,
@@ -298,12 +346,12 @@ async fn read_users(
     owner: &str,
 ) -> Result<BTreeSet<String>, Fault> {
     let target = format!("/v2/accounts/{}/users", encode(session.account()));
-    let users = List {
-        api: Api::UserManagement,
-        target: &target,
-        items: "resources",
-        style: Style::UnderscoreStart,
-    };
+    let users = List::new(
+        Api::UserManagement,
+        &target,
+        "resources",
+        Style::UnderscoreStart,
+    );
     let wanted: BTreeSet<String> = keep.users.iter().map(|user| user.to_lowercase()).collect();
     let mut kept = BTreeSet::new();
     let mut owner_seen = false;
@@ -335,12 +383,7 @@ async fn read_resource_groups(
         "/v2/resource_groups?account_id={}",
         encode(session.account())
     );
-    let groups = List {
-        api: Api::ResourceController,
-        target: &target,
-        items: "resources",
-        style: Style::Whole,
-    };
+    let groups = List::new(Api::ResourceController, &target, "resources", Style::Whole);
     let mut kept = BTreeSet::new();
     let mut default_seen = false;
     for group in groups.read(session).await? {

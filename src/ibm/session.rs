@@ -7,16 +7,17 @@
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use acctpool_actors::cloud::CloudError;
+use acctpool_actors::cloud::{CloudError, Traffic};
 use acctpool_actors::pool::{Epoch, ManagementKey, ManagementKeys};
 use secrecy::SecretString;
 use tokio::sync::OnceCell;
 
 use super::Ibm;
+use super::api::{Api, Region};
 use super::fault::{Fault, Refusal, scrub};
 use super::identity::{self, KeyRecord};
 use super::request::{Reply, Request};
-use super::settings::{Api, BaseUrl};
+use super::settings::BaseUrl;
 use super::token::{self, NoToken, Token};
 
 /// A way into the account that works: the token of one management key.
@@ -74,8 +75,22 @@ impl<'a> Session<'a> {
     }
 
     /// Returns where `api` is.
-    pub(super) fn base(&self, api: Api) -> &'a BaseUrl {
-        self.ibm.settings.endpoints.of(api)
+    pub(super) fn base(&self, api: Api, region: Option<&Region>) -> BaseUrl {
+        self.ibm.settings.endpoints.of(api, region)
+    }
+
+    /// Returns how many requests were sent so far.
+    pub(super) fn traffic(&self) -> Traffic {
+        self.ibm.transport.traffic()
+    }
+
+    /// Returns how many requests were sent since then.
+    pub(super) fn traffic_since(&self, before: Traffic) -> Traffic {
+        let now = self.traffic();
+        Traffic {
+            requests: now.requests - before.requests,
+            retries: now.retries - before.retries,
+        }
     }
 
     /// Sends a call with the management key's token. After a 401 it takes one fresh token and

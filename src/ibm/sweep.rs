@@ -1,136 +1,287 @@
 //! One deleting pass over an account: the collections' table, stage by stage.
 //!
-//! Depends on the collections and the scope. Promises that a fault with one item or one collection
+//! Depends on the plan and the scope. Promises that a fault with one item or one collection
 //! keeps no other from being cleaned, that what lets a borrower in is never kept waiting by what they
 //! left behind, and that nothing is taken for gone unless IBM Cloud said so.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use acctpool_actors::cloud::{CloudError, Leftover, Pass};
+use acctpool_actors::pool::Timestamp;
 use futures_util::future::join_all;
 use futures_util::{StreamExt, stream};
 
-use super::collections::{Collection, Item, Outcome, Stage, TABLE, Verdict};
-use super::fault::{Fault, scrub};
+use super::api::Region;
+use super::collections::{Collection, Item, KeptItem, Outcome, Stage, Verdict, Where};
+use super::course::{Course, Seen};
+use super::fault::{Fault, worst};
 use super::request::Request;
 use super::scope::Scope;
 use super::session::Session;
+use super::survey::{Stop, regions, stops_of};
 
 /// Deletes what can be deleted now.
 pub(super) async fn sweep(session: &Session<'_>) -> Result<Pass, CloudError> {
-    let scope = Scope::read(session).await?;
-    let mut pass = Pass::default();
-    let mut faults = Vec::new();
-    let mut unfinished: BTreeSet<&'static str> = BTreeSet::new();
-    for stage in Stage::ALL {
-        if stage == Stage::Remainder
-            && let Err(fault) = scope.learn_kept_tags(session).await
-        {
-            faults.push(fault);
-            unfinished.extend(
-                TABLE
-                    .iter()
-                    .filter(|row| row.stage == stage)
-                    .map(|row| row.name),
-            );
-            continue;
-        }
-        let rows = TABLE.iter().filter(|row| row.stage == stage);
-        let sweeps = rows.map(|row| async {
-            let blocked = row.after.iter().find(|name| unfinished.contains(**name));
-            (
-                row.name,
-                sweep_collection(row, blocked, session, &scope).await,
-            )
-        });
-        for (name, swept) in join_all(sweeps).await {
-            match swept {
-                Ok(part) if part.is_clean() => pass.kept.extend(part.kept),
-                Ok(part) => {
-                    unfinished.insert(name);
-                    add(&mut pass, part);
-                }
-                Err(fault) => {
-                    unfinished.insert(name);
-                    faults.push(fault);
-                }
-            }
-        }
+    let before = session.traffic();
+    // Lost, should this pass be broken off: then the next one reads everything.
+    let mut course = session.ibm.course.take();
+    let regions = regions(session).await?;
+    let mut sweep = Sweep::begin(session, &mut course, &regions).await?;
+    sweep.pass_through().await;
+    if sweep.is_clean() && sweep.relied_on_memory {
+        // Nothing left, as far as it was looked at: now everything is.
+        course.forget_all();
+        sweep = Sweep::begin(session, &mut course, &regions).await?;
+        sweep.pass_through().await;
     }
+    let Sweep {
+        mut pass, faults, ..
+    } = sweep;
+    session.ibm.course.replace(course);
+    pass.traffic = session.traffic_since(before);
     match worst(faults) {
         Some(error) => Err(error),
         None => Ok(pass),
     }
 }
 
-/// Returns the fault that needs a person most.
-pub(super) fn worst(faults: Vec<Fault>) -> Option<CloudError> {
-    let errors = faults.into_iter().map(CloudError::from);
-    errors.max_by_key(|error| match error {
-        CloudError::Transient(_) => 0,
-        CloudError::Throttled { .. } => 1,
-        CloudError::Refused(_) => 2,
-        CloudError::Unauthorised(_) => 3,
-        CloudError::WrongAccount(_) => 4,
-    })
+/// A pass while it goes on.
+struct Sweep<'s, 'a> {
+    session: &'s Session<'a>,
+    scope: Scope<'a>,
+    course: &'s mut Course,
+    regions: &'s [Region],
+    now: Timestamp,
+    pass: Pass,
+    faults: Vec<Fault>,
+    /// The collections that hold something, or may.
+    unfinished: BTreeSet<&'static str>,
+    /// The places where something is on its way out, and what: later stages wait for it.
+    leaving: BTreeMap<Option<Region>, &'static str>,
+    relied_on_memory: bool,
 }
 
-fn add(pass: &mut Pass, part: Pass) {
-    pass.deleted.extend(part.deleted);
-    pass.kept.extend(part.kept);
-    pass.waiting.extend(part.waiting);
-    pass.stuck.extend(part.stuck);
+/// What came of a visit to one collection.
+enum Visit {
+    /// It was not looked at again.
+    Remembered(Seen),
+    Swept(Part),
+    Failed(Fault),
+}
+
+/// What one collection holds after its items were asked to go.
+#[derive(Default)]
+struct Part {
+    kept: Vec<KeptItem>,
+    deleted: Vec<Leftover>,
+    /// On its way out since an earlier pass.
+    leaving: Vec<Leftover>,
+    /// Not to go before something else has.
+    waiting: Vec<Leftover>,
+    stuck: Vec<Leftover>,
+    /// Nothing was asked to go, since an earlier stage is not done.
+    was_blocked: bool,
+    /// What kept the rest of its items from being asked to go.
+    fault: Option<Fault>,
+}
+
+impl<'s, 'a> Sweep<'s, 'a> {
+    async fn begin(
+        session: &'s Session<'a>,
+        course: &'s mut Course,
+        regions: &'s [Region],
+    ) -> Result<Self, CloudError> {
+        Ok(Self {
+            session,
+            scope: Scope::read(session).await?,
+            course,
+            regions,
+            now: session.ibm.clock.now(),
+            pass: Pass::default(),
+            faults: Vec::new(),
+            unfinished: BTreeSet::new(),
+            leaving: BTreeMap::new(),
+            relied_on_memory: false,
+        })
+    }
+
+    fn is_clean(&self) -> bool {
+        self.pass.is_clean() && self.faults.is_empty()
+    }
+
+    async fn pass_through(&mut self) {
+        for stage in Stage::ALL {
+            let stops: Vec<Stop> = stops_of(stage, self.session, self.regions).collect();
+            if stage == Stage::Remainder
+                && let Err(fault) = self.scope.learn_kept_tags(self.session).await
+            {
+                self.faults.push(fault);
+                self.unfinished
+                    .extend(stops.iter().map(|stop| stop.row.name));
+                continue;
+            }
+            let visits = stops.iter().map(|stop| self.visit(stop));
+            let visits = join_all(visits).await;
+            self.note(stage, stops.into_iter().zip(visits));
+        }
+    }
+
+    async fn visit(&self, stop: &Stop) -> Visit {
+        let blocked = self.blocked_by(stop);
+        if let Some(seen) = self.course.recall(stop, blocked.is_some(), self.now) {
+            return Visit::Remembered(seen.clone());
+        }
+        match sweep_collection(stop, blocked, self.session, &self.scope).await {
+            Ok(part) => Visit::Swept(part),
+            Err(fault) => Visit::Failed(fault),
+        }
+    }
+
+    /// Returns what has to be gone before anything at this stop can go.
+    fn blocked_by(&self, stop: &Stop) -> Option<&'static str> {
+        let mut after = stop.row.after.iter().copied();
+        let blocker = after.find(|name| self.unfinished.contains(name));
+        if blocker.is_some() || !stop.row.stage.waits() {
+            return blocker;
+        }
+        let here = self.leaving.get(&place_of(stop));
+        here.or_else(|| self.leaving.get(&None)).copied()
+    }
+
+    /// Takes in what came of the visits of a stage.
+    fn note(&mut self, stage: Stage, visits: impl Iterator<Item = (Stop, Visit)>) {
+        let mut leaving = BTreeMap::new();
+        for (stop, visit) in visits {
+            let name = stop.row.name;
+            let part = match visit {
+                Visit::Failed(fault) => {
+                    self.course.forget(&stop);
+                    self.unfinished.insert(name);
+                    self.faults.push(fault);
+                    continue;
+                }
+                Visit::Remembered(seen) => {
+                    self.relied_on_memory = true;
+                    seen.kept
+                        .iter()
+                        .for_each(|item| self.scope.note_again(item));
+                    Part {
+                        kept: seen.kept,
+                        waiting: seen.waiting,
+                        ..Part::default()
+                    }
+                }
+                Visit::Swept(part) => {
+                    self.remember(&stop, &part);
+                    part
+                }
+            };
+            if part.is_left() {
+                self.unfinished.insert(name);
+                self.pass.stage.get_or_insert(stage.name());
+            }
+            if !part.deleted.is_empty() || !part.leaving.is_empty() {
+                leaving.entry(place_of(&stop)).or_insert(name);
+            }
+            let kept = part.kept.iter().map(|item| stop.kept(item));
+            self.pass.kept.extend(kept);
+            self.pass.deleted.extend(part.deleted);
+            self.pass.waiting.extend(part.leaving);
+            self.pass.waiting.extend(part.waiting);
+            self.pass.stuck.extend(part.stuck);
+            self.faults.extend(part.fault);
+        }
+        if stage.waits() {
+            let waited_for = self.course.waits_for(stage, leaving, self.now);
+            for (place, name) in waited_for {
+                self.leaving.entry(place).or_insert(name);
+            }
+        }
+    }
+
+    fn remember(&mut self, stop: &Stop, part: &Part) {
+        if part.is_left() && !part.was_blocked {
+            self.course.forget(stop);
+            return;
+        }
+        let seen = Seen {
+            kept: part.kept.clone(),
+            waiting: part.waiting.clone(),
+        };
+        self.course.note(stop, seen, self.now);
+    }
+}
+
+/// Returns the region in which later stages wait for this stop; none, if they wait everywhere.
+fn place_of(stop: &Stop) -> Option<Region> {
+    match stop.row.places {
+        Where::Regions => stop.region.clone(),
+        Where::Home | Where::Named(_) => None,
+    }
+}
+
+impl Part {
+    fn is_left(&self) -> bool {
+        let lists = [&self.deleted, &self.leaving, &self.waiting, &self.stuck];
+        self.fault.is_some() || lists.iter().any(|list| !list.is_empty())
+    }
 }
 
 /// Sweeps one collection, or only reads it if it is `blocked` by another one.
 async fn sweep_collection(
-    row: &'static Collection,
-    blocked: Option<&&'static str>,
+    stop: &Stop,
+    blocked: Option<&'static str>,
     session: &Session<'_>,
     scope: &Scope<'_>,
-) -> Result<Pass, Fault> {
-    let reading = row.read(session, scope).await?;
-    let mut pass = Pass {
+) -> Result<Part, Fault> {
+    let reading = stop.row.read(session, scope, stop.region.as_ref()).await?;
+    let mut part = Part {
         kept: reading.kept,
-        ..Pass::default()
+        ..Part::default()
     };
     let mut unwanted = Vec::new();
     for item in reading.items {
         match (&item.verdict, blocked) {
             (Verdict::Leaving(state), _) => {
-                let state = state.clone();
-                pass.waiting.push(leftover(row, item, state));
+                part.leaving.push(stop.leftover(&item, state.clone()));
             }
             (Verdict::Immovable(reason), _) => {
-                let reason = reason.clone();
-                pass.stuck.push(leftover(row, item, reason));
+                part.stuck.push(stop.leftover(&item, reason.clone()));
             }
             (_, Some(other)) => {
-                pass.waiting
-                    .push(leftover(row, item, format!("it waits for {other}")));
+                part.was_blocked = true;
+                let reason = format!("it waits for {other}");
+                part.waiting.push(stop.leftover(&item, reason));
             }
             (_, None) => unwanted.push(item),
         }
     }
+    part.was_blocked &= part.leaving.is_empty() && part.stuck.is_empty();
     let deletions = unwanted.into_iter().map(|item| async {
-        let outcome = delete(row, &item, session).await;
+        let outcome = delete(stop.row, &item, session).await;
         (item, outcome)
     });
     let mut deletions = stream::iter(deletions).buffer_unordered(session.ibm.transport.width());
     while let Some((item, outcome)) = deletions.next().await {
-        match outcome? {
+        let outcome = match outcome {
+            Ok(outcome) => outcome,
+            Err(fault) => {
+                part.fault = Some(fault);
+                break;
+            }
+        };
+        match outcome {
             Deletion::Accepted => {
-                let account = session.account();
-                let item = leftover(row, item, "its deletion was accepted".to_owned());
-                log::info!("account {account}: {item}");
-                pass.deleted.push(item);
+                let item = stop.leftover(&item, "its deletion was accepted");
+                log::debug!("account {}: {item}", session.account());
+                part.deleted.push(item);
             }
             Deletion::Gone => {}
-            Deletion::Waits(reason) => pass.waiting.push(leftover(row, item, reason)),
-            Deletion::Stuck(reason) => pass.stuck.push(leftover(row, item, reason)),
+            Deletion::Waits(reason) => part.waiting.push(stop.leftover(&item, reason)),
+            Deletion::Stuck(reason) => part.stuck.push(stop.leftover(&item, reason)),
         }
     }
-    Ok(pass)
+    Ok(part)
 }
 
 /// How a deletion went.
@@ -142,9 +293,9 @@ enum Deletion {
 }
 
 async fn delete(row: &Collection, item: &Item, session: &Session<'_>) -> Result<Deletion, Fault> {
-    if let Some(unlock) = &item.unlock {
+    if let Some(before) = &item.before {
         // Should this fail, the deletion is refused, and that refusal has the better words.
-        settle(row, session, unlock).await?;
+        settle(row, session, before).await?;
     }
     settle(row, session, &item.delete).await
 }
@@ -173,33 +324,5 @@ async fn settle(
             Ok(Deletion::Waits(fault.to_string()))
         }
         Err(fault) => Err(fault),
-    }
-}
-
-/// Describes an item that is still there.
-pub(super) fn leftover(row: &Collection, item: Item, reason: String) -> Leftover {
-    Leftover {
-        collection: row.name.to_owned(),
-        // Logged, and chosen by a borrower: a tag's id is its name.
-        id: scrub(&item.id, &[]),
-        name: item.name.map(|name| scrub(&name, &[])),
-        region: None,
-        reason,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn fault_that_needs_a_person_is_reported_before_one_that_passes() {
-        let faults = vec![
-            CloudError::Transient("t".into()).into(),
-            CloudError::Unauthorised("u".into()).into(),
-            CloudError::Refused("r".into()).into(),
-        ];
-        assert_eq!(worst(faults), Some(CloudError::Unauthorised("u".into())));
-        assert_eq!(worst(Vec::new()), None);
     }
 }

@@ -2,11 +2,11 @@
 //!
 //! Depends on sessions and paging.
 
+use super::api::Api;
 use super::fault::Fault;
 use super::paging::{List, Style};
 use super::request::{encode, field};
 use super::session::Session;
-use super::settings::Api;
 
 /// Returns the tags of one kind (`user` or `access`) that are attached to the resource with this
 /// CRN.
@@ -20,12 +20,7 @@ pub(super) async fn attached_to(
         encode(session.account()),
         encode(crn)
     );
-    let list = List {
-        api: Api::GlobalTagging,
-        target: &target,
-        items: "items",
-        style: Style::Offset,
-    };
+    let list = List::new(Api::GlobalTagging, &target, "items", Style::Offset);
     let tags = list.read(session).await?;
     tags.iter()
         .map(|tag| field("GET /v3/tags", tag, "name"))

@@ -14,9 +14,9 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use secrecy::SecretString;
 use serde::Deserialize;
 
+use super::api::Api;
 use super::fault::{Fault, Refusal};
 use super::request::{Request, field};
-use super::settings::Api;
 use super::transport::Transport;
 
 const GRANT: &str = "urn:ibm:params:oauth:grant-type:apikey";

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use acctpool_actors::clock::Clock;
+use acctpool_actors::cloud::Traffic;
 use acctpool_actors::pool::Timestamp;
 use awc::http::header::{
     ACCEPT, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, InvalidHeaderValue, RETRY_AFTER,
@@ -21,9 +22,10 @@ use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
+use super::api::Endpoints;
 use super::fault::{Fault, Refusal, scrub};
 use super::request::{Reply, Request};
-use super::settings::{BaseUrl, Endpoints, Limits};
+use super::settings::{BaseUrl, Limits};
 use super::wire::{Incoming, Outgoing, Wire};
 
 /// No `Retry-After` is believed beyond this: by then the pool asks again anyway.
@@ -48,6 +50,7 @@ pub(super) struct Transport {
     limits: Limits,
     clock: Arc<dyn Clock>,
     lanes: RefCell<BTreeMap<BaseUrl, Rc<Lane>>>,
+    traffic: Cell<Traffic>,
 }
 
 /// What is under way to one host.
@@ -70,7 +73,20 @@ impl Transport {
             limits,
             clock,
             lanes: RefCell::default(),
+            traffic: Cell::default(),
         }
+    }
+
+    /// Returns how many requests were sent so far.
+    pub(super) fn traffic(&self) -> Traffic {
+        self.traffic.get()
+    }
+
+    fn count(&self, is_retry: bool) {
+        let mut traffic = self.traffic.get();
+        traffic.requests += 1;
+        traffic.retries += u32::from(is_retry);
+        self.traffic.set(traffic);
     }
 
     /// Returns how many requests may be under way at once to one host.
@@ -101,6 +117,7 @@ impl Transport {
     ) -> Result<Reply, Fault> {
         let mut attempts = 0;
         loop {
+            self.count(attempts > 0);
             let fault = match self.attempt(request, bearer).await {
                 Ok(reply) => return Ok(reply),
                 Err(fault) => fault,
@@ -139,7 +156,7 @@ impl Transport {
         request: &Request,
         bearer: Option<&SecretString>,
     ) -> Result<Reply, Fault> {
-        let base = self.endpoints.of(request.api);
+        let base = &self.endpoints.of(request.api, request.region.as_ref());
         let lane = self.lane(base);
         let _permit = lane
             .permits

@@ -9,13 +9,13 @@ use std::collections::BTreeSet;
 use acctpool_actors::cloud::{CloudError, Verified};
 use acctpool_actors::pool::{Epoch, ManagementKey};
 
+use super::api::Api;
 use super::fault::{Fault, scrub};
 use super::identity::{self, KeyRecord};
 use super::management::{self, epoch_of};
 use super::request::{Request, encode};
 use super::scope::Scope;
 use super::session::Session;
-use super::settings::Api;
 use super::token::NoToken;
 
 /// Verifies the account that a fresh session opened.
@@ -123,7 +123,10 @@ async fn check_account(
     holder_is_expected: bool,
 ) -> Result<(), Fault> {
     let account = session.account();
-    let request = Request::get(Api::Accounts, format!("/v4/accounts/{}", encode(account)));
+    let request = Request::get(
+        Api::AccountManagement,
+        format!("/v4/accounts/{}", encode(account)),
+    );
     let details = match session.send(&request).await {
         Ok(reply) => reply.json()?,
         Err(fault) if fault.is_status(403) || fault.is_gone() => {

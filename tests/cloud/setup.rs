@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use acctpool::ibm::{self, BaseUrl, Endpoints, Ibm, Keep, Limits, Rights, Settings};
+use acctpool::ibm::{self, BaseUrl, Endpoints, Ibm, Keep, Limits, Profile, Rights, Settings};
 use acctpool::keyring::{Keyring, MasterKey};
 use acctpool::simulator::{AccountSpec, Lags, Simulator, Time};
 use acctpool_actors::clock::Clock;
@@ -93,6 +93,7 @@ impl World {
             protected: [].into(),
             endpoints: Endpoints::all_at(&url).into(),
             limits: limits(),
+            profile: Profile::Lite,
         }
     }
 

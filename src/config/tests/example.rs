@@ -46,7 +46,15 @@ fn settings_in_the_example_are_the_defaults() {
 
     assert_eq!(config.server, Server::default());
     assert_eq!(config.policy, Policy::default());
-    assert_eq!(config.ibm, Ibm::default());
+    let endpoints = config.ibm.endpoints.clone();
+    let ibm = Ibm {
+        endpoints,
+        ..Ibm::default()
+    };
+    assert_eq!(
+        config.ibm, ibm,
+        "where IBM's APIs are is not for the configuration to know"
+    );
     assert_eq!(config.keep, Keep::default());
     assert_eq!(config.types["free"], TypeSettings::default());
     assert_eq!(config.accounts.len(), 3);

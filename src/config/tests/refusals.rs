@@ -28,7 +28,7 @@ const DURATION: &str = "a duration from 1ms to 3650d: text such as \"90m\", \"2h
 
 #[test]
 fn unknown_keys_are_refused_with_what_may_have_been_meant() {
-    let allowed = "allowed: `default_duration`, `max_duration`, `rights`";
+    let allowed = "allowed: `default_duration`, `max_duration`, `rights`, `profile`";
     assert_problems(
         "[types.lite]\nright = \"standard\"\n  colour = 1",
         &[

@@ -90,6 +90,7 @@ fn settings_of_a_type_are_read() {
         default_duration: Duration::from_mins(5),
         max_duration: Duration::from_mins(6),
         rights: Rights::Administrator,
+        profile: Profile::Full,
     };
     assert_eq!(config.types["lite"], expected);
 }
@@ -130,8 +131,12 @@ fn settings_of_ibm_are_read_and_one_endpoint_comes_before_all() {
     );
     let expected = Ibm {
         endpoints: Endpoints {
-            global_search: "https://search.example.com/base".to_owned(),
-            ..Endpoints::all_at("http://127.0.0.1:9090")
+            all: Some("http://127.0.0.1:9090".to_owned()),
+            single: [(
+                "global_search",
+                "https://search.example.com/base".to_owned(),
+            )]
+            .into(),
         },
         allow_plain_http: true,
         request_timeout: Duration::from_secs(7),
@@ -142,25 +147,29 @@ fn settings_of_ibm_are_read_and_one_endpoint_comes_before_all() {
 
 #[test]
 fn each_endpoint_is_read_from_its_own_key() {
-    let text = r#"
-        [ibm]
-        iam = "https://a.example.com"
-        resource_controller = "https://b.example.com"
-        global_search = "https://c.example.com"
-        global_tagging = "https://d.example.com"
-        user_management = "https://e.example.com"
-        account_management = "https://f.example.com""#;
-    let (config, _) = accepted(text);
-    let at = |host: &str| format!("https://{host}.example.com");
-    let expected = Endpoints {
-        iam: at("a"),
-        resource_controller: at("b"),
-        global_search: at("c"),
-        global_tagging: at("d"),
-        user_management: at("e"),
-        account_management: at("f"),
-    };
+    let keys = ENDPOINT_KEYS.into_iter().flatten();
+    let mut text = "[ibm]\n".to_owned();
+    let mut expected = Endpoints::default();
+    for (number, key) in keys.enumerate() {
+        let url = format!("https://host-{number}.example.com/{key}");
+        text += &format!("{key} = \"{url}\"\n");
+        expected.single.insert(key, url);
+    }
+    let (config, _) = accepted(&text);
     assert_eq!(config.ibm.endpoints, expected);
+}
+
+#[test]
+fn regional_endpoint_says_where_the_region_goes() {
+    let (config, _) = accepted("[ibm]\nvpc = \"https://{region}.iaas.example.com/\"");
+    let vpc = config.ibm.endpoints.single.get("vpc").map(String::as_str);
+    assert_eq!(vpc, Some("https://{region}.iaas.example.com"));
+}
+
+#[test]
+fn a_type_says_how_much_of_the_plan_its_accounts_need() {
+    let (config, _) = accepted("[types.free]\nprofile = \"lite\"");
+    assert_eq!(config.types["free"].profile, Profile::Lite);
 }
 
 #[test]

@@ -15,10 +15,16 @@ fn text<'v>(item: &'v Value, name: &str) -> &'v str {
     item[name].as_str().unwrap_or_default()
 }
 
+/// Why something is kept.
+const BY_CRN: &str = "the keep list has it";
+const BY_GROUP: &str = "the keep list has its resource group";
+pub(super) const TAGGED: &str = "it carries the tag of the keep list";
+const BY_USER: &str = "the keep list has its user";
+
 /// Keeps what the operator names by CRN, or by id where it has no CRN.
 pub(super) fn by_crn(scope: &Scope<'_>, item: &Value) -> Verdict {
     if scope.keeps(text(item, "crn")) || scope.keeps(text(item, "id")) {
-        Verdict::Kept
+        Verdict::Kept(BY_CRN)
     } else {
         Verdict::Unwanted
     }
@@ -32,20 +38,54 @@ pub(super) fn unless_removed(scope: &Scope<'_>, item: &Value) -> Verdict {
     }
 }
 
+/// A resource of any service: kept by its CRN or its place, and waited for while it goes.
+pub(super) fn resource(scope: &Scope<'_>, item: &Value) -> Verdict {
+    let otherwise = match state_of(item) {
+        Some(state) if is_leaving(state) => Verdict::Leaving(format!("it is {state}")),
+        _ => Verdict::Unwanted,
+    };
+    kept_or(scope, item, otherwise)
+}
+
+/// Keeps a resource by its CRN or its place, also on its way out: what was deleted by a borrower can
+/// be restored until it is reclaimed.
+fn kept_or(scope: &Scope<'_>, item: &Value, otherwise: Verdict) -> Verdict {
+    match (by_crn(scope, item), scope.place_of(item)) {
+        (kept @ Verdict::Kept(_), _) => kept,
+        (_, Place::Kept) => Verdict::Kept(BY_GROUP),
+        (_, Place::KeptIfTagged) => Verdict::KeptIfTagged(Box::new(otherwise)),
+        (_, Place::Anywhere) => otherwise,
+    }
+}
+
+/// Returns the state of a resource, under whichever name its service writes it (8.2).
+fn state_of(item: &Value) -> Option<&str> {
+    let names = ["provisioning_status", "lifecycle_state", "status", "state"];
+    names.into_iter().find_map(|name| item[name].as_str())
+}
+
+/// Tells whether a state means that the resource is being deleted. Any `deleting` of any service is
+/// one, `deleted` is what clusters read for a while, `detaching` is for connections.
+fn is_leaving(state: &str) -> bool {
+    let state = state.to_lowercase();
+    ["delet", "detaching"]
+        .iter()
+        .any(|word| state.contains(word))
+        && !state.contains("fail")
+}
+
 pub(super) fn instance(scope: &Scope<'_>, item: &Value) -> Verdict {
-    let place = scope.place_of(item);
     let otherwise = match (text(item, "state"), being_deleted(item)) {
         ("removed", _) => return Verdict::Settled,
         ("pending_reclamation", _) => Verdict::Leaving("it is pending reclamation".into()),
         (_, true) => Verdict::Leaving("its deletion is under way".into()),
+        // Where the Resource Controller lists clusters, they are not its to delete (9).
+        _ if text(item, "crn").contains(":containers-kubernetes:") => {
+            Verdict::Leaving("it goes with its cluster".into())
+        }
         _ => Verdict::Unwanted,
     };
-    match (unless_removed(scope, item), place, otherwise) {
-        (Verdict::Kept, _, _) | (_, Place::Kept, _) => Verdict::Kept,
-        // Also on its way out: what was deleted by a borrower can be restored until it is reclaimed.
-        (_, Place::KeptIfTagged, otherwise) => Verdict::KeptIfTagged(Box::new(otherwise)),
-        (_, Place::Anywhere, otherwise) => otherwise,
-    }
+    kept_or(scope, item, otherwise)
 }
 
 fn being_deleted(instance: &Value) -> bool {
@@ -54,9 +94,85 @@ fn being_deleted(instance: &Value) -> bool {
         && text(operation, "state") == "in progress"
 }
 
+/// A load balancer that is being changed refuses everything until it is not (8.2).
+pub(super) fn load_balancer(scope: &Scope<'_>, item: &Value) -> Verdict {
+    match (resource(scope, item), text(item, "provisioning_status")) {
+        (Verdict::Unwanted, state) if state.ends_with("_pending") => {
+            Verdict::Leaving(format!("it is {state}"))
+        }
+        (verdict, _) => verdict,
+    }
+}
+
+/// As is a VPN gateway that is being made (8.2).
+pub(super) fn vpn_gateway(scope: &Scope<'_>, item: &Value) -> Verdict {
+    match (resource(scope, item), state_of(item)) {
+        (Verdict::Unwanted, Some("pending")) => Verdict::Leaving("it is pending".into()),
+        (verdict, _) => verdict,
+    }
+}
+
+/// What belongs to its VPC goes with it, and not before.
+pub(super) fn unless_default(scope: &Scope<'_>, item: &Value) -> Verdict {
+    if item["is_default"] == true || scope.is_default(text(item, "id")) {
+        return Verdict::Settled;
+    }
+    resource(scope, item)
+}
+
+/// Rules go with their group, but one that names another group holds that one, also from within a
+/// default group.
+pub(super) fn group_rule(_: &Scope<'_>, item: &Value) -> Verdict {
+    match item["remote"]["id"].as_str() {
+        Some(_) => Verdict::Unwanted,
+        None => Verdict::Settled,
+    }
+}
+
+pub(super) fn image(scope: &Scope<'_>, item: &Value) -> Verdict {
+    // Another account's, which it shares with this one.
+    if item["remote"]["account"].is_object() {
+        return Verdict::Settled;
+    }
+    match resource(scope, item) {
+        Verdict::Unwanted if item["catalog_offering"]["managed"] == true => {
+            Verdict::Immovable("the catalogue manages it: delete its offering".into())
+        }
+        verdict => verdict,
+    }
+}
+
+pub(super) fn reservation(scope: &Scope<'_>, item: &Value) -> Verdict {
+    match resource(scope, item) {
+        Verdict::Unwanted if text(item, "status") == "active" => {
+            Verdict::Immovable("an active reservation is paid for to its end".into())
+        }
+        verdict => verdict,
+    }
+}
+
+/// A project that was deleted is kept for some days as its instance's reclamation (9).
+pub(super) fn project(scope: &Scope<'_>, item: &Value) -> Verdict {
+    match text(item, "status") {
+        "soft_deleted" | "hard_deleted" => Verdict::Settled,
+        "hard_deletion_failed" => {
+            Verdict::Immovable("Code Engine could not delete it for good".into())
+        }
+        _ => resource(scope, item),
+    }
+}
+
+/// A key in state 5 is destroyed: what is left is its record.
+pub(super) fn key_protect_key(scope: &Scope<'_>, item: &Value) -> Verdict {
+    if item["state"] == 5 {
+        return Verdict::Settled;
+    }
+    by_crn(scope, item)
+}
+
 pub(super) fn reclamation(scope: &Scope<'_>, item: &Value) -> Verdict {
     if scope.is_kept(text(item, "entity_crn")) {
-        return Verdict::Kept;
+        return Verdict::Kept("its instance is kept");
     }
     match text(item, "state") {
         "RECLAIMING" => Verdict::Leaving("it is being reclaimed".into()),
@@ -69,8 +185,11 @@ pub(super) fn resource_group(scope: &Scope<'_>, item: &Value) -> Verdict {
     if item["default"] == true {
         return Verdict::Settled;
     }
-    if scope.keeps_group_named(text(item, "name")) || scope.holds_kept(text(item, "id")) {
-        return Verdict::Kept;
+    if scope.keeps_group_named(text(item, "name")) {
+        return Verdict::Kept(BY_CRN);
+    }
+    if scope.holds_kept(text(item, "id")) {
+        return Verdict::Kept("it holds something that is kept");
     }
     by_crn(scope, item)
 }
@@ -80,7 +199,7 @@ pub(super) fn user(scope: &Scope<'_>, item: &Value) -> Verdict {
     if scope.is_owner(iam_id) {
         Verdict::Settled
     } else if scope.keeps_identity(iam_id) {
-        Verdict::Kept
+        Verdict::Kept(BY_USER)
     } else {
         Verdict::Unwanted
     }
@@ -89,7 +208,7 @@ pub(super) fn user(scope: &Scope<'_>, item: &Value) -> Verdict {
 pub(super) fn access_group(scope: &Scope<'_>, item: &Value) -> Verdict {
     match text(item, "id") {
         PUBLIC_ACCESS => Verdict::Settled,
-        id if scope.keeps_identity(id) => Verdict::Kept,
+        id if scope.keeps_identity(id) => Verdict::Kept(BY_CRN),
         _ => by_crn(scope, item),
     }
 }
@@ -102,7 +221,7 @@ pub(super) fn policy(scope: &Scope<'_>, item: &Value) -> Verdict {
     }
     let stays = |id: &&str| scope.is_owner(id) || scope.keeps_identity(id);
     if !subjects.is_empty() && subjects.iter().all(stays) {
-        return Verdict::Kept;
+        return Verdict::Kept("all of its subjects are kept");
     }
     by_crn(scope, item)
 }
@@ -132,7 +251,7 @@ pub(super) fn user_key(scope: &Scope<'_>, item: &Value) -> Verdict {
     }
     if !scope.is_owner(iam_id) {
         return if scope.keeps_identity(iam_id) {
-            Verdict::Kept
+            Verdict::Kept(BY_USER)
         } else {
             by_crn(scope, item)
         };
@@ -160,7 +279,7 @@ pub(super) fn service_id_group(scope: &Scope<'_>, item: &Value) -> Verdict {
 /// A tag on something kept can not be deleted, and need not be.
 pub(super) fn tag(scope: &Scope<'_>, item: &Value) -> Verdict {
     if scope.keeps_tag(text(item, "name")) {
-        Verdict::Kept
+        Verdict::Kept("something that is kept carries it")
     } else {
         Verdict::Unwanted
     }

@@ -5,180 +5,214 @@
 
 use std::collections::HashSet;
 
-use acctpool_actors::cloud::Leftover;
 use serde_json::Value;
 
+use super::super::api::Region;
 use super::super::fault::Fault;
-use super::super::paging::List;
-use super::super::request::{Request, encode};
-use super::super::scope::Scope;
+use super::super::request::Request;
+use super::super::scope::{Scope, group_of};
 use super::super::session::Session;
-use super::super::sweep::leftover;
-use super::{Call, Collection, Each, Verdict};
+use super::source::{Each, Parent, Place};
+use super::{Collection, Verdict, judge};
 
-/// What a collection holds.
+/// What a collection holds, in one region or in none.
 #[derive(Default)]
 pub(in super::super) struct Reading {
     /// What the operator keeps.
-    pub(in super::super) kept: Vec<Leftover>,
+    pub(in super::super) kept: Vec<KeptItem>,
     /// Everything else that should not be there.
     pub(in super::super) items: Vec<Item>,
+}
+
+/// An item that the operator keeps.
+#[derive(Clone)]
+pub(in super::super) struct KeptItem {
+    pub(in super::super) id: String,
+    pub(in super::super) name: Option<String>,
+    pub(in super::super) reason: &'static str,
+    pub(in super::super) crn: Option<String>,
+    pub(in super::super) group: Option<String>,
 }
 
 /// An item that should not be there.
 pub(in super::super) struct Item {
     pub(in super::super) id: String,
     pub(in super::super) name: Option<String>,
-    /// Never `Settled` or `Kept`.
+    /// Neither `Settled` nor kept.
     pub(in super::super) verdict: Verdict,
-    pub(in super::super) unlock: Option<Request>,
+    pub(in super::super) before: Option<Request>,
     pub(in super::super) delete: Request,
 }
 
-/// Describes an item that may stay.
-fn kept(row: &Collection, item: Item) -> Leftover {
-    leftover(row, item, "the operator keeps it".to_owned())
+/// An item that is kept if it, or what it is inside of, carries the operator's tag.
+struct Undecided {
+    tagged: String,
+    group: Option<String>,
+    item: Item,
+}
+
+/// The reading of one collection while it goes on.
+struct Reader<'r, 'a> {
+    row: &'static Collection,
+    scope: &'r Scope<'a>,
+    seen: HashSet<String>,
+    undecided: Vec<Undecided>,
+    reading: Reading,
+    /// What could not be read of a page.
+    fault: Option<Fault>,
 }
 
 impl Collection {
-    /// Reads and judges the whole collection.
+    /// Reads and judges the whole collection, in one region if it stands in regions.
     pub(in super::super) async fn read(
         &'static self,
         session: &Session<'_>,
         scope: &Scope<'_>,
+        region: Option<&Region>,
     ) -> Result<Reading, Fault> {
-        let mut reading = Reading::default();
-        let mut seen = HashSet::new();
-        let mut undecided: Vec<(String, Option<String>, Item)> = Vec::new();
-        for target in self.targets(session, scope) {
-            let list = List {
-                api: self.api,
-                target: &target,
-                items: self.items,
-                style: self.style,
+        let mut reader = Reader {
+            row: self,
+            scope,
+            seen: HashSet::new(),
+            undecided: Vec::new(),
+            reading: Reading::default(),
+            fault: None,
+        };
+        for place in self.lists(session, scope, region).await? {
+            let (items, style) = match self.each {
+                Each::Inside(parent, _) => (parent.items, parent.style),
+                _ => (self.items, self.style),
             };
-            let mut unreadable = None;
-            list.each_page(session, |page| {
-                for raw in page {
-                    let taken = self.take(session, scope, &raw, &mut seen, &mut reading);
-                    match taken {
-                        Ok(Some(asked)) => undecided.push(asked),
-                        Ok(None) => {}
-                        Err(fault) => unreadable = Some(fault),
-                    }
-                }
-            })
-            .await?;
-            if let Some(fault) = unreadable {
+            let list = place.list(self.api, items, style);
+            list.each_page(session, |page| reader.take_page(&page, &place))
+                .await?;
+            if let Some(fault) = reader.fault.take() {
                 return Err(fault);
             }
         }
-        for (crn, group, mut item) in undecided {
-            if scope.is_tagged(session, &crn).await? {
-                scope.note_kept(&crn, group.as_deref());
-                reading.kept.push(kept(self, item));
-            } else {
-                if let Verdict::KeptIfTagged(otherwise) = item.verdict {
-                    item.verdict = *otherwise;
-                }
-                reading.items.push(item);
-            }
+        reader.decide(session).await
+    }
+}
+
+impl Reader<'_, '_> {
+    fn take_page(&mut self, page: &[Value], place: &Place) {
+        for raw in page {
+            let taken = match self.row.each {
+                Each::Inside(parent, inside) => self.take_inside(raw, parent, inside, place),
+                _ => self.take(raw, place),
+            };
+            self.fault = taken.err().or(self.fault.take());
         }
-        Ok(reading)
     }
 
-    /// Judges one item. What cannot be judged without another call is handed back, with its CRN and
-    /// resource group.
-    fn take(
-        &'static self,
-        session: &Session<'_>,
-        scope: &Scope<'_>,
+    /// Takes what stands in a field of `raw`.
+    fn take_inside(
+        &mut self,
         raw: &Value,
-        seen: &mut HashSet<String>,
-        reading: &mut Reading,
-    ) -> Result<Option<(String, Option<String>, Item)>, Fault> {
-        let id = self.field(raw, self.id)?;
-        // Variants of a list overlap, and pages may when something changes meanwhile.
-        if !seen.insert(id.clone()) {
-            return Ok(None);
+        parent: &Parent,
+        inside: &str,
+        outer: &Place,
+    ) -> Result<(), Fault> {
+        let Some(place) = parent.place(raw, outer)? else {
+            return Ok(());
+        };
+        let items = raw[inside].as_array();
+        items
+            .into_iter()
+            .flatten()
+            .try_for_each(|item| self.take(item, &place))
+    }
+
+    /// Judges one item.
+    fn take(&mut self, raw: &Value, place: &Place) -> Result<(), Fault> {
+        let (row, scope) = (self.row, self.scope);
+        let id = row.field(raw, row.id)?;
+        // Variants of a list overlap, and pages may when something changes meanwhile. Ids of what is
+        // inside of different things may be equal.
+        let inside = place.inside["id"].as_str().unwrap_or_default();
+        if !self.seen.insert(format!("{inside} {id}")) {
+            return Ok(());
         }
         let crn = raw["crn"].as_str();
         if let Some(crn) = crn {
             scope.note_listed(crn);
         }
-        let group = raw["resource_group_id"].as_str();
-        let verdict = (self.judge)(scope, raw);
-        if matches!(verdict, Verdict::Settled) {
-            return Ok(None);
-        }
-        let unlock = self.unlock.as_ref().filter(|_| raw["locked"] == true);
-        let title = raw[self.title].as_str().filter(|title| !title.is_empty());
-        let item = Item {
-            name: title.map(str::to_owned),
-            unlock: unlock
-                .map(|call| self.request(call, session, raw))
-                .transpose()?,
-            delete: self.request(&self.delete, session, raw)?,
-            verdict: verdict.clone(),
-            id: id.clone(),
-        };
-        if matches!(verdict, Verdict::Kept) {
-            if let Some(crn) = crn {
-                scope.note_kept(crn, group);
+        let own = (row.judge)(scope, raw);
+        let (verdict, crn) = match (&own, judge::resource(scope, &place.inside)) {
+            (Verdict::Settled, _) => return Ok(()),
+            (_, Verdict::Kept(_)) => (Verdict::Kept("what it is part of is kept"), crn),
+            (_, Verdict::KeptIfTagged(_)) => {
+                let whole = place.inside["crn"].as_str();
+                (Verdict::KeptIfTagged(Box::new(own)), whole)
             }
-            reading.kept.push(kept(self, item));
-            return Ok(None);
-        }
-        if let Verdict::KeptIfTagged(_) = verdict {
-            let crn = crn.unwrap_or(&id).to_owned();
-            return Ok(Some((crn, group.map(str::to_owned), item)));
-        }
-        reading.items.push(item);
-        Ok(None)
-    }
-
-    /// Returns the lists that have to be read to see everything.
-    fn targets(&self, session: &Session<'_>, scope: &Scope<'_>) -> Vec<String> {
-        let list = self.list.replace("{account}", &encode(session.account()));
-        let joint = if list.contains('?') { '&' } else { '?' };
-        let with = |name: &str, value: &str| format!("{list}{joint}{name}={}", encode(value));
-        match self.each {
-            Each::Once => vec![list],
-            Each::Value(name, values) => values.iter().map(|value| with(name, value)).collect(),
-            Each::ServiceIdGroup => std::iter::once(list.clone())
-                .chain(
-                    scope
-                        .service_id_groups()
-                        .iter()
-                        .map(|id| with("group_id", id)),
-                )
-                .collect(),
-        }
-    }
-
-    /// Fills a call about one item.
-    fn request(&self, call: &Call, session: &Session<'_>, raw: &Value) -> Result<Request, Fault> {
-        let mut target = String::new();
-        let mut rest = call.target;
-        while let Some((before, after)) = rest.split_once('{') {
-            let (name, after) = after.split_once('}').unwrap_or((after, ""));
-            target.push_str(before);
-            target.push_str(&match name {
-                "account" => encode(session.account()),
-                name => encode(&self.field(raw, name)?),
+            _ => (own, crn),
+        };
+        let group = group_of(raw).map(str::to_owned);
+        let title = raw[row.title].as_str().filter(|title| !title.is_empty());
+        let name = title.map(str::to_owned);
+        if let Verdict::Kept(reason) = verdict {
+            let crn = crn.map(str::to_owned);
+            self.keep(KeptItem {
+                id,
+                name,
+                reason,
+                crn,
+                group,
             });
-            rest = after;
+            return Ok(());
         }
-        target.push_str(rest);
-        let mut request =
-            Request::new(self.api, call.method.into(), target).answered_by(call.answers);
-        if let Some(body) = call.body {
-            request = request.raw_json(body);
+        let before = row.before.as_ref();
+        let before = before.filter(|before| (before.when)(raw, &place.inside));
+        let item = Item {
+            before: before
+                .map(|before| row.request(&before.call, place, raw))
+                .transpose()?,
+            delete: row.request(&row.delete, place, raw)?,
+            id,
+            name,
+            verdict,
+        };
+        if let Verdict::KeptIfTagged(_) = item.verdict {
+            let tagged = crn.unwrap_or(&item.id).to_owned();
+            self.undecided.push(Undecided {
+                tagged,
+                group,
+                item,
+            });
+        } else {
+            self.reading.items.push(item);
         }
-        Ok(request)
+        Ok(())
     }
 
-    fn field(&self, raw: &Value, name: &str) -> Result<String, Fault> {
-        super::super::request::field(self.name, raw, name)
+    fn keep(&mut self, kept: KeptItem) {
+        self.scope.note_again(&kept);
+        self.reading.kept.push(kept);
+    }
+
+    /// Asks for the tags of what is kept if it carries the operator's.
+    async fn decide(mut self, session: &Session<'_>) -> Result<Reading, Fault> {
+        for undecided in std::mem::take(&mut self.undecided) {
+            let Undecided {
+                tagged,
+                group,
+                mut item,
+            } = undecided;
+            if self.scope.is_tagged(session, &tagged).await? {
+                self.keep(KeptItem {
+                    id: item.id,
+                    name: item.name,
+                    reason: judge::TAGGED,
+                    crn: Some(tagged),
+                    group,
+                });
+            } else {
+                if let Verdict::KeptIfTagged(otherwise) = item.verdict {
+                    item.verdict = *otherwise;
+                }
+                self.reading.items.push(item);
+            }
+        }
+        Ok(self.reading)
     }
 }

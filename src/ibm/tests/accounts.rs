@@ -28,6 +28,10 @@ fn account(change: impl Fn(&Asked) -> Option<Answer> + Send + Sync + 'static) ->
             "/v1/policies" | "/v2/policies" => json!({"policies": []}),
             "/v3/tags" => json!({"items": [], "total_count": 0}),
             "/v3/resources/search" => json!({"items": []}),
+            "/v1/idps/" => json!({"idps": []}),
+            "/cbr/v1/rules" => json!({"count": 0, "rules": []}),
+            "/cbr/v1/zones" => json!({"count": 0, "zones": []}),
+            "/v2/roles" => json!({"custom_roles": [], "service_roles": [], "system_roles": []}),
             _ => json!({"resources": []}),
         })
     })

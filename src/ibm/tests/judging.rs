@@ -40,13 +40,16 @@ fn judge(collection: &str, item: &Value) -> Verdict {
     (row.judge)(&scope, item)
 }
 
+fn is_kept(verdict: &Verdict) -> bool {
+    matches!(verdict, Verdict::Kept(_))
+}
+
 #[test]
 fn every_collection_deletes_what_it_does_not_know() {
-    for row in &TABLE {
-        let verdict = judge(
-            row.name,
-            &json!({"id": "x", "name": "x", "iam_id": "x", "crn": "x"}),
-        );
+    for row in TABLE {
+        let item =
+            json!({"id": "x", "name": "x", "iam_id": "x", "crn": "x", "remote": {"id": "x"}});
+        let verdict = judge(row.name, &item);
         assert_eq!(verdict, Verdict::Unwanted, "{}", row.name);
     }
 }
@@ -73,7 +76,7 @@ fn rows_name_only_collections_that_come_before_them() {
 fn instance_is_kept_by_crn_whatever_its_state() {
     for state in ["active", "failed", "pending_reclamation"] {
         let verdict = judge("resource instances", &json!({"crn": CRN, "state": state}));
-        assert_eq!(verdict, Verdict::Kept, "{state}");
+        assert!(is_kept(&verdict), "{state}");
     }
 }
 
@@ -87,7 +90,7 @@ fn places_keep_only_what_is_older_than_the_pool() {
         )
     };
     let old = json!("2026-05-01T09:59:59.999Z");
-    assert_eq!(instance("ours-id", old.clone()), Verdict::Kept);
+    assert!(is_kept(&instance("ours-id", old.clone())));
     let if_tagged = Verdict::KeptIfTagged(Box::new(Verdict::Unwanted));
     assert_eq!(instance("other", old), if_tagged);
     for young in [
@@ -142,7 +145,7 @@ fn way_into_a_kept_instance_is_not_kept_with_it() {
 fn owner_and_kept_users_stay() {
     let user = |iam_id: &str| judge("users", &json!({"iam_id": iam_id}));
     assert_eq!(user("IBMid-owner"), Verdict::Settled);
-    assert_eq!(user("IBMid-friend"), Verdict::Kept);
+    assert!(is_kept(&user("IBMid-friend")));
     assert_eq!(user("IBMid-stranger"), Verdict::Unwanted);
 }
 
@@ -155,12 +158,9 @@ fn policy_stays_only_if_all_its_subjects_do() {
         )
     };
     assert_eq!(version_2("iam_id", "IBMid-owner"), Verdict::Settled);
-    assert_eq!(version_2("iam_id", "IBMid-friend"), Verdict::Kept);
-    assert_eq!(version_2("iam_id", "iam-ServiceId-kept"), Verdict::Kept);
-    assert_eq!(
-        version_2("access_group_id", "AccessGroupId-kept"),
-        Verdict::Kept
-    );
+    assert!(is_kept(&version_2("iam_id", "IBMid-friend")));
+    assert!(is_kept(&version_2("iam_id", "iam-ServiceId-kept")));
+    assert!(is_kept(&version_2("access_group_id", "AccessGroupId-kept")));
     assert_eq!(
         version_2("iam_id", "iam-ServiceId-other"),
         Verdict::Unwanted
@@ -196,7 +196,7 @@ fn keys_of_the_owner_are_never_guessed_about() {
             "a name alone makes it none of ours"
         );
     }
-    assert_eq!(key("ApiKey-5", "mine", "IBMid-friend"), Verdict::Kept);
+    assert!(is_kept(&key("ApiKey-5", "mine", "IBMid-friend")));
     assert_eq!(key("ApiKey-6", "mine", "IBMid-stranger"), Verdict::Unwanted);
 }
 

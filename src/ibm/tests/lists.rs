@@ -2,13 +2,14 @@
 
 use serde_json::{Value, json};
 
+use super::super::api::Api;
 use super::super::collections::TABLE;
 use super::super::fault::Fault;
 use super::super::paging::{List, PAGE, Style};
 use super::super::scope::Scope;
 use super::super::search;
 use super::super::session::Session;
-use super::super::settings::{Api, Keep};
+use super::super::settings::Keep;
 use super::server::{Answer, Asked, CONFIGURED, Server};
 
 fn parameter(asked: &Asked, name: &str) -> Option<String> {
@@ -101,12 +102,7 @@ fn paged(asked: &Asked) -> Answer {
 async fn read(server: &Server, target: &str, style: Style) -> Result<Vec<Value>, Fault> {
     let (ibm, _clock) = server.ibm();
     let session = Session::open(&ibm, CONFIGURED).await?;
-    let list = List {
-        api: Api::Iam,
-        target,
-        items: "items",
-        style,
-    };
+    let list = List::new(Api::Iam, target, "items", style);
     list.read(&session).await
 }
 
@@ -232,12 +228,7 @@ async fn list_that_is_shorter_than_it_says_is_no_list() {
     let server = Server::signed_in(|_, _| Answer::json(&json!({"items": [], "total_count": 3})));
     let (ibm, _clock) = server.ibm();
     let session = Session::open(&ibm, CONFIGURED).await.unwrap();
-    let list = List {
-        api: Api::Iam,
-        target: "/offset",
-        items: "items",
-        style: Style::Offset,
-    };
+    let list = List::new(Api::Iam, "/offset", "items", Style::Offset);
     let read = list.read(&session).await;
     assert!(matches!(read, Err(Fault::Unreadable { .. })), "{read:?}");
 }
@@ -263,6 +254,6 @@ async fn instance_that_comes_to_life_meanwhile_is_seen() {
     let scope = Scope::imagine(&keep, "IBMid-owner", &[], &[], &[], &[]);
     let mut rows = TABLE.iter();
     let row = rows.find(|row| row.name == "resource instances").unwrap();
-    let reading = row.read(&session, &scope).await.unwrap();
+    let reading = row.read(&session, &scope, None).await.unwrap();
     assert_eq!(reading.items.len(), 1);
 }

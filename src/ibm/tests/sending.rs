@@ -6,9 +6,9 @@ use acctpool_actors::cloud::CloudError;
 use futures_util::future::join_all;
 use serde_json::json;
 
+use super::super::api::Api;
 use super::super::fault::Fault;
 use super::super::request::Request;
-use super::super::settings::Api;
 use super::server::{Answer, Server};
 
 fn get() -> Request {

@@ -16,7 +16,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::super::settings::{BaseUrl, Endpoints, Keep, Limits, Rights, Settings};
+use super::super::api::Endpoints;
+use super::super::settings::{BaseUrl, Keep, Limits, Profile, Rights, Settings};
 use super::super::{Ibm, client};
 use crate::keyring::{Keyring, MasterKey};
 
@@ -180,6 +181,7 @@ impl Server {
             protected: [].into(),
             endpoints: Endpoints::all_at(&self.url).into(),
             limits,
+            profile: Profile::Lite,
         };
         change(&mut settings);
         let clock = Arc::new(HandClock(AtomicI64::new(1_000_000)));

@@ -6,11 +6,11 @@ use futures_util::future::join_all;
 use secrecy::ExposeSecret;
 
 use super::super::Ibm;
+use super::super::api::Api;
 use super::super::fault::Fault;
 use super::super::identity;
 use super::super::request::Request;
 use super::super::session::Session;
-use super::super::settings::Api;
 use super::server::{ACCOUNT, Answer, CONFIGURED, CONFIGURED_KEY, Server, no_token, token};
 
 const EXCHANGE: &str = "/identity/token";
