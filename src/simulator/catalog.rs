@@ -64,6 +64,16 @@ pub const DATABASE: Plan = Plan {
     single: false,
 };
 
+/// Code Engine: a project is an instance of this plan (`ibm-cloud.md` 9).
+pub const CODE_ENGINE: Plan = Plan {
+    service: "codeengine",
+    resource_id: "2ad2fdd0-bba5-11ea-8966-5d6402fed1c7",
+    plan_id: "814fb158-af9c-4d3c-a06b-c7da42392845",
+    deletion: Deletion::SlowThenReclaimed,
+    slow_to_create: true,
+    single: false,
+};
+
 /// A plain service: 202, then removed. Plans that the catalogue does not know behave like this one.
 pub const PLAIN: Plan = Plan {
     service: "simulated-service",
@@ -85,7 +95,14 @@ pub const REFUSING: Plan = Plan {
 };
 
 /// Every plan of the catalogue.
-pub const PLANS: &[Plan] = &[COS_STANDARD, COS_LITE, DATABASE, PLAIN, REFUSING];
+pub const PLANS: &[Plan] = &[
+    COS_STANDARD,
+    COS_LITE,
+    DATABASE,
+    CODE_ENGINE,
+    PLAIN,
+    REFUSING,
+];
 
 /// The plan with this id, if the catalogue knows it.
 pub(super) fn find(plan_id: &str) -> Option<Plan> {

@@ -31,6 +31,7 @@ impl Inventory {
         inventory.add_access(account);
         inventory.add_resources(account);
         inventory.add_infrastructure(account);
+        inventory.add_standalone(account);
         inventory.lines.sort();
         inventory
     }
@@ -108,6 +109,15 @@ impl Inventory {
         for resource in account.vpc.all() {
             let (name, state) = (&resource.name, resource.state());
             self.add(&resource.collection(), &resource.id, name, state);
+        }
+    }
+
+    fn add_standalone(&mut self, account: &Account) {
+        for found in account.standalone() {
+            self.add(found.collection, found.id, found.name, found.state);
+        }
+        for cluster in account.clusters.lingering() {
+            self.add("cluster_workers", cluster, "", "lingering");
         }
     }
 

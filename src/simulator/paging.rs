@@ -49,9 +49,23 @@ pub(super) fn next_url(call: &Call, items: Vec<Value>) -> Result<Reply, Refusal>
 pub(super) fn next_start(call: &Call, name: &str, items: Vec<Value>) -> Result<Reply, Refusal> {
     // Without a limit, everything comes in one page.
     let limit = call.limit("limit", usize::MAX, 100)?;
+    started(call, name, items, limit)
+}
+
+/// The same for Code Engine, which has a limit always.
+pub(super) fn next_start_limited(
+    call: &Call,
+    name: &str,
+    items: Vec<Value>,
+) -> Result<Reply, Refusal> {
+    let limit = call.limit("limit", 100, 100)?;
+    started(call, name, items, limit)
+}
+
+fn started(call: &Call, name: &str, items: Vec<Value>, limit: usize) -> Result<Reply, Refusal> {
     let page = Page::cut(items, "id", token(call, "start")?, limit);
     let mut body = Map::new();
-    if call.query("limit").is_some() {
+    if limit < usize::MAX {
         body.insert("limit".into(), limit.into());
         body.insert("first".into(), json!({"href": absolute(call, &[])}));
     }
@@ -67,12 +81,7 @@ pub(super) fn next_start(call: &Call, name: &str, items: Vec<Value>) -> Result<R
 /// write them.
 pub(super) fn offset(call: &Call, name: &str, items: Vec<Value>) -> Result<Reply, Refusal> {
     let limit = call.limit("limit", 50, 100)?;
-    let skipped: usize = match call.query("offset") {
-        None => 0,
-        Some(text) => text
-            .parse()
-            .map_err(|_| Refusal::bad_request("offset must be a number."))?,
-    };
+    let skipped = skipped(call)?;
     let total = items.len();
     let page: Vec<Value> = items.into_iter().skip(skipped).take(limit).collect();
     let seen = skipped.saturating_add(page.len());
@@ -90,6 +99,23 @@ pub(super) fn offset(call: &Call, name: &str, items: Vec<Value>) -> Result<Reply
     }
     body.insert(name.into(), page.into());
     Ok(Reply::ok(body.into()))
+}
+
+/// P4 as Schematics has it: `offset` and `limit`, and how many there are as `count`.
+pub(super) fn offset_counted(call: &Call, name: &str, items: Vec<Value>) -> Result<Reply, Refusal> {
+    let limit = call.limit("limit", 100, 2000)?;
+    let skipped = skipped(call)?;
+    let mut body = json!({"offset": skipped, "limit": limit, "count": items.len()});
+    body[name] = items.into_iter().skip(skipped).take(limit).collect();
+    Ok(Reply::ok(body))
+}
+
+fn skipped(call: &Call) -> Result<usize, Refusal> {
+    let Some(text) = call.query("offset") else {
+        return Ok(0);
+    };
+    text.parse()
+        .map_err(|_| Refusal::bad_request("offset must be a number."))
 }
 
 /// P5, VPC: `start` and `limit`, and `next` as an object with an absolute URL. Unpaged lists hold

@@ -1,5 +1,4 @@
-//! Refusals, and the four families of error bodies in which IBM's services write them
-//! (`ibm-cloud.md` 1.3).
+//! Refusals, and the families of error bodies in which IBM's services write them (`ibm-cloud.md` 1.3).
 //!
 //! Depends on nothing of the simulator. Promises that a refusal of one meaning has one status
 //! everywhere, whatever family renders it.
@@ -19,6 +18,12 @@ pub(super) enum Family {
     Infrastructure,
     /// D: the resource controller.
     Controller,
+    /// Clusters.
+    Containers,
+    /// Container Registry: a code and a message (`bluemix-go`, `registryv1`).
+    Registry,
+    /// Schematics: a message with its id (`ibm-cloud-docs/schematics`, `faqs/sc-workspaces-faq.md`).
+    Schematics,
 }
 
 /// A call that was not done, and why.
@@ -129,6 +134,17 @@ impl Refusal {
                 "message": self.message, "status_code": self.status, "error_code": code,
                 "transaction_id": format!("bss-{transaction_id}"), "details": self.message,
             }),
+            Family::Containers => json!({
+                "incidentID": transaction_id, "code": code, "description": self.message,
+                "type": containers_word(self.status), "recoveryCLI": "",
+            }),
+            Family::Registry => json!({
+                "code": code, "message": self.message, "request-id": transaction_id,
+            }),
+            Family::Schematics => json!({
+                "requestid": transaction_id, "messageid": code, "message": self.message,
+                "statuscode": self.status,
+            }),
         }
     }
 }
@@ -144,6 +160,16 @@ fn identity_word(status: u16) -> &'static str {
         412 => "precondition_failed",
         429 => "too_many_requests",
         _ => "internal_error",
+    }
+}
+
+/// The kind of trouble that clusters name beside their code.
+fn containers_word(status: u16) -> &'static str {
+    match status {
+        401 => "Authentication",
+        403 => "Authorization",
+        500.. => "Server",
+        _ => "General",
     }
 }
 
@@ -164,6 +190,18 @@ fn usual_code(family: Family, status: u16) -> &'static str {
         (Family::Controller, 429) => "RC-TooManyRequests",
         (Family::Controller, 500..) => "RC-InternalServerError",
         (Family::Controller, _) => "RC-BadRequest",
+        // A0003, A0656 and G0004 were seen; the others are of this simulator's making.
+        (Family::Containers, 401) => "A0003",
+        (Family::Containers, 403) => "A0656",
+        (Family::Containers, 404) => "G0004",
+        (Family::Containers, _) => "G0001",
+        // CRG0009E, CRG0014E and CRG0020E were seen.
+        (Family::Registry, 401) => "CRG0014E",
+        (Family::Registry, 403) => "CRG0020E",
+        (Family::Registry, _) => "CRG0001E",
+        // M1078 was seen.
+        (Family::Schematics, 403) => "M1078",
+        (Family::Schematics, _) => "M1001",
         (Family::Infrastructure, 400) => "bad_field",
         (Family::Infrastructure, 401) => "not_authenticated",
         (Family::Infrastructure, 403) => "not_authorized",
@@ -205,5 +243,14 @@ mod tests {
         let controller = refusal.body(Family::Controller, "t");
         assert_eq!(controller["error_code"], "RC-NotFound");
         assert_eq!(controller["transaction_id"], "bss-t");
+        let containers = refusal.body(Family::Containers, "t");
+        assert_eq!(containers["code"], "G0004");
+        assert_eq!(containers["description"], message);
+        let registry = Refusal::forbidden().body(Family::Registry, "t");
+        assert_eq!(registry["code"], "CRG0020E");
+        assert_eq!(registry["request-id"], "t");
+        let schematics = refusal.body(Family::Schematics, "t");
+        assert_eq!(schematics["message"], message);
+        assert_eq!(schematics["statuscode"], 404);
     }
 }

@@ -89,22 +89,37 @@ impl Account {
 
     /// The highest level that effective policies give.
     fn level(&self, iam_id: &str, target: Target<'_>, now: OffsetDateTime) -> Option<Level> {
+        self.effective(iam_id, now)
+            .filter(|policy| covers(&policy.resource, target))
+            .flat_map(|policy| policy.roles.iter())
+            .filter_map(|role| Level::of_role(role))
+            .max()
+    }
+
+    /// Whether an identity may do anything at all here.
+    pub(super) fn has_rights(&self, iam_id: &str, now: OffsetDateTime) -> bool {
+        iam_id == self.owner_iam_id || self.effective(iam_id, now).next().is_some()
+    }
+
+    /// The access policies that give an identity rights now.
+    fn effective<'a>(
+        &'a self,
+        iam_id: &'a str,
+        now: OffsetDateTime,
+    ) -> impl Iterator<Item = &'a Policy> {
         let groups = self.groups_of(iam_id, now);
         let current = self
             .policies
             .iter()
-            .filter(|policy| now >= policy.created_at + self.lags.policy_effect);
-        let removed = self.removed_policies.iter().filter(|removed| {
+            .filter(move |policy| now >= policy.created_at + self.lags.policy_effect);
+        let removed = self.removed_policies.iter().filter(move |removed| {
             now < removed.at + self.lags.policy_removal
                 && removed.at >= removed.policy.created_at + self.lags.policy_effect
         });
         current
             .chain(removed.map(|removed| &removed.policy))
-            .filter(|policy| policy.is_access() && concerns(policy, iam_id, &groups))
-            .filter(|policy| covers(&policy.resource, target) && policy.holds_at(now))
-            .flat_map(|policy| policy.roles.iter())
-            .filter_map(|role| Level::of_role(role))
-            .max()
+            .filter(move |policy| policy.is_access() && concerns(policy, iam_id, &groups))
+            .filter(move |policy| policy.holds_at(now))
     }
 
     fn groups_of(&self, iam_id: &str, now: OffsetDateTime) -> BTreeSet<String> {

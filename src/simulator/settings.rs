@@ -69,7 +69,7 @@ impl fmt::Debug for AccountSpec {
 }
 
 /// How slow the imitated services are, and how awkward. Durations are of the simulator's clock.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Lags {
     /// From a policy's or a membership's creation until it gives rights.
     pub policy_effect: Duration,
@@ -102,6 +102,11 @@ pub struct Lags {
     pub vpc_slow_delete: Duration,
     /// From one round of a backup plan to the next; none are made when it is zero.
     pub vpc_backup: Duration,
+    /// From the end of a cluster until its workers and its load balancer go, too (`ibm-cloud.md` 8.2,
+    /// invisible holders).
+    pub cluster_linger: Duration,
+    /// From one apply of a Schematics workspace to the next; there is the first only when it is zero.
+    pub workspace_apply: Duration,
     /// Lifetime of an access token; `None` leaves it to each account's settings (3600 s at first).
     pub token_lifetime: Option<Duration>,
     /// How often an asynchronous operation must be looked at, besides its time, before it ends.
@@ -132,6 +137,8 @@ impl Lags {
             vpc_delete: Duration::ZERO,
             vpc_slow_delete: Duration::ZERO,
             vpc_backup: Duration::ZERO,
+            cluster_linger: Duration::ZERO,
+            workspace_apply: Duration::ZERO,
             token_lifetime: None,
             async_polls: 0,
             service_id_conflicts: 0,
@@ -157,6 +164,8 @@ impl Lags {
             vpc_delete: Duration::from_millis(400),
             vpc_slow_delete: Duration::from_millis(800),
             vpc_backup: Duration::from_mins(1),
+            cluster_linger: Duration::from_millis(800),
+            workspace_apply: Duration::from_secs(1),
             token_lifetime: None,
             async_polls: 1,
             service_id_conflicts: 1,
@@ -182,6 +191,8 @@ impl Lags {
             vpc_delete: Duration::from_secs(30),
             vpc_slow_delete: Duration::from_mins(3),
             vpc_backup: Duration::from_hours(1),
+            cluster_linger: Duration::from_mins(10),
+            workspace_apply: Duration::from_mins(2),
             token_lifetime: None,
             async_polls: 2,
             service_id_conflicts: 1,

@@ -13,13 +13,16 @@ use super::clock::Clock;
 use super::random::Random;
 use super::services::access_groups::AccessGroups;
 use super::services::api_keys::ApiKey;
+use super::services::clusters::Clusters;
 use super::services::identity_settings::IdentitySettings;
 use super::services::policies::{Policy, RemovedPolicy};
 use super::services::reclamations::Reclamation;
+use super::services::registry::Namespace;
 use super::services::resource_attachments::Attachment;
 use super::services::resource_groups::ResourceGroups;
 use super::services::resource_instances::Instance;
 use super::services::roles::CustomRole;
+use super::services::schematics::Workspace;
 use super::services::search::Index;
 use super::services::service_ids::{ServiceId, ServiceIdGroup};
 use super::services::tags::Tag;
@@ -67,6 +70,9 @@ pub(super) struct Account {
     pub(super) resource_groups: ResourceGroups,
     pub(super) tags: Vec<Tag>,
     pub(super) vpc: Vpc,
+    pub(super) clusters: Clusters,
+    pub(super) namespaces: Vec<Namespace>,
+    pub(super) workspaces: Vec<Workspace>,
     pub(super) index: Index,
 }
 
@@ -83,7 +89,7 @@ impl World {
         };
         for spec in &settings.accounts {
             world.secrets.push(spec.api_key.clone());
-            let account = Account::new(spec, settings.lags, random.fork(), now);
+            let account = Account::new(spec, settings.lags.clone(), random.fork(), now);
             world.accounts.insert(spec.id.clone(), account);
         }
         world
@@ -140,7 +146,8 @@ impl Account {
         let identity_settings = IdentitySettings::new(&mut random);
         let resource_groups = ResourceGroups::new(&mut random, now);
         let owner = User::owner(spec, &mut random, now);
-        let vpc = Vpc::new(&spec.id, &resource_groups.groups[0].id, lags, random.fork());
+        let group = &resource_groups.groups[0].id;
+        let vpc = Vpc::new(&spec.id, group, lags.clone(), random.fork());
         let mut account = Self {
             id: spec.id.clone(),
             name: spec.name.clone(),
@@ -165,10 +172,13 @@ impl Account {
             resource_groups,
             tags: Vec::new(),
             vpc,
+            clusters: Clusters::default(),
+            namespaces: Vec::new(),
+            workspaces: Vec::new(),
             index: Index::default(),
         };
         // What exists from the start has been indexed long ago.
-        account.publish(now - lags.search_index);
+        account.publish(now - account.lags.search_index);
         account
     }
 
@@ -201,6 +211,8 @@ impl Account {
             self.settle_reclamations(due);
             self.settle_users(due);
             self.settle_tags(due);
+            self.settle_clusters(due);
+            self.settle_workspaces(due);
             self.vpc.settle(due);
             if in_infrastructure {
                 self.publish_infrastructure(due);
@@ -214,16 +226,19 @@ impl Account {
     /// When something changes next by time alone.
     fn next_due(&self) -> Option<OffsetDateTime> {
         let dues = self.vpc.next_due().into_iter();
-        dues.chain(self.next_due_elsewhere()).min()
+        let applies = self.workspaces.iter().filter_map(Workspace::due);
+        dues.chain(applies).chain(self.next_due_elsewhere()).min()
     }
 
-    /// The same for everything but VPC infrastructure.
+    /// The same for everything that changes more than VPC infrastructure.
     fn next_due_elsewhere(&self) -> Option<OffsetDateTime> {
         let instances = self.instances.iter().filter_map(Instance::due);
         let reclamations = self.reclamations.iter().filter_map(Reclamation::due);
         let users = self.users.iter().filter_map(User::due);
         let tags = self.tags.iter().filter_map(|tag| tag.due(&self.lags));
-        instances.chain(reclamations).chain(users).chain(tags).min()
+        let clusters = self.clusters.due().into_iter();
+        let slow = instances.chain(reclamations).chain(clusters);
+        slow.chain(users).chain(tags).min()
     }
 
     fn forget_lapsed_rights(&mut self, now: OffsetDateTime) {

@@ -6,15 +6,22 @@
 pub(super) mod access_groups;
 pub(super) mod account;
 pub(super) mod api_keys;
+pub(super) mod clusters;
+pub(super) mod code_engine;
 pub(super) mod identity_settings;
+#[cfg(test)]
+mod lab;
 pub(super) mod policies;
 pub(super) mod reclamations;
+pub(super) mod registry;
 pub(super) mod resource_attachments;
 pub(super) mod resource_groups;
 pub(super) mod resource_instances;
 pub(super) mod roles;
+pub(super) mod schematics;
 pub(super) mod search;
 pub(super) mod service_ids;
+pub(super) mod standalone;
 pub(super) mod tags;
 pub(super) mod token;
 pub(super) mod trusted_profiles;
@@ -42,4 +49,8 @@ pub(super) const ALL: &[Service] = &[
     search::SERVICE,
     tags::SERVICE,
     vpc::SERVICE,
+    clusters::SERVICE,
+    registry::SERVICE,
+    code_engine::SERVICE,
+    schematics::SERVICE,
 ];

@@ -115,6 +115,13 @@ impl Reclamation {
 }
 
 impl Account {
+    /// What is under way with the reclamation of an instance.
+    pub(crate) fn reclamation_of(&self, guid: &str) -> Option<Stage> {
+        let mut reclamations = self.reclamations.iter();
+        let found = reclamations.find(|reclamation| reclamation.instance == guid)?;
+        Some(found.state)
+    }
+
     pub(crate) fn settle_reclamations(&mut self, now: OffsetDateTime) {
         while let Some(position) = self
             .reclamations
@@ -178,7 +185,7 @@ fn act(world: &mut World, call: &Call) -> Answer {
     };
     let id = call.param(0);
     let account = world.account_mut(call);
-    let lags = account.lags;
+    let (reclaim, polls) = (account.lags.reclaim, account.lags.async_polls);
     let position = account
         .reclamations
         .iter()
@@ -196,8 +203,8 @@ fn act(world: &mut World, call: &Call) -> Answer {
     }
     reclamation.state = Stage::Ending {
         outcome,
-        not_before: call.now + lags.reclaim,
-        polls: lags.async_polls,
+        not_before: call.now + reclaim,
+        polls,
     };
     reclamation.updated_at = call.now;
     Ok(Reply::ok(reclamation.json(&account.id)))

@@ -49,7 +49,7 @@ pub(crate) struct Instance {
     locked: bool,
     parameters: Value,
     created_by: String,
-    created_at: OffsetDateTime,
+    pub(crate) created_at: OffsetDateTime,
     updated_at: OffsetDateTime,
     deleted_at: Option<OffsetDateTime>,
     operation: Operation,
@@ -146,7 +146,13 @@ impl Instance {
         self.guid == id || self.crn == id
     }
 
-    fn looked_at(&mut self) {
+    /// Whether it is being made or deleted.
+    pub(crate) fn is_changing(&self) -> bool {
+        self.pending.is_some()
+    }
+
+    /// Notes that somebody looked how far an operation has got.
+    pub(crate) fn looked_at(&mut self) {
         if let Some(pending) = &mut self.pending {
             pending.polls = pending.polls.saturating_sub(1);
         }
@@ -256,71 +262,94 @@ fn list(world: &mut World, call: &Call) -> Answer {
 }
 
 fn create(world: &mut World, call: &Call) -> Answer {
-    let name = call.required("name")?.to_owned();
-    let region = call.required("target")?.to_owned();
-    let group = call.required("resource_group")?.to_owned();
-    let plan_id = call.required("resource_plan_id")?.to_owned();
     let account = world.account_mut(call);
-    if !account.resource_groups.contains(&group) {
-        return Err(Refusal::not_found("Resource group", &group));
-    }
-    let plan = catalog::find(&plan_id).unwrap_or(catalog::PLAIN);
-    let target = Target::Service {
-        name: plan.service,
-        instance: "",
-        resource_group: &group,
+    let order = Order {
+        name: call.required("name")?,
+        region: call.required("target")?,
+        group: call.required("resource_group")?,
+        plan_id: call.required("resource_plan_id")?,
     };
-    account.require(call, target, Level::Edit)?;
-    let has_one = account
-        .instances
-        .iter()
-        .any(|instance| instance.plan == plan && !instance.is_removed());
-    if plan.single && has_one {
-        let message = "Only one instance of a Lite plan is allowed per account.";
-        return Err(Refusal::new(422, message).with_code("RC-ServiceBrokerErrorResponse"));
-    }
-    let guid = account.random.uuid();
-    let service = plan.service;
-    let instance = Instance {
-        crn: format!(
-            "crn:v1:bluemix:public:{service}:{region}:a/{}:{guid}::",
-            account.id
-        ),
-        guid,
-        name,
-        plan,
-        plan_id,
-        region,
-        resource_group_id: group,
-        state: if plan.slow_to_create {
-            State::Provisioning
-        } else {
-            State::Active
-        },
-        locked: call.header_flag("entity-lock"),
-        parameters: call.body["parameters"].clone(),
-        created_by: call.caller.iam_id.clone(),
-        created_at: call.now,
-        updated_at: call.now,
-        deleted_at: None,
-        operation: Operation {
-            kind: "create",
-            finished: !plan.slow_to_create,
-            asynchronous: plan.slow_to_create,
-        },
-        pending: plan.slow_to_create.then(|| Pending {
-            outcome: State::Active,
-            not_before: call.now + account.lags.instance_create,
-            polls: account.lags.async_polls,
-        }),
-    };
-    let json = instance.json(&account.id);
-    let tags = call.body["tags"].as_array().into_iter().flatten();
-    for tag in tags.filter_map(Value::as_str) {
-        account.attach_user_tag(tag, &instance.crn);
-    }
-    account.instances.push(instance);
+    let made = account.order_instance(call, &order)?;
+    let json = account.instances[made].json(&account.id);
     Ok(Reply::created(json))
+}
+
+/// What somebody wants to have made.
+pub(crate) struct Order<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) region: &'a str,
+    /// The id of a resource group.
+    pub(crate) group: &'a str,
+    pub(crate) plan_id: &'a str,
+}
+
+impl Account {
+    /// Makes an instance and gives its position; tags and parameters are those of the call.
+    pub(crate) fn order_instance(
+        &mut self,
+        call: &Call,
+        order: &Order<'_>,
+    ) -> Result<usize, Refusal> {
+        if !self.resource_groups.contains(order.group) {
+            return Err(Refusal::not_found("Resource group", order.group));
+        }
+        let plan = catalog::find(order.plan_id).unwrap_or(catalog::PLAIN);
+        let target = Target::Service {
+            name: plan.service,
+            instance: "",
+            resource_group: order.group,
+        };
+        self.require(call, target, Level::Edit)?;
+        let has_one = self
+            .instances
+            .iter()
+            .any(|instance| instance.plan == plan && !instance.is_removed());
+        if plan.single && has_one {
+            let message = "Only one instance of a Lite plan is allowed per account.";
+            return Err(Refusal::new(422, message).with_code("RC-ServiceBrokerErrorResponse"));
+        }
+        if plan == catalog::CODE_ENGINE {
+            self.admits_project(order.name, order.region)?;
+        }
+        let guid = self.random.uuid();
+        let (service, region, account) = (plan.service, order.region, &self.id);
+        let instance = Instance {
+            crn: format!("crn:v1:bluemix:public:{service}:{region}:a/{account}:{guid}::"),
+            guid,
+            name: order.name.to_owned(),
+            plan,
+            plan_id: order.plan_id.to_owned(),
+            region: region.to_owned(),
+            resource_group_id: order.group.to_owned(),
+            state: if plan.slow_to_create {
+                State::Provisioning
+            } else {
+                State::Active
+            },
+            locked: call.header_flag("entity-lock"),
+            parameters: call.body["parameters"].clone(),
+            created_by: call.caller.iam_id.clone(),
+            created_at: call.now,
+            updated_at: call.now,
+            deleted_at: None,
+            operation: Operation {
+                kind: "create",
+                finished: !plan.slow_to_create,
+                asynchronous: plan.slow_to_create,
+            },
+            pending: plan.slow_to_create.then(|| Pending {
+                outcome: State::Active,
+                not_before: call.now + self.lags.instance_create,
+                polls: self.lags.async_polls,
+            }),
+        };
+        let tags = call.body["tags"].as_array().into_iter().flatten();
+        for tag in tags.filter_map(Value::as_str) {
+            self.attach_user_tag(tag, &instance.crn);
+        }
+        self.instances.push(instance);
+        Ok(self.instances.len() - 1)
+    }
 }
 
 fn get(world: &mut World, call: &Call) -> Answer {
@@ -349,58 +378,72 @@ fn update(world: &mut World, call: &Call) -> Answer {
 
 fn delete(world: &mut World, call: &Call) -> Answer {
     let (account, position) = find(world, call, Level::Edit)?;
-    let instance = &account.instances[position];
-    match instance.state {
-        State::Removed => return Err(Refusal::gone(INSTANCE, &instance.guid)),
-        State::PendingReclamation => {
-            let message =
-                "The instance is pending reclamation. Use the reclamation API to delete it.";
-            return Err(Refusal::new(
-                account.lags.pending_reclamation_status,
-                message,
-            ));
-        }
-        State::Active | State::Provisioning => {}
-    }
-    settled(instance)?;
-    unlocked(instance)?;
-    if account.has_attachments(&instance.guid) && !call.flag("recursive") {
-        let message = "The instance has keys, bindings or aliases: delete them, or use recursive.";
-        return Err(Refusal::bad_request(message).with_code("RC-InstanceHasDependents"));
-    }
-    let deletion = instance.plan.deletion;
-    let (status, outcome, asynchronous) = match deletion {
-        Deletion::Refused => {
-            let message = "[409, Conflict] The service broker refused to delete the instance.";
-            return Err(Refusal::new(422, message).with_code("RC-ServiceBrokerErrorResponse"));
-        }
-        Deletion::Immediate => (204, State::Removed, false),
-        Deletion::Slow => (202, State::Removed, true),
-        Deletion::Reclaimed => (204, State::PendingReclamation, false),
-        Deletion::SlowThenReclaimed => (202, State::PendingReclamation, true),
-    };
-    let lags = account.lags;
-    let guid = instance.guid.clone();
-    account.remove_attachments_of(&guid, call.now);
-    let instance = &mut account.instances[position];
-    instance.updated_at = call.now;
-    instance.operation = Operation {
-        kind: "delete",
-        finished: false,
-        asynchronous,
-    };
-    instance.pending = Some(Pending {
-        outcome,
-        not_before: match deletion {
-            Deletion::Immediate => call.now,
-            _ => call.now + lags.instance_delete,
-        },
-        polls: if asynchronous { lags.async_polls } else { 0 },
-    });
-    if deletion == Deletion::Immediate {
-        account.settle_instance(position, call.now);
-    }
+    let status = account.delete_instance(position, call.flag("recursive"), call.now)?;
     Ok(Reply::empty(status))
+}
+
+impl Account {
+    /// Accepts or refuses the deletion of an instance; gives the status of the answer.
+    pub(crate) fn delete_instance(
+        &mut self,
+        position: usize,
+        recursive: bool,
+        now: OffsetDateTime,
+    ) -> Result<u16, Refusal> {
+        let instance = &self.instances[position];
+        match instance.state {
+            State::Removed => return Err(Refusal::gone(INSTANCE, &instance.guid)),
+            State::PendingReclamation => {
+                let message =
+                    "The instance is pending reclamation. Use the reclamation API to delete it.";
+                return Err(Refusal::new(self.lags.pending_reclamation_status, message));
+            }
+            State::Active | State::Provisioning => {}
+        }
+        settled(instance)?;
+        unlocked(instance)?;
+        if self.has_attachments(&instance.guid) && !recursive {
+            let message =
+                "The instance has keys, bindings or aliases: delete them, or use recursive.";
+            return Err(Refusal::bad_request(message).with_code("RC-InstanceHasDependents"));
+        }
+        let deletion = instance.plan.deletion;
+        let (status, outcome, asynchronous) = match deletion {
+            Deletion::Refused => {
+                let message = "[409, Conflict] The service broker refused to delete the instance.";
+                return Err(Refusal::new(422, message).with_code("RC-ServiceBrokerErrorResponse"));
+            }
+            Deletion::Immediate => (204, State::Removed, false),
+            Deletion::Slow => (202, State::Removed, true),
+            Deletion::Reclaimed => (204, State::PendingReclamation, false),
+            Deletion::SlowThenReclaimed => (202, State::PendingReclamation, true),
+        };
+        let guid = instance.guid.clone();
+        self.remove_attachments_of(&guid, now);
+        let instance = &mut self.instances[position];
+        instance.updated_at = now;
+        instance.operation = Operation {
+            kind: "delete",
+            finished: false,
+            asynchronous,
+        };
+        instance.pending = Some(Pending {
+            outcome,
+            not_before: match deletion {
+                Deletion::Immediate => now,
+                _ => now + self.lags.instance_delete,
+            },
+            polls: if asynchronous {
+                self.lags.async_polls
+            } else {
+                0
+            },
+        });
+        if deletion == Deletion::Immediate {
+            self.settle_instance(position, now);
+        }
+        Ok(status)
+    }
 }
 
 fn lock(world: &mut World, call: &Call) -> Answer {

@@ -1,7 +1,8 @@
 //! Global Search: a delayed copy of the truth (`ibm-cloud.md` 7).
 //!
-//! Indexes resource instances, resource groups and VPC infrastructure, and nothing of IAM. Promises to be stale both ways:
-//! what was deleted is still found, and what was made is not yet, for the index lag.
+//! Indexes resource instances, resource groups, VPC infrastructure and what services list by themselves,
+//! and nothing of IAM. Promises to be stale both ways: what was deleted is still found, and what was made
+//! is not yet, for the index lag.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::mem;
@@ -125,7 +126,10 @@ impl Account {
                 "tags": self.tags_of(&crn), "crn": crn,
             })
         });
-        instances.chain(groups).collect()
+        let standalone = self
+            .standalone()
+            .map(|found| self.searchable_standalone(&found));
+        instances.chain(groups).chain(standalone).collect()
     }
 }
 

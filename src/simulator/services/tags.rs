@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use super::resource_instances::Instance;
+use super::standalone::Standalone;
 use super::vpc::Resource;
 use crate::simulator::call::{Answer, Call, Reply, Service, route};
 use crate::simulator::paging;
@@ -102,9 +103,9 @@ impl Account {
     }
 
     pub(crate) fn settle_tags(&mut self, now: OffsetDateTime) {
-        let lags = self.lags;
+        let lags = &self.lags;
         self.tags
-            .retain(|tag| tag.due(&lags).is_none_or(|due| due > now));
+            .retain(|tag| tag.due(lags).is_none_or(|due| due > now));
     }
 
     fn attach_tag(&mut self, name: &str, kind: Kind, crn: &str) {
@@ -138,6 +139,9 @@ impl Account {
         if let Some(resource) = self.vpc.named_by_crn(crn) {
             return self.allows(call, resource.target(), Level::Edit);
         }
+        if let Some(standalone) = self.standalone_named(crn) {
+            return self.allows(call, standalone.target(), Level::Edit);
+        }
         let mut groups = self.resource_groups.groups.iter();
         groups
             .find(|group| group.crn(&self.id) == crn)
@@ -151,7 +155,9 @@ impl Account {
         tag.attached_to.iter().any(|crn| {
             let of_instance = self.instance(crn).map(Instance::target);
             let of_vpc = || self.vpc.named_by_crn(crn).map(Resource::target);
-            let target = of_instance.or_else(of_vpc);
+            let standalone = self.standalone_named(crn);
+            let of_standalone = || standalone.as_ref().map(Standalone::target);
+            let target = of_instance.or_else(of_vpc).or_else(of_standalone);
             target.is_some_and(|target| self.allows(call, target, Level::View))
         })
     }

@@ -7,11 +7,12 @@
 //!
 //! `kinds` is the model, on two screens; `store` holds it and moves it through time, `making` and `deletion` are the two
 //! ends of a life; `networks`, `balancing`, `compute` and `storage` are the quirks of the families;
-//! `view` shows; `calls` and `actions` are the API.
+//! `view` shows; `clusters` is what clusters have here; `calls` and `actions` are the API.
 
 mod actions;
 mod balancing;
 mod calls;
+mod clusters;
 mod compute;
 mod deletion;
 mod kind;
@@ -33,6 +34,7 @@ use crate::simulator::refusal::Family;
 use crate::simulator::rights::Target;
 use crate::simulator::world::Account;
 
+pub(crate) use self::clusters::Furnishings;
 pub(crate) use self::regions::REGIONS;
 pub(crate) use self::resource::Resource;
 pub(crate) use self::store::Vpc;

@@ -27,6 +27,8 @@ pub(crate) struct Vpc {
     collections: BTreeMap<Place, BTreeSet<String>>,
     /// Pairs of what is referred to and what refers to it.
     referrers: BTreeSet<(String, String)>,
+    /// Pairs of what workers of clusters are in or use, and the cluster. No list shows them.
+    pub(super) workers: BTreeSet<(String, String)>,
     agenda: BTreeSet<(OffsetDateTime, u64, String, Event)>,
     /// How many events were ever put down: those of one time happen in that order.
     noted: u64,
@@ -59,6 +61,7 @@ impl Vpc {
             resources: BTreeMap::new(),
             collections: BTreeMap::new(),
             referrers: BTreeSet::new(),
+            workers: BTreeSet::new(),
             agenda: BTreeSet::new(),
             noted: 0,
             fresh: Vec::new(),
