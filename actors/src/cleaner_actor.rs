@@ -9,9 +9,9 @@ use actix::{
 use futures_util::FutureExt;
 use tokio::sync::oneshot;
 
-use crate::cloud::{Cloud, CloudError};
+use crate::cloud::{Cloud, CloudError, perform};
 use crate::messages::{Ask, Clean};
-use crate::pool::{AccountId, Done, Job, ReportCleaning};
+use crate::pool::{AccountId, ReportCleaning};
 
 /// See the module.
 pub struct CleanerActor<C> {
@@ -56,7 +56,8 @@ impl<C: Cloud> Handler<Clean> for CleanerActor<C> {
             context.cancel_future(former);
         }
         let fence = clean.fence;
-        let work = AssertUnwindSafe(perform(Rc::clone(&self.cloud), clean))
+        let cloud = Rc::clone(&self.cloud);
+        let work = AssertUnwindSafe(async move { perform(&*cloud, clean).await })
             .catch_unwind()
             .into_actor(self)
             .map(move |result, this, _| {
@@ -71,28 +72,5 @@ impl<C: Cloud> Handler<Clean> for CleanerActor<C> {
                 });
             });
         self.running = Some(context.spawn(work));
-    }
-}
-
-async fn perform<C: Cloud>(cloud: Rc<C>, clean: Clean) -> Result<Done, CloudError> {
-    let Clean { fence, keys, job } = clean;
-    match job {
-        Job::Revoke(credential) => cloud
-            .revoke(keys, credential.as_ref())
-            .await
-            .map(|()| Done::Revoked),
-        Job::Verify => cloud.verify(keys).await.map(Done::Verified),
-        Job::Sweep => cloud.sweep(keys).await.map(Done::Swept),
-        Job::Prove => cloud.prove(keys).await.map(Done::Proved),
-        Job::Rotate(to) => cloud.rotate(keys, to).await.map(|()| Done::Rotated),
-        Job::Retire => cloud.retire(keys).await.map(|()| Done::Retired),
-        Job::Mint {
-            generation,
-            expires_at,
-        } => cloud
-            .mint(keys, generation, fence, expires_at)
-            .await
-            .map(Done::Minted),
-        Job::Probe(credential) => cloud.probe(keys, &credential).await.map(Done::Probed),
     }
 }

@@ -6,7 +6,10 @@
 use std::future::Future;
 
 pub use crate::pool::{CloudError, Leftover, Pass, Probe, Proof, Traffic, Verified};
-use crate::pool::{Credential, Fence, Generation, ManagementKey, ManagementKeys, Timestamp};
+use crate::messages::Clean;
+use crate::pool::{
+    Credential, Done, Fence, Generation, Job, ManagementKey, ManagementKeys, Timestamp,
+};
 
 /// One account at the cloud.
 ///
@@ -62,4 +65,28 @@ pub trait Cloud: 'static {
 
     /// Takes away every management key but the current one.
     fn retire(&self, keys: ManagementKeys) -> impl Future<Output = Result<(), CloudError>>;
+}
+
+/// Does one job of a cleaner.
+pub async fn perform(cloud: &impl Cloud, clean: Clean) -> Result<Done, CloudError> {
+    let Clean { fence, keys, job } = clean;
+    match job {
+        Job::Revoke(credential) => cloud
+            .revoke(keys, credential.as_ref())
+            .await
+            .map(|()| Done::Revoked),
+        Job::Verify => cloud.verify(keys).await.map(Done::Verified),
+        Job::Sweep => cloud.sweep(keys).await.map(Done::Swept),
+        Job::Prove => cloud.prove(keys).await.map(Done::Proved),
+        Job::Rotate(to) => cloud.rotate(keys, to).await.map(|()| Done::Rotated),
+        Job::Retire => cloud.retire(keys).await.map(|()| Done::Retired),
+        Job::Mint {
+            generation,
+            expires_at,
+        } => cloud
+            .mint(keys, generation, fence, expires_at)
+            .await
+            .map(Done::Minted),
+        Job::Probe(credential) => cloud.probe(keys, &credential).await.map(Done::Probed),
+    }
 }

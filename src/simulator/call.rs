@@ -50,6 +50,12 @@ impl Route {
     /// CRN stands percent-encoded in one (`ibm-cloud.md` 6.1). A trailing slash is ignored, as some
     /// SDKs send one.
     pub(super) fn params(&self, raw_path: &str) -> Option<Vec<String>> {
+        // Most routes are told from the path by how they begin, and there are hundreds.
+        let parameter = self.pattern.find('{').unwrap_or(self.pattern.len());
+        let beginning = self.pattern[..parameter].trim_end_matches('/');
+        if !raw_path.starts_with(beginning) {
+            return None;
+        }
         let pattern = self.pattern.trim_end_matches('/').split('/');
         let mut path = raw_path.trim_end_matches('/').split('/');
         let mut params = Vec::new();

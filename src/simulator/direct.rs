@@ -12,6 +12,7 @@ use time::OffsetDateTime;
 
 use super::faults::{Fault, FaultAction};
 use super::inventory::Inventory;
+use super::mess::{MadeMess, Mess};
 use super::server::{Arrived, Leaving, Shared};
 use super::settings::Settings;
 use super::world::World;
@@ -94,6 +95,15 @@ impl Direct {
     /// Empties the log of requests.
     pub fn clear_requests(&self) {
         self.shared.state().requests.clear();
+    }
+
+    /// See [`Simulator::mess`](super::Simulator::mess).
+    ///
+    /// # Panics
+    ///
+    /// When there is no such account.
+    pub fn mess(&self, account_id: &str, mess: &Mess) -> MadeMess {
+        self.shared.mess(account_id, mess)
     }
 
     /// See [`Simulator::inventory`](super::Simulator::inventory).

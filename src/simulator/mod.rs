@@ -173,9 +173,7 @@ impl Simulator {
     /// Panics when there is no such account.
     #[must_use = "it says what nobody can delete"]
     pub fn mess(&self, account_id: &str, mess: &Mess) -> MadeMess {
-        let (mut state, now) = self.running.shared.settled();
-        mess::make(&mut state.world, account_id, self.url(), mess, now)
-            .expect("recipes ask for nothing that a service refuses")
+        self.running.shared.mess(account_id, mess)
     }
 
     /// The id of the API key with this value, if it could be exchanged now: it exists, is enabled and

@@ -23,6 +23,7 @@ use super::control;
 use super::faults::{FaultAction, Faults, RetryAfter};
 use super::inventory::Inventory;
 use super::journal::LoggedRequest;
+use super::mess::{self, MadeMess, Mess};
 use super::random::Random;
 use super::refusal::{Family, Refusal};
 use super::services::{ALL, search, token};
@@ -191,6 +192,13 @@ impl Shared {
         let (state, _) = self.settled();
         let account = state.world.accounts.get(account_id);
         account.map_or(Inventory { lines: Vec::new() }, Inventory::take)
+    }
+
+    /// Makes a mess in an account, which must exist.
+    pub(super) fn mess(&self, account_id: &str, mess: &Mess) -> MadeMess {
+        let (mut state, now) = self.settled();
+        mess::make(&mut state.world, account_id, &self.base, mess, now)
+            .expect("recipes ask for nothing that a service refuses")
     }
 
     /// The id of the API key with this value, if it could be exchanged now.

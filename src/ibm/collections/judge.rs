@@ -154,7 +154,7 @@ pub(super) fn reservation(scope: &Scope<'_>, item: &Value) -> Verdict {
 /// A project that was deleted is kept for some days as its instance's reclamation (9).
 pub(super) fn project(scope: &Scope<'_>, item: &Value) -> Verdict {
     match text(item, "status") {
-        "soft_deleted" | "hard_deleted" => Verdict::Settled,
+        "soft_deleted" | "hard_deleting" | "hard_deleted" => Verdict::Settled,
         "hard_deletion_failed" => {
             Verdict::Immovable("Code Engine could not delete it for good".into())
         }

@@ -39,8 +39,8 @@ const STATES: Each = Each::Value(
 /// Where Container Registry is, apart from its global name, which is that of no account's namespaces.
 const REGISTRIES: Where = Where::Named(&["us", "uk", "de", "au", "jp", "jp2", "ca", "br", "es"]);
 
-/// The locations of Schematics: each keeps the workspaces of its part of the world.
-const LOCATIONS: Where = Where::Named(&["us", "eu", "ca-tor"]);
+/// The locations of Schematics: each lists its own workspaces.
+const LOCATIONS: Where = Where::Named(&["us-south", "us-east", "eu-de", "eu-gb", "ca-tor", "ca-mon"]);
 
 const fn list(name: &'static str, list: &'static str, items: &'static str) -> Parent {
     Parent {
@@ -84,7 +84,7 @@ pub(in super::super) static TABLE: &[Collection] = &[
         .of(UserManagement).by("iam_id", "user_id").judged(judge::user), // 5.3
     iam("access groups", Entrances, ("/v2/groups?account_id={account}&show_crn=true", "groups", Offset), "/v2/groups/{id}?force=true").judged(judge::access_group), // 5.2
     iam("trusted profiles", Entrances, ("/v1/profiles?account_id={account}", "profiles", PageToken), "/v1/profiles/{id}"), // 3.3
-    iam("identity providers", Entrances, ("/v1/idps/?account_id={account}", "idps", PageToken), "/v1/idps/{id}"), // 3.3
+    iam("identity providers", Entrances, ("/v1/idps/?account_id={account}", "idps", PageToken), "/v1/idps/{idp_id}").by("idp_id", "name"), // 3.3
     iam("context-based rules", Entrances, ("/v1/rules?account_id={account}", "rules", Whole), "/v1/rules/{id}").of(Restrictions).by("id", "description"), // 5.4
     iam("network zones", Identities, ("/v1/zones?account_id={account}", "zones", Whole), "/v1/zones/{id}").of(Restrictions), // 5.4: rules first
     iam("service IDs", Identities, ("/v1/serviceids/?account_id={account}", "serviceids", PageToken), "/v1/serviceids/{id}")
