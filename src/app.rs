@@ -27,7 +27,7 @@ use tokio::sync::oneshot;
 
 use crate::config::{self, Config};
 use crate::http;
-use crate::ibm::{self, Ibm};
+use crate::ibm::{self, Baselines, Ibm};
 use crate::keyring::{Keyring, MasterKey};
 use crate::token::Tokens;
 
@@ -41,6 +41,8 @@ pub struct Parts<S> {
     pub store: S,
     /// What is called when a commit has failed. The process is of no use after that.
     pub on_store_failure: OnFailure,
+    /// What each account was when it joined the pool.
+    pub baselines: Arc<dyn Baselines>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Where HTTP is served.
@@ -63,6 +65,15 @@ pub enum StartError {
         url: String,
         /// What is wrong with it.
         source: ibm::BaseUrlError,
+    },
+    /// A collection that is to be kept does not exist.
+    #[error(
+        "[keep] collections: there is no collection called {name:?}; there are {}",
+        ibm::collections().collect::<Vec<_>>().join(", ")
+    )]
+    UnknownCollection {
+        /// What it is called in the configuration.
+        name: String,
     },
     /// A thread ended before it had begun.
     #[error("the cleaners' thread ended at once")]
@@ -101,6 +112,7 @@ impl App {
             keyring,
             mut store,
             on_store_failure,
+            baselines,
             clock,
             listener,
         } = parts;
@@ -111,8 +123,8 @@ impl App {
         let known = written.master_keys.clone();
         let pool = Pool::open(pool_policy(&config), pool_accounts(&config), written, now);
         let iam_url = ibm_endpoints(&config.ibm.endpoints)?.of(ibm::Api::Iam, None);
-        let mut accounts = ibm_settings(&config)?;
-        let settings_of = general_settings(&config)?;
+        let mut accounts = ibm_settings(&config, &baselines)?;
+        let settings_of = general_settings(&config, &baselines)?;
         for account in pool.accounts().filter(|account| !account.configured) {
             tell_of(account);
             accounts.push(settings_of(account.id.clone()));
@@ -327,8 +339,11 @@ fn pool_policy(config: &Config) -> pool::Policy {
 }
 
 /// Returns what the IBM adapter needs to know of each configured account.
-pub fn ibm_settings(config: &Config) -> Result<Vec<ibm::Settings>, StartError> {
-    let settings_of = general_settings(config)?;
+pub fn ibm_settings(
+    config: &Config,
+    baselines: &Arc<dyn Baselines>,
+) -> Result<Vec<ibm::Settings>, StartError> {
+    let settings_of = general_settings(config, baselines)?;
     let accounts = config.accounts.iter();
     Ok(accounts
         .map(|account| ibm::Settings {
@@ -350,9 +365,11 @@ pub fn ibm_settings(config: &Config) -> Result<Vec<ibm::Settings>, StartError> {
 /// Returns what makes settings of the IBM adapter for an account without an entry of its own.
 fn general_settings(
     config: &Config,
+    baselines: &Arc<dyn Baselines>,
 ) -> Result<impl Fn(AccountId) -> ibm::Settings + use<>, StartError> {
+    let baselines = Arc::clone(baselines);
     let endpoints = Arc::new(ibm_endpoints(&config.ibm.endpoints)?);
-    let keep = ibm_keep(&config.keep);
+    let keep = ibm_keep(&config.keep)?;
     let protected: BTreeSet<AccountId> = config
         .keep
         .protected_accounts
@@ -380,6 +397,7 @@ fn general_settings(
         endpoints: Arc::clone(&endpoints),
         limits,
         profile: ibm::Profile::Full,
+        baselines: Arc::clone(&baselines),
     })
 }
 
@@ -399,8 +417,15 @@ fn ibm_endpoints(endpoints: &config::Endpoints) -> Result<ibm::Endpoints, StartE
     Ok(at)
 }
 
-fn ibm_keep(keep: &config::Keep) -> ibm::Keep {
-    ibm::Keep {
+fn ibm_keep(keep: &config::Keep) -> Result<ibm::Keep, StartError> {
+    let known: BTreeSet<&str> = ibm::collections().collect();
+    let mut named = keep.collections.iter();
+    if let Some(name) = named.find(|name| !known.contains(name.as_str())) {
+        let name = name.clone();
+        return Err(StartError::UnknownCollection { name });
+    }
+    Ok(ibm::Keep {
+        collections: keep.collections.clone(),
         crns: keep.crns.clone(),
         users: keep.users.clone(),
         places: keep.created_before.map(|created_before| ibm::Places {
@@ -408,7 +433,7 @@ fn ibm_keep(keep: &config::Keep) -> ibm::Keep {
             tag: Some(keep.tag.clone()),
             created_before,
         }),
-    }
+    })
 }
 
 fn http_settings(server: &config::Server) -> http::Settings {

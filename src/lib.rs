@@ -4,6 +4,7 @@
 //! This library is the shell around `acctpool_actors`, which decides. See the README's code map.
 
 pub mod app;
+pub mod baselines;
 pub mod cli;
 pub mod clock;
 pub mod config;

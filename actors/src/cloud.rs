@@ -5,8 +5,8 @@
 
 use std::future::Future;
 
-pub use crate::pool::{CloudError, Leftover, Pass, Probe, Proof, Traffic, Verified};
 use crate::messages::Clean;
+pub use crate::pool::{CloudError, Leftover, Pass, Probe, Proof, Traffic, Verified};
 use crate::pool::{
     Credential, Done, Fence, Generation, Job, ManagementKey, ManagementKeys, Timestamp,
 };

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use acctpool::app::{App, Parts};
 use acctpool::clock::SystemClock;
 use acctpool::config::Config;
+use acctpool::ibm::FleetingBaselines;
 use acctpool::keyring::{Keyring, MasterKey};
 use acctpool::store::{SqliteStore, StateDirectory};
 use acctpool_actors::clock::Clock;
@@ -90,6 +91,7 @@ async fn start(installation: &Installation, store: Counting) -> Result<App, Fail
         store,
         // Shows as a request that is never answered, and so as a failed measurement.
         on_store_failure: Box::new(|error| log::error!("{error}")),
+        baselines: Arc::new(FleetingBaselines::default()),
         clock: Arc::new(SystemClock),
         listener: TcpListener::bind(("127.0.0.1", 0))?,
     };

@@ -4,7 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use acctpool::ibm::{self, BaseUrl, Endpoints, Incoming, Keep, Limits, Outgoing, Profile, Rights};
+use acctpool::ibm::{
+    self, BaseUrl, Baselines, Endpoints, FleetingBaselines, Incoming, Keep, Limits, Outgoing,
+    Profile, Rights,
+};
 use acctpool::keyring::{Keyring, MasterKey};
 use acctpool::simulator::{AccountSpec, Direct, Fault, FaultAction, Lags, Settings, Time};
 use acctpool_actors::pool::{
@@ -31,6 +34,8 @@ pub(crate) struct Cloud {
     services: Direct,
     pub(crate) keyring: Arc<Keyring>,
     owners: BTreeMap<AccountId, Owner>,
+    /// They outlive the processes, as the records do.
+    baselines: Arc<dyn Baselines>,
 }
 
 /// An account as it was before anybody used it.
@@ -73,6 +78,7 @@ impl Cloud {
         Self {
             services,
             owners,
+            baselines: Arc::new(FleetingBaselines::default()),
             keyring: Arc::new(Keyring::new(master, Uuid::from_u128(1))),
         }
     }
@@ -106,6 +112,7 @@ impl Cloud {
             limits: Limits::default(),
             // Two thousand requests a cleaning would leave little of a year in an hour.
             profile: Profile::Lite,
+            baselines: Arc::clone(&self.baselines),
         };
         self.owners.iter().map(of_owner).collect()
     }

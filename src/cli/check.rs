@@ -17,7 +17,7 @@ use super::{Failure, load_config};
 use crate::app::ibm_settings;
 use crate::clock::SystemClock;
 use crate::config::Config;
-use crate::ibm::{self, Ibm};
+use crate::ibm::{self, Baselines, FleetingBaselines, Ibm};
 use crate::keyring::{Keyring, MasterKey, MasterKeys};
 
 /// How many accounts are verified at once.
@@ -59,7 +59,9 @@ impl Check {
 }
 
 async fn verify(config: &Config, master_keys: Option<MasterKeys>) -> Result<(), Failure> {
-    let mut accounts = ibm_settings(config).map_err(Failure::of("cannot verify"))?;
+    // Nothing is kept of what is only looked at.
+    let baselines: Arc<dyn Baselines> = Arc::new(FleetingBaselines::default());
+    let mut accounts = ibm_settings(config, &baselines).map_err(Failure::of("cannot verify"))?;
     if master_keys.is_none() {
         // Nothing was ever derived, so nothing derived can be found.
         for settings in &mut accounts {

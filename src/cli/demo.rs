@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
+use std::sync::Arc;
 
 use acctpool_actors::store::Store;
 use clap::Args;
@@ -12,6 +13,7 @@ use super::interrupt::interrupted;
 use super::serve::{listen, start};
 use super::simulate::{Crowd, Simulated};
 use crate::config::Config;
+use crate::ibm::FleetingBaselines;
 use crate::keyring::{Keyring, MasterKey};
 use crate::store::MemoryStore;
 
@@ -42,7 +44,8 @@ impl Demo {
             let end = interrupted().map_err(Failure::of("cannot listen for signals"))?;
             let store = MemoryStore::default();
             let keyring = Keyring::new(master_key, store.id());
-            let app = start(config, keyring, store, listener).await?;
+            let baselines = Arc::new(FleetingBaselines::default());
+            let app = start(config, keyring, store, baselines, listener).await?;
             let lesson = lesson(
                 app.address(),
                 simulated.token.reveal(),

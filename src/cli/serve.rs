@@ -17,8 +17,10 @@ use super::state_dir::{KeySource, StateDir};
 use super::upkeep::{Requests, Upkeep};
 use super::{Failure, load_config};
 use crate::app::{App, Parts};
+use crate::baselines::FileBaselines;
 use crate::clock::SystemClock;
 use crate::config::Config;
+use crate::ibm::Baselines;
 use crate::keyring::Keyring;
 use crate::store::SqliteStore;
 
@@ -72,10 +74,11 @@ impl Serve {
             has_previous,
             requests: Requests::of(&self.state.path()?),
         };
+        let baselines = Arc::new(FileBaselines::within(&self.state.path()?));
         let listener = listen(config.server.bind)?;
         actix_rt::System::new().block_on(async {
             let end = interrupted().map_err(Failure::of("cannot listen for signals"))?;
-            let app = start(config, keyring, store, listener).await?;
+            let app = start(config, keyring, store, baselines, listener).await?;
             tokio::select! {
                 () = end => {}
                 never = upkeep.go_on(&app) => match never {},
@@ -113,6 +116,7 @@ pub(super) async fn start(
     config: Config,
     keyring: Keyring,
     store: impl Store,
+    baselines: Arc<dyn Baselines>,
     listener: TcpListener,
 ) -> Result<App, Failure> {
     let accounts = config.accounts.len();
@@ -121,6 +125,7 @@ pub(super) async fn start(
         keyring,
         store,
         on_store_failure: Box::new(end_at_once),
+        baselines,
         clock: Arc::new(SystemClock),
         listener,
     })

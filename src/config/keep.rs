@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 
 use super::report::Fault;
 use super::section::{Schema, Section};
-use super::values::{ACCOUNT_ID, CRN, GROUP, IAM_ID, MOMENT_OR_NEVER, TAG};
+use super::values::{ACCOUNT_ID, COLLECTION, CRN, GROUP, IAM_ID, MOMENT_OR_NEVER, TAG};
 
 pub(super) const SCHEMA: Schema = Schema {
     name: "[keep]",
@@ -16,6 +16,7 @@ pub(super) const SCHEMA: Schema = Schema {
         "resource_groups",
         "created_before",
         "users",
+        "collections",
         "protected_accounts",
     ],
 };
@@ -35,6 +36,8 @@ pub struct Keep {
     pub created_before: Option<OffsetDateTime>,
     /// Users beside the owner, by IAM id.
     pub users: BTreeSet<String>,
+    /// Whole collections, by their names in the cleaning plan.
+    pub collections: BTreeSet<String>,
     /// Accounts that are never touched, whatever else is configured.
     pub protected_accounts: BTreeSet<String>,
 }
@@ -47,6 +50,7 @@ impl Default for Keep {
             resource_groups: BTreeSet::new(),
             created_before: None,
             users: BTreeSet::new(),
+            collections: BTreeSet::new(),
             protected_accounts: BTreeSet::new(),
         }
     }
@@ -70,6 +74,7 @@ impl Keep {
             resource_groups: values(resource_groups),
             created_before,
             users: values(section.list("users", &IAM_ID)),
+            collections: values(section.list("collections", &COLLECTION)),
             protected_accounts: values(protected.clone()),
         };
         let lines = protected

@@ -114,6 +114,11 @@ pub(super) const GROUP: Kind<String> = Kind {
     },
 };
 
+pub(super) const COLLECTION: Kind<String> = Kind {
+    allowed: "the name of a collection of the cleaning plan, such as \"SSH keys\"",
+    convert: GROUP.convert,
+};
+
 /// RFC 3339, bare as TOML has it, or as text.
 pub(super) const MOMENT_OR_NEVER: Kind<Option<OffsetDateTime>> = Kind {
     allowed: "a moment with its offset, such as 2026-05-01T00:00:00Z, or \"never\"",

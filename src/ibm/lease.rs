@@ -18,7 +18,7 @@ use super::session::Session;
 use super::token::NoToken;
 
 /// What the names of lease credentials begin with; the fence follows.
-const NAME_PREFIX: &str = "acctpool-lease-";
+pub(super) const NAME_PREFIX: &str = "acctpool-lease-";
 
 /// A policy holds from a little before it is made: clocks differ.
 const EARLY: time::Duration = time::Duration::minutes(10);
@@ -214,7 +214,7 @@ fn whole_minute(moment: Timestamp) -> Timestamp {
 }
 
 /// Writes a moment as `yyyy-MM-ddTHH:mm+0000`.
-fn expiry(moment: Timestamp) -> String {
+pub(super) fn expiry(moment: Timestamp) -> String {
     moment
         .to_offset(time::UtcOffset::UTC)
         .format(format_description!(

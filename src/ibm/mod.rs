@@ -10,14 +10,18 @@
 //! `survey`, which reads a whole account, `sweep`, `lease` and `management`; what is surveyed and swept
 //! is the table in `collections`.
 
+mod account_settings;
 mod api;
+mod baseline;
 mod collections;
 mod course;
 mod fault;
 mod identity;
+mod janitor;
 mod lease;
 mod management;
 mod paging;
+mod plan;
 mod policies;
 mod request;
 mod scope;
@@ -47,13 +51,21 @@ use acctpool_actors::pool::{
 use tokio::sync::Mutex;
 
 pub use api::{Api, Endpoint, Endpoints, Region};
+pub use baseline::{AccountSettings, Baseline, BaselineItem, Baselines, FleetingBaselines};
+pub use plan::{Plan, PlannedStep};
 pub use settings::{BaseUrl, BaseUrlError, Keep, Limits, Places, Profile, Rights, Settings};
 pub use wire::{Incoming, Outgoing, Wire, client};
 
 use crate::keyring::Keyring;
 use course::Course;
+use janitor::Janitor;
 use session::{Access, Session};
 use transport::Transport;
+
+/// Returns the names of the collections of the cleaning plan, in its order.
+pub fn collections() -> impl Iterator<Item = &'static str> {
+    collections::TABLE.iter().map(|row| row.name)
+}
 
 /// One account at IBM Cloud.
 pub struct Ibm {
@@ -67,6 +79,8 @@ pub struct Ibm {
     search_exhausted: Cell<bool>,
     /// What a sweep remembers between its passes.
     course: RefCell<Course>,
+    /// Who deletes clusters, while there are any.
+    janitor: Mutex<Option<Janitor>>,
 }
 
 impl Ibm {
@@ -88,7 +102,20 @@ impl Ibm {
             access: Mutex::new(None),
             search_exhausted: Cell::new(false),
             course: RefCell::default(),
+            janitor: Mutex::new(None),
         }
+    }
+
+    /// Returns what a cleaning would do. Writes nothing.
+    pub async fn plan(&self, keys: ManagementKeys) -> Result<Plan, CloudError> {
+        let session = self.fresh_session(keys).await?;
+        plan::plan(&session).await
+    }
+
+    /// Returns the account as it is as a baseline, which is not kept yet. Writes nothing.
+    pub async fn baseline(&self, keys: ManagementKeys) -> Result<Baseline, CloudError> {
+        let session = self.fresh_session(keys).await?;
+        plan::baseline(&session).await
     }
 
     /// Opens a session for a verb, once the account is known not to be protected: not even its key
@@ -116,6 +143,7 @@ impl Cloud for Ibm {
     async fn verify(&self, keys: ManagementKeys) -> Result<Verified, CloudError> {
         // A cleaning begins: what was seen in the last one says nothing any more.
         self.course.take();
+        self.janitor.lock().await.take();
         let session = self.fresh_session(keys).await?;
         Ok(verify::verify(&session).await?)
     }

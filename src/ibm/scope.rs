@@ -16,6 +16,7 @@ use serde_json::Value;
 use tokio::sync::OnceCell;
 
 use super::api::{Api, Region};
+use super::baseline::{self, Baseline, BaselineItem};
 use super::collections::KeptItem;
 use super::fault::Fault;
 use super::identity::{self, KeyRecord, moment};
@@ -43,6 +44,9 @@ pub(super) struct Scope<'a> {
     configured_key: Option<KeyRecord>,
     /// Ids of the resource groups that the operator keeps by name.
     kept_groups: BTreeSet<String>,
+    baseline: Baseline,
+    /// The IAM id of the janitor, while it is at work.
+    janitor: Option<String>,
     service_id_groups: Vec<String>,
     found: RefCell<Found>,
     shared: RefCell<SharedLists>,
@@ -83,8 +87,11 @@ impl<'a> Scope<'a> {
         }
         let kept_users = read_users(session, keep, &own.iam_id).await?;
         let kept_groups = read_resource_groups(session, keep).await?;
+        let janitor = session.ibm.janitor.lock().await;
         Ok(Self {
             keep,
+            baseline: baseline::join(session).await?,
+            janitor: janitor.as_ref().map(|janitor| janitor.iam_id().to_owned()),
             management_keys,
             forgotten_keys,
             configured_key,
@@ -115,6 +122,8 @@ impl<'a> Scope<'a> {
             management_keys: set(management_keys),
             forgotten_keys: set(forgotten_keys),
             configured_key: None,
+            baseline: Baseline::default(),
+            janitor: None,
             kept_groups: set(kept_groups),
             service_id_groups: Vec::new(),
             found: RefCell::default(),
@@ -125,6 +134,35 @@ impl<'a> Scope<'a> {
     /// Tells whether the operator keeps what this CRN or id names.
     pub(super) fn keeps(&self, name: &str) -> bool {
         self.keep.crns.contains(name)
+    }
+
+    /// Returns what the account was when it joined.
+    pub(super) fn baseline(&self) -> &Baseline {
+        &self.baseline
+    }
+
+    /// Tells why the operator keeps an item, whatever it is, where they do.
+    pub(super) fn keeps_item(
+        &self,
+        collection: &str,
+        region: Option<&Region>,
+        id: &str,
+    ) -> Option<&'static str> {
+        if self.keep.collections.contains(collection) {
+            return Some("the keep list has its collection");
+        }
+        let item = BaselineItem {
+            collection: collection.to_owned(),
+            region: region.map(ToString::to_string),
+            id: id.to_owned(),
+        };
+        let items = &self.baseline.items;
+        items.contains(&item).then_some("the baseline has it")
+    }
+
+    /// Tells whether an IAM id is the janitor's, who is still needed.
+    pub(super) fn is_janitor(&self, iam_id: &str) -> bool {
+        self.janitor.as_deref() == Some(iam_id)
     }
 
     /// Tells whether an IAM id is the owner's.

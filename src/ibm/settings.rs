@@ -15,6 +15,7 @@ use awc::http::Uri;
 use secrecy::SecretString;
 
 use super::api::Endpoints;
+use super::baseline::Baselines;
 
 /// One account as the operator configured it.
 #[derive(Clone, Debug)]
@@ -38,6 +39,8 @@ pub struct Settings {
     pub limits: Limits,
     /// How much of the cleaning plan applies.
     pub profile: Profile,
+    /// What the account was when it joined the pool.
+    pub baselines: Arc<dyn Baselines>,
 }
 
 /// How much of the cleaning plan an account needs.
@@ -75,6 +78,8 @@ pub struct Keep {
     pub crns: BTreeSet<String>,
     /// Users that stay besides the owner: IAM id, user id or e-mail address; case does not matter.
     pub users: BTreeSet<String>,
+    /// Whole collections that stay, by their names.
+    pub collections: BTreeSet<String>,
     /// Rules that keep instances by where they are or how they are tagged.
     pub places: Option<Places>,
 }

@@ -4,10 +4,14 @@
 //! says "nothing is left" only when every collection was read to its end by a session that sees what
 //! is known to exist.
 
+use std::collections::BTreeSet;
+
 use acctpool_actors::cloud::{CloudError, Leftover, Proof, Traffic};
 use futures_util::future::join_all;
 
+use super::account_settings;
 use super::api::{Api, Region};
+use super::baseline::BaselineItem;
 use super::collections::{Collection, Item, KeptItem, Reading, Stage, TABLE, Verdict, Where};
 use super::fault::{Fault, scrub, worst};
 use super::paging::take_array;
@@ -31,8 +35,9 @@ pub(super) struct Stop {
 pub(super) struct Survey {
     /// What each collection holds, in the plan's order; those that hold nothing are left out.
     pub(super) stops: Vec<(Stop, Reading)>,
-    /// What only Global Search knows.
-    pub(super) unexplained: Vec<Leftover>,
+    /// What is in no collection: found by Global Search only, settings that are not what they were,
+    /// and what the baseline has and the account has not.
+    pub(super) others: Vec<Leftover>,
     pub(super) traffic: Traffic,
 }
 
@@ -60,21 +65,44 @@ pub(super) async fn survey(session: &Session<'_>) -> Result<Survey, CloudError> 
             }
         }
     }
-    let unexplained = match search::unexplained(session, &scope, &regions).await {
-        Ok(found) => found,
-        Err(fault) => {
-            faults.push(fault);
-            Vec::new()
+    let mut others = missing(&scope, &stops);
+    let settings = &scope.baseline().settings;
+    for found in [
+        account_settings::differences(session, settings).await,
+        search::unexplained(session, &scope, &regions).await,
+    ] {
+        match found {
+            Ok(found) => others.extend(found),
+            Err(fault) => faults.push(fault),
         }
-    };
+    }
     match worst(faults) {
         Some(error) => Err(error),
         None => Ok(Survey {
             stops,
-            unexplained,
+            others,
             traffic: session.traffic_since(before),
         }),
     }
+}
+
+/// Returns what the baseline has and the account has not.
+fn missing(scope: &Scope<'_>, stops: &[(Stop, Reading)]) -> Vec<Leftover> {
+    let kept = stops.iter().flat_map(|(stop, reading)| {
+        let kept = reading.kept.iter();
+        kept.map(|item| BaselineItem::from(&stop.kept(item)))
+    });
+    let kept: BTreeSet<BaselineItem> = kept.collect();
+    let missing = scope.baseline().items.difference(&kept);
+    missing
+        .map(|item| Leftover {
+            collection: item.collection.clone(),
+            region: item.region.clone(),
+            id: item.id.clone(),
+            name: None,
+            reason: "the baseline has it, and it is gone".to_owned(),
+        })
+        .collect()
 }
 
 /// Returns the collections that are visited in a stage, with their regions.
@@ -176,7 +204,7 @@ impl From<Survey> for Proof {
             });
             proof.leftovers.extend(leftovers);
         }
-        proof.leftovers.extend(survey.unexplained);
+        proof.leftovers.extend(survey.others);
         proof
     }
 }

@@ -11,10 +11,12 @@ use acctpool_actors::pool::Timestamp;
 use futures_util::future::join_all;
 use futures_util::{StreamExt, stream};
 
+use super::account_settings;
 use super::api::Region;
 use super::collections::{Collection, Item, KeptItem, Outcome, Stage, Verdict, Where};
 use super::course::{Course, Seen};
 use super::fault::{Fault, worst};
+use super::janitor;
 use super::request::Request;
 use super::scope::Scope;
 use super::session::Session;
@@ -120,9 +122,24 @@ impl<'s, 'a> Sweep<'s, 'a> {
                     .extend(stops.iter().map(|stop| stop.row.name));
                 continue;
             }
+            if stage == Stage::Entrances {
+                self.restore_settings().await;
+            }
             let visits = stops.iter().map(|stop| self.visit(stop));
             let visits = join_all(visits).await;
-            self.note(stage, stops.into_iter().zip(visits));
+            let are_left = self.note(stage, stops.into_iter().zip(visits));
+            if stage == Stage::Clusters && !are_left {
+                // A service ID like any other from now on.
+                self.session.ibm.janitor.lock().await.take();
+            }
+        }
+    }
+
+    async fn restore_settings(&mut self) {
+        let wanted = &self.scope.baseline().settings;
+        match account_settings::restore(self.session, wanted).await {
+            Ok(restored) => self.pass.deleted.extend(restored),
+            Err(fault) => self.faults.push(fault),
         }
     }
 
@@ -148,13 +165,15 @@ impl<'s, 'a> Sweep<'s, 'a> {
         here.or_else(|| self.leaving.get(&None)).copied()
     }
 
-    /// Takes in what came of the visits of a stage.
-    fn note(&mut self, stage: Stage, visits: impl Iterator<Item = (Stop, Visit)>) {
+    /// Takes in what came of the visits of a stage. Tells whether anything of it is left, or may be.
+    fn note(&mut self, stage: Stage, visits: impl Iterator<Item = (Stop, Visit)>) -> bool {
+        let mut are_left = false;
         let mut leaving = BTreeMap::new();
         for (stop, visit) in visits {
             let name = stop.row.name;
             let part = match visit {
                 Visit::Failed(fault) => {
+                    are_left = true;
                     self.course.forget(&stop);
                     self.unfinished.insert(name);
                     self.faults.push(fault);
@@ -177,6 +196,7 @@ impl<'s, 'a> Sweep<'s, 'a> {
                 }
             };
             if part.is_left() {
+                are_left = true;
                 self.unfinished.insert(name);
                 self.pass.stage.get_or_insert(stage.name());
             }
@@ -197,6 +217,7 @@ impl<'s, 'a> Sweep<'s, 'a> {
                 self.leaving.entry(place).or_insert(name);
             }
         }
+        are_left
     }
 
     fn remember(&mut self, stop: &Stop, part: &Part) {
@@ -240,7 +261,11 @@ async fn sweep_collection(
         ..Part::default()
     };
     let mut unwanted = Vec::new();
+    let mut clusters = BTreeSet::new();
     for item in reading.items {
+        if let [region, group] = item.facts.as_slice() {
+            clusters.insert((region.clone(), group.clone()));
+        }
         match (&item.verdict, blocked) {
             (Verdict::Leaving(state), _) => {
                 part.leaving.push(stop.leftover(&item, state.clone()));
@@ -257,6 +282,15 @@ async fn sweep_collection(
         }
     }
     part.was_blocked &= part.leaving.is_empty() && part.stuck.is_empty();
+    if !clusters.is_empty()
+        && let Err(fault) = janitor::take_over(session, clusters).await
+    {
+        // Its rights may not work yet.
+        let wait = |item: &Item| stop.leftover(item, format!("it waits for the janitor: {fault}"));
+        part.waiting.extend(unwanted.iter().map(wait));
+        part.fault = (!matches!(fault, Fault::Refused(_))).then_some(fault);
+        return Ok(part);
+    }
     let deletions = unwanted.into_iter().map(|item| async {
         let outcome = delete(stop.row, &item, session).await;
         (item, outcome)

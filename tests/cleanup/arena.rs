@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use acctpool::ibm::{
-    BaseUrl, Endpoints, Ibm, Incoming, Keep, Limits, Outgoing, Profile, Rights, Settings, Wire,
+    BaseUrl, Endpoints, FleetingBaselines, Ibm, Incoming, Keep, Limits, Outgoing, Profile, Rights,
+    Settings, Wire,
 };
 use acctpool::keyring::{Keyring, MasterKey};
 use acctpool::simulator::{AccountSpec, Direct, FaultAction, Lags, RetryAfter, Time};
@@ -98,6 +99,7 @@ impl Arena {
             endpoints: Endpoints::all_at(&url).into(),
             limits: Limits::default(),
             profile: Profile::Full,
+            baselines: Arc::new(FleetingBaselines::default()),
         };
         let of_type = TypePolicy {
             default_duration: Duration::from_hours(1),
@@ -115,7 +117,10 @@ impl Arena {
                 types: [("test".into(), of_type)].into(),
                 ..Policy::default()
             },
-            keyring: Arc::new(Keyring::new(MasterKey::random().unwrap(), Uuid::from_u128(1))),
+            keyring: Arc::new(Keyring::new(
+                MasterKey::random().unwrap(),
+                Uuid::from_u128(1),
+            )),
             settings,
             untouched,
             clock: VirtualClock::start(),
@@ -136,7 +141,15 @@ impl Arena {
         let mut pool = Pool::open(self.policy.clone(), accounts, Snapshot::default(), now);
         let (generation, fingerprint) = self.keyring.fingerprints().pop_first().unwrap();
         assert_eq!(generation, Generation(0));
-        let mut events = pool.apply(UseMasterKey { generation, fingerprint }, now).events;
+        let mut events = pool
+            .apply(
+                UseMasterKey {
+                    generation,
+                    fingerprint,
+                },
+                now,
+            )
+            .events;
         let mut taken = 0;
         loop {
             events.extend(pool.apply(Tick, self.clock.now()).events);
@@ -196,7 +209,12 @@ impl Arena {
             clock: self.clock,
         };
         let clock = Arc::new(self.clock);
-        Ibm::new(self.settings.clone(), Arc::clone(&self.keyring), clock, wire)
+        Ibm::new(
+            self.settings.clone(),
+            Arc::clone(&self.keyring),
+            clock,
+            wire,
+        )
     }
 
     /// Returns what is in the account and should not be, by the simulator's own state.
@@ -304,7 +322,9 @@ impl Wire for DirectWire {
         let sent = (method.to_owned(), target.to_owned());
         self.requests.sent.borrow_mut().push(sent);
         let strike = self.requests.strike(self.clock.0.elapsed());
-        let answer = self.cloud.answer(method, target, headers, body.as_bytes(), strike);
+        let answer = self
+            .cloud
+            .answer(method, target, headers, body.as_bytes(), strike);
         let answer = answer.map(|mut a| { if a.status==404 && method=="GET" && ["/cbr","/containers","/transit","/directlink","/dns","/registry","/codeengine","/keyprotect","/schematics"].iter().any(|p| target.starts_with(p)) { a.status=200; a.body=Some(if target.contains("getClusters")||target.contains("clusters")||target.contains("namespaces") {serde_json::json!([])} else {serde_json::json!({"rules":[],"zones":[],"workspaces":[],"projects":[],"transit_gateways":[],"gateways":[],"resources":[],"connections":[], "dnszones":[], "custom_resolvers":[]})}); } a }); // TEMP
         let incoming = answer.map(|answer| {
             let mut headers = HeaderMap::new();
@@ -315,7 +335,9 @@ impl Wire for DirectWire {
             Incoming {
                 status: StatusCode::from_u16(answer.status).unwrap(),
                 headers,
-                body: answer.body.map_or(Vec::new(), |body| body.to_string().into()),
+                body: answer
+                    .body
+                    .map_or(Vec::new(), |body| body.to_string().into()),
             }
         });
         async { incoming.ok_or_else(|| "the connection was reset".to_owned()) }.boxed_local()

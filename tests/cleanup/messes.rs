@@ -37,27 +37,38 @@ fn clean_one(seed: u64, faults: (u32, Duration)) -> Result<Cleaned, String> {
         match &cleaned.quarantine {
             None if left.is_empty() => Ok(cleaned),
             None => Err(format!("seed {seed}: it is ready and holds {left:#?}")),
-            Some(_) if mess.undeletable == 0 => {
-                Err(format!("seed {seed}: all could go, and {:?}; it holds {left:#?}", cleaned.quarantine))
-            }
+            Some(_) if mess.undeletable == 0 => Err(format!(
+                "seed {seed}: all could go, and {:?}; it holds {left:#?}",
+                cleaned.quarantine
+            )),
             Some(quarantine) => {
                 let named = |line: &String| {
                     let id = line.split(' ').nth(1).unwrap();
-                    quarantine.leftovers.iter().any(|leftover| leftover.id.contains(id))
+                    quarantine
+                        .leftovers
+                        .iter()
+                        .any(|leftover| leftover.id.contains(id))
                 };
                 let unnamed: Vec<_> = left.iter().filter(|line| !named(line)).collect();
                 let gone: Vec<_> = quarantine
                     .leftovers
                     .iter()
-                    .filter(|leftover| !left.iter().any(|line| {
-                        let id = line.split(' ').nth(1).unwrap();
-                        leftover.id.contains(id)
-                    }))
+                    .filter(|leftover| {
+                        !left.iter().any(|line| {
+                            let id = line.split(' ').nth(1).unwrap();
+                            leftover.id.contains(id)
+                        })
+                    })
                     .collect();
                 let expected: Vec<_> = made
                     .undeletable
                     .iter()
-                    .filter(|crn| !quarantine.leftovers.iter().any(|leftover| crn.contains(&leftover.id)))
+                    .filter(|crn| {
+                        !quarantine
+                            .leftovers
+                            .iter()
+                            .any(|leftover| crn.contains(&leftover.id))
+                    })
                     .collect();
                 if unnamed.is_empty() && gone.is_empty() && expected.is_empty() {
                     Ok(cleaned)
@@ -83,7 +94,10 @@ fn clean_all(faults: (u32, Duration)) {
             })
         };
         let shares: Vec<_> = (0..threads).map(share).collect();
-        shares.into_iter().flat_map(|share| share.join().unwrap()).collect()
+        shares
+            .into_iter()
+            .flat_map(|share| share.join().unwrap())
+            .collect()
     });
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }

@@ -469,6 +469,7 @@ async fn kept_resources_stay_and_are_no_leftovers() {
 
     let ibm = world.ibm_with(|settings| {
         settings.keep = Keep {
+            collections: [].into(),
             crns: [named["crn"].as_str().unwrap().to_owned()].into(),
             users: [].into(),
             places: Some(Places {

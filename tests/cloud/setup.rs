@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use acctpool::ibm::{self, BaseUrl, Endpoints, Ibm, Keep, Limits, Profile, Rights, Settings};
+use acctpool::ibm::{
+    self, BaseUrl, Endpoints, FleetingBaselines, Ibm, Keep, Limits, Profile, Rights, Settings,
+};
 use acctpool::keyring::{Keyring, MasterKey};
 use acctpool::simulator::{AccountSpec, Lags, Simulator, Time};
 use acctpool_actors::clock::Clock;
@@ -94,6 +96,7 @@ impl World {
             endpoints: Endpoints::all_at(&url).into(),
             limits: limits(),
             profile: Profile::Lite,
+            baselines: Arc::new(FleetingBaselines::default()),
         }
     }
 

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use acctpool::app::{App, Parts};
+use acctpool::baselines::FileBaselines;
 use acctpool::config::Config;
 use acctpool::keyring::Keyring;
 use acctpool::keyring::files::KeyFiles;
@@ -291,6 +292,7 @@ async fn serve(config: &str, state: &TempDir, clock: &Arc<ManualClock>) -> App {
         keyring: Keyring::of_store(master_keys, store.id(), &known).unwrap(),
         store,
         on_store_failure: Box::new(|error| panic!("{error}")),
+        baselines: Arc::new(FileBaselines::within(state.path())),
         clock: Arc::clone(clock) as Arc<dyn Clock>,
         listener: TcpListener::bind(anywhere()).unwrap(),
     })

@@ -105,6 +105,7 @@ fn settings_of_the_keep_list_are_read() {
         resource_groups = ["Default group"]
         created_before = 2026-05-01T02:00:00+02:00
         users = ["IBMid-1"]
+        collections = ["SSH keys"]
         protected_accounts = ["ffffffffffffffffffffffffffffffff"]"#,
     );
     let expected = Keep {
@@ -113,6 +114,7 @@ fn settings_of_the_keep_list_are_read() {
         resource_groups: ["Default group".to_owned()].into(),
         created_before: Some(time::macros::datetime!(2026-05-01 00:00 UTC)),
         users: ["IBMid-1".to_owned()].into(),
+        collections: ["SSH keys".to_owned()].into(),
         protected_accounts: ["f".repeat(32)].into(),
     };
     assert_eq!(config.keep, expected);

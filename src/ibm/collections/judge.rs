@@ -220,6 +220,9 @@ pub(super) fn policy(scope: &Scope<'_>, item: &Value) -> Verdict {
         return Verdict::Settled;
     }
     let stays = |id: &&str| scope.is_owner(id) || scope.keeps_identity(id);
+    if subjects.iter().any(|id| scope.is_janitor(id)) {
+        return Verdict::Leaving(JANITOR.into());
+    }
     if !subjects.is_empty() && subjects.iter().all(stays) {
         return Verdict::Kept("all of its subjects are kept");
     }
@@ -240,6 +243,17 @@ fn subjects(policy: &Value) -> Vec<&str> {
         })
         .filter_map(|attribute| attribute["value"].as_str())
         .collect()
+}
+
+const JANITOR: &str = "it deletes clusters, and goes when they are gone";
+
+/// A service ID, or a key of one.
+pub(super) fn identity(scope: &Scope<'_>, item: &Value) -> Verdict {
+    if scope.is_janitor(text(item, "iam_id")) {
+        Verdict::Leaving(JANITOR.into())
+    } else {
+        by_crn(scope, item)
+    }
 }
 
 /// The owner's keys are not ours to delete: only the owner could have made them, so only the owner

@@ -56,6 +56,8 @@ pub(super) struct Collection {
     id: &'static str,
     /// The field with what a person called it.
     title: &'static str,
+    /// Fields of an item that are needed besides.
+    facts: &'static [&'static str],
     /// What its items are in CRNs: the service's name, and the kind within it. Global Search still
     /// knows some that are gone; this list knows better.
     pub(super) crns: &'static [(&'static str, &'static str)],

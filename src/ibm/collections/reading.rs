@@ -42,6 +42,8 @@ pub(in super::super) struct Item {
     pub(in super::super) verdict: Verdict,
     pub(in super::super) before: Option<Request>,
     pub(in super::super) delete: Request,
+    /// The fields that the row wants to be remembered.
+    pub(in super::super) facts: Vec<String>,
 }
 
 /// An item that is kept if it, or what it is inside of, carries the operator's tag.
@@ -138,8 +140,10 @@ impl Reader<'_, '_> {
             scope.note_listed(crn);
         }
         let own = (row.judge)(scope, raw);
+        let kept = scope.keeps_item(row.name, place.region.as_ref(), &id);
         let (verdict, crn) = match (&own, judge::resource(scope, &place.inside)) {
             (Verdict::Settled, _) => return Ok(()),
+            _ if let Some(reason) = kept => (Verdict::Kept(reason), crn),
             (_, Verdict::Kept(_)) => (Verdict::Kept("what it is part of is kept"), crn),
             (_, Verdict::KeptIfTagged(_)) => {
                 let whole = place.inside["crn"].as_str();
@@ -168,6 +172,11 @@ impl Reader<'_, '_> {
                 .map(|before| row.request(&before.call, place, raw))
                 .transpose()?,
             delete: row.request(&row.delete, place, raw)?,
+            facts: row
+                .facts
+                .iter()
+                .map(|name| raw[*name].as_str().unwrap_or_default().to_owned())
+                .collect(),
             id,
             name,
             verdict,

@@ -35,6 +35,7 @@ pub(super) const fn row(
         header: None,
         id: "id",
         title: "name",
+        facts: &[],
         crns: &[],
         judge: judge::by_crn,
         before: None,
@@ -107,6 +108,21 @@ pub(super) const fn vpc(
     full(row(name, stage, Api::Vpc, list, Call::delete(delete)))
         .at(Where::Regions)
         .kinds(crns)
+}
+
+/// A collection of clusters (9): `deleteResources` takes their load balancers and volumes along.
+pub(super) const fn clusters(name: &'static str, list: &'static str) -> Collection {
+    let delete = "/v1/clusters/{id}?deleteResources=true";
+    Collection {
+        facts: &["region", "resourceGroup"],
+        ..service(
+            name,
+            Stage::Clusters,
+            Api::Containers,
+            (list, "", Style::Whole),
+            delete,
+        )
+    }
 }
 
 /// A collection of another service that only the full profile cleans.

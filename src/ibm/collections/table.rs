@@ -6,16 +6,16 @@
 //! for; what is missing here is found by Global Search in the proof.
 
 use super::super::api::Api::{
-    CodeEngine, Containers, DirectLink, Dns, KeyProtect, Registry, Restrictions, Schematics,
-    TransitGateway, UserManagement,
+    CodeEngine, DirectLink, Dns, KeyProtect, Registry, Restrictions, Schematics, TransitGateway,
+    UserManagement,
 };
 use super::super::paging::Style::{NextHref, NextStart, Offset, PageToken, UnderscoreStart, Whole};
 use super::Stage::{
-    Attachments, Clouds, Clusters, Entrances, Gateways, Grants, Groups, Hosts, Identities,
-    Instances, Interfaces, Machines, Makers, Networks, Reclamations, Remainder, Services, Subnets,
+    Attachments, Clouds, Entrances, Gateways, Grants, Groups, Hosts, Identities, Instances,
+    Interfaces, Machines, Makers, Networks, Reclamations, Remainder, Services, Subnets,
 };
 use super::call::Call;
-use super::row::{controller, iam, row, service, tags, vpc};
+use super::row::{clusters, controller, iam, row, service, tags, vpc};
 use super::source::{Each, Parent, Where, Within};
 use super::{Collection, judge, refusal};
 
@@ -40,7 +40,8 @@ const STATES: Each = Each::Value(
 const REGISTRIES: Where = Where::Named(&["us", "uk", "de", "au", "jp", "jp2", "ca", "br", "es"]);
 
 /// The locations of Schematics: each lists its own workspaces.
-const LOCATIONS: Where = Where::Named(&["us-south", "us-east", "eu-de", "eu-gb", "ca-tor", "ca-mon"]);
+const LOCATIONS: Where =
+    Where::Named(&["us-south", "us-east", "eu-de", "eu-gb", "ca-tor", "ca-mon"]);
 
 const fn list(name: &'static str, list: &'static str, items: &'static str) -> Parent {
     Parent {
@@ -88,9 +89,9 @@ pub(in super::super) static TABLE: &[Collection] = &[
     iam("context-based rules", Entrances, ("/v1/rules?account_id={account}", "rules", Whole), "/v1/rules/{id}").of(Restrictions).by("id", "description"), // 5.4
     iam("network zones", Identities, ("/v1/zones?account_id={account}", "zones", Whole), "/v1/zones/{id}").of(Restrictions), // 5.4: rules first
     iam("service IDs", Identities, ("/v1/serviceids/?account_id={account}", "serviceids", PageToken), "/v1/serviceids/{id}")
-        .each(Each::ServiceIdGroup).unlocked_by("/v1/serviceids/{id}/lock"), // 3.2: takes its keys and policies along; 409 while it does
+        .each(Each::ServiceIdGroup).judged(judge::identity).unlocked_by("/v1/serviceids/{id}/lock"), // 3.2: takes its keys and policies along; 409 while it does
     iam("API keys of service IDs", Grants, ("/v1/apikeys?account_id={account}&scope=account&type=serviceid", "apikeys", PageToken), "/v1/apikeys/{id}")
-        .each(Each::ServiceIdGroup).unlocked_by("/v1/apikeys/{id}/lock"), // 3.1: what is left are keys made for service IDs that the operator keeps
+        .each(Each::ServiceIdGroup).judged(judge::identity).unlocked_by("/v1/apikeys/{id}/lock"), // 3.1: what is left are keys made for service IDs that the operator keeps
     iam("API keys of users", Grants, ("/v1/apikeys?account_id={account}&scope=account&type=user", "apikeys", PageToken), "/v1/apikeys/{id}")
         .judged(judge::user_key).unlocked_by("/v1/apikeys/{id}/lock"), // 13.2
     iam("policies", Grants, ("/v2/policies?account_id={account}&type=access", "policies", NextStart), "/v2/policies/{id}").by("id", "description").judged(judge::policy), // 5.1
@@ -102,10 +103,10 @@ pub(in super::super) static TABLE: &[Collection] = &[
     vpc("instance groups", Makers, ("/v1/instance_groups", "instance_groups"), "/v1/instance_groups/{id}", &[("is", "instance-group")]),
     vpc("flow log collectors", Makers, ("/v1/flow_log_collectors", "flow_log_collectors"), "/v1/flow_log_collectors/{id}", &[("is", "flow-log-collector")]),
 
-    // Clusters (9): `deleteResources` takes the load balancers and volumes along.
-    service("VPC clusters", Clusters, Containers, ("/v2/vpc/getClusters", "", Whole), "/v1/clusters/{id}?deleteResources=true").kinds(&[("containers-kubernetes", "")]),
-    service("classic clusters", Clusters, Containers, ("/v1/clusters", "", Whole), "/v1/clusters/{id}?deleteResources=true"),
-    service("Satellite clusters", Clusters, Containers, ("/v2/satellite/getClusters", "", Whole), "/v1/clusters/{id}?deleteResources=true"),
+    // Clusters (9).
+    clusters("VPC clusters", "/v2/vpc/getClusters").kinds(&[("containers-kubernetes", "")]),
+    clusters("classic clusters", "/v1/clusters"),
+    clusters("Satellite clusters", "/v2/satellite/getClusters"),
 
     // What computes (8.2, group 2), and routes, which hold the connections of VPN gateways.
     vpc("VPC instances", Machines, ("/v1/instances", "instances"), "/v1/instances/{id}", &[("is", "instance")]),

@@ -27,6 +27,8 @@ fn account(change: impl Fn(&Asked) -> Option<Answer> + Send + Sync + 'static) ->
             "/v2/groups" => json!({"groups": [], "total_count": 0}),
             "/v1/policies" | "/v2/policies" => json!({"policies": []}),
             "/v3/tags" => json!({"items": [], "total_count": 0}),
+            "/v1/accounts/acct/settings/identity" => json!({"entity_tag": "1", "mfa": "NONE"}),
+            "/v2/groups/settings" => json!({"public_access_enabled": false}),
             "/v3/resources/search" => json!({"items": []}),
             "/v1/idps/" => json!({"idps": []}),
             "/cbr/v1/rules" => json!({"count": 0, "rules": []}),

@@ -17,6 +17,7 @@ fn keep() -> Keep {
             "crn:v1:bluemix:public:iam-groups::a/acct::group:AccessGroupId-kept".to_owned(),
         ]
         .into(),
+        collections: [].into(),
         users: ["friend@example.com".to_owned()].into(),
         places: Some(Places {
             resource_groups: ["ours".to_owned()].into(),

@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::super::api::Endpoints;
+use super::super::baseline::FleetingBaselines;
 use super::super::settings::{BaseUrl, Keep, Limits, Profile, Rights, Settings};
 use super::super::{Ibm, client};
 use crate::keyring::{Keyring, MasterKey};
@@ -182,6 +183,7 @@ impl Server {
             endpoints: Endpoints::all_at(&self.url).into(),
             limits,
             profile: Profile::Lite,
+            baselines: Arc::new(FleetingBaselines::default()),
         };
         change(&mut settings);
         let clock = Arc::new(HandClock(AtomicI64::new(1_000_000)));
