@@ -24,6 +24,8 @@ use awc::http::StatusCode;
 use awc::http::header::{HeaderMap, HeaderName, HeaderValue};
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
+use secrecy::ExposeSecret;
+use serde_json::Value;
 use time::macros::datetime;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -49,8 +51,6 @@ pub(crate) struct Cleaned {
     pub(crate) account: Account,
     /// Why it was quarantined; `None` if it is ready.
     pub(crate) quarantine: Option<Quarantine>,
-    /// How many passes it took, and everything that the pool said.
-    pub(crate) events: Vec<Event>,
 }
 
 /// What was sent, and what goes wrong with it.
@@ -127,11 +127,6 @@ impl Arena {
         }
     }
 
-    /// Changes what the adapter is told.
-    pub(crate) fn settings(&mut self) -> &mut Settings {
-        &mut self.settings
-    }
-
     /// Lets a service start with the account, and waits until the account is ready or needs a person.
     pub(crate) async fn clean(&self) -> Cleaned {
         let ibm = self.ibm();
@@ -196,7 +191,6 @@ impl Arena {
             return Cleaned {
                 account: account.clone(),
                 quarantine,
-                events,
             };
         }
     }
@@ -236,6 +230,49 @@ impl Arena {
             .collect()
     }
 
+    /// Makes something, as the account's owner does.
+    pub(crate) fn make(&self, target: &str, body: Value) -> Value {
+        let (status, made) = self.ask("POST", target, &[], &body);
+        assert!((200..300).contains(&status), "{target}: {status} {made}");
+        made
+    }
+
+    /// Asks the cloud something, as the account's owner does.
+    pub(crate) fn ask(
+        &self,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: &Value,
+    ) -> (u16, Value) {
+        let form = format!(
+            "grant_type=urn:ibm:params:oauth:grant-type:apikey&apikey={}",
+            self.spec.api_key.expose_secret()
+        );
+        let media = "application/x-www-form-urlencoded".to_owned();
+        let media = [("content-type".to_owned(), media)].into();
+        let token = self.cloud.answer("POST", "/identity/token", media, form.as_bytes(), None);
+        let token = token.unwrap().body.unwrap()["access_token"].clone();
+        let headers = headers.iter().copied();
+        let bearer = format!("Bearer {}", token.as_str().unwrap());
+        let headers = headers.chain([
+            ("authorization", bearer.as_str()),
+            ("content-type", "application/json"),
+        ]);
+        let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let answer = self.cloud.answer(method, target, headers.collect(), body.as_bytes(), None);
+        let answer = answer.unwrap();
+        (answer.status, answer.body.unwrap_or(Value::Null))
+    }
+
+    /// Returns the id of the default resource group.
+    pub(crate) fn default_group(&self) -> Value {
+        let target = format!("/v2/resource_groups?account_id={}", self.spec.id);
+        let (_, groups) = self.ask("GET", &target, &[], &Value::Null);
+        groups["resources"][0]["id"].clone()
+    }
+
     /// Lets so much time pass.
     pub(crate) async fn wait(&self, time: Duration) {
         tokio::time::sleep(time).await;
@@ -244,10 +281,15 @@ impl Arena {
 }
 
 impl Requests {
-    /// Counts the requests of a method.
-    pub(crate) fn count(&self, wanted: &str) -> usize {
+    /// Returns what was sent that may have changed something: all but reading, tokens and searching.
+    pub(crate) fn writes(&self) -> Vec<String> {
         let sent = self.sent.borrow();
-        sent.iter().filter(|(method, _)| method == wanted).count()
+        let is_read = |(method, target): &(String, String)| {
+            let asks = ["/identity/token", "/v3/resources/search"];
+            method == "GET" || asks.iter().any(|path| target.starts_with(path))
+        };
+        let writes = sent.iter().filter(|request| !is_read(request));
+        writes.map(|(method, target)| format!("{method} {target}")).collect()
     }
 
     fn random(&self) -> u64 {

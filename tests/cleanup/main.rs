@@ -4,4 +4,6 @@
 #![allow(clippy::unwrap_used)]
 
 mod arena;
+mod doors;
 mod messes;
+mod requests;
