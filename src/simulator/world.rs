@@ -13,7 +13,13 @@ use super::clock::Clock;
 use super::random::Random;
 use super::services::access_groups::AccessGroups;
 use super::services::api_keys::ApiKey;
+use super::services::classic;
+use super::services::context_restrictions::Restrictions;
+use super::services::direct_links;
+use super::services::dns::Dns;
 use super::services::identity_settings::IdentitySettings;
+use super::services::key_protect::Key;
+use super::services::object_storage::Bucket;
 use super::services::policies::{Policy, RemovedPolicy};
 use super::services::reclamations::Reclamation;
 use super::services::resource_attachments::Attachment;
@@ -23,6 +29,7 @@ use super::services::roles::CustomRole;
 use super::services::search::Index;
 use super::services::service_ids::{ServiceId, ServiceIdGroup};
 use super::services::tags::Tag;
+use super::services::transit_gateways;
 use super::services::trusted_profiles::{IdentityProvider, Profile};
 use super::services::users::User;
 use super::services::vpc::Vpc;
@@ -67,6 +74,13 @@ pub(super) struct Account {
     pub(super) resource_groups: ResourceGroups,
     pub(super) tags: Vec<Tag>,
     pub(super) vpc: Vpc,
+    pub(super) transit_gateways: Vec<transit_gateways::Gateway>,
+    pub(super) direct_links: Vec<direct_links::Gateway>,
+    pub(super) dns: Dns,
+    pub(super) keys: Vec<Key>,
+    pub(super) buckets: Vec<Bucket>,
+    pub(super) restrictions: Restrictions,
+    pub(super) classic: Vec<classic::Item>,
     pub(super) index: Index,
 }
 
@@ -165,6 +179,13 @@ impl Account {
             resource_groups,
             tags: Vec::new(),
             vpc,
+            transit_gateways: Vec::new(),
+            direct_links: Vec::new(),
+            dns: Dns::default(),
+            keys: Vec::new(),
+            buckets: Vec::new(),
+            restrictions: Restrictions::default(),
+            classic: Vec::new(),
             index: Index::default(),
         };
         // What exists from the start has been indexed long ago.
@@ -201,6 +222,9 @@ impl Account {
             self.settle_reclamations(due);
             self.settle_users(due);
             self.settle_tags(due);
+            self.settle_transit_gateways(due);
+            self.settle_direct_links(due);
+            self.settle_dns(due);
             self.vpc.settle(due);
             if in_infrastructure {
                 self.publish_infrastructure(due);
@@ -223,7 +247,13 @@ impl Account {
         let reclamations = self.reclamations.iter().filter_map(Reclamation::due);
         let users = self.users.iter().filter_map(User::due);
         let tags = self.tags.iter().filter_map(|tag| tag.due(&self.lags));
-        instances.chain(reclamations).chain(users).chain(tags).min()
+        let transit = self.transit_gateways.iter();
+        let transit = transit.filter_map(transit_gateways::Gateway::due);
+        let direct = self.direct_links.iter();
+        let direct = direct.filter_map(direct_links::Gateway::due);
+        let networks = transit.chain(direct).chain(self.dns.due());
+        let platform = instances.chain(reclamations).chain(users).chain(tags);
+        platform.chain(networks).min()
     }
 
     fn forget_lapsed_rights(&mut self, now: OffsetDateTime) {
@@ -231,5 +261,6 @@ impl Account {
         self.removed_policies
             .retain(|removed| now < removed.at + removal);
         self.access_groups.forget_former_members(now, removal);
+        self.restrictions.forget_lapsed(&self.lags, now);
     }
 }

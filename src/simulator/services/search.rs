@@ -1,7 +1,8 @@
 //! Global Search: a delayed copy of the truth (`ibm-cloud.md` 7).
 //!
-//! Indexes resource instances, resource groups and VPC infrastructure, and nothing of IAM. Promises to be stale both ways:
-//! what was deleted is still found, and what was made is not yet, for the index lag.
+//! Indexes resource instances, resource groups, VPC infrastructure, network gateways and classic
+//! infrastructure, and nothing of IAM. Promises to be stale both ways: what was deleted is still found,
+//! and what was made is not yet, for the index lag.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::mem;
@@ -125,7 +126,11 @@ impl Account {
                 "tags": self.tags_of(&crn), "crn": crn,
             })
         });
-        instances.chain(groups).collect()
+        let networks = self
+            .searchable_transit_gateways()
+            .chain(self.searchable_direct_links());
+        let rest = networks.chain(self.searchable_classic());
+        instances.chain(groups).chain(rest).collect()
     }
 }
 
