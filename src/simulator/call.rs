@@ -148,6 +148,18 @@ impl Call {
         }
     }
 
+    /// Refuses calls without a `version`, which is a date.
+    pub(super) fn dated(&self) -> Result<(), Refusal> {
+        let version = self.query("version").unwrap_or_default();
+        let format = time::macros::format_description!("[year]-[month]-[day]");
+        if time::Date::parse(version, &format).is_err() {
+            let message = "Query parameter version must be a date, as in 2026-05-01.";
+            let refusal = Refusal::bad_request(message).with_code("missing_version");
+            return Err(refusal.with_target("parameter", "version", version));
+        }
+        Ok(())
+    }
+
     /// A header, by its lower-case name.
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(String::as_str)
@@ -194,7 +206,7 @@ impl Call {
     }
 }
 
-/// A status and, unless it is empty, a JSON body.
+/// A status and, unless it is empty, a JSON body. A bare string is XML, as Object Storage writes it.
 #[derive(Debug, Clone)]
 pub(super) struct Reply {
     pub(super) status: u16,

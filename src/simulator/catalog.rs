@@ -74,6 +74,57 @@ pub const CODE_ENGINE: Plan = Plan {
     single: false,
 };
 
+/// Secrets Manager: 204, then pending reclamation.
+pub const SECRETS_MANAGER: Plan = Plan {
+    service: "secrets-manager",
+    resource_id: "secrets-manager",
+    plan_id: "7713c3a8-3be8-4a9a-81bb-ee822fcaac3d",
+    deletion: Deletion::Reclaimed,
+    slow_to_create: true,
+    single: false,
+};
+
+/// Key Protect: refused while a key is not destroyed; then 204 and pending reclamation.
+pub const KEY_PROTECT: Plan = Plan {
+    service: "kms",
+    resource_id: "ee41347f-b18e-4ca6-bf80-b5467c63f9a6",
+    plan_id: "eedd3585-90c6-4c8f-be3d-062069e99fc3",
+    deletion: Deletion::Reclaimed,
+    slow_to_create: false,
+    single: false,
+};
+
+/// DNS Services: refused while it has a custom resolver or a permitted network.
+pub const DNS_SERVICES: Plan = Plan {
+    service: "dns-svcs",
+    resource_id: "b4ed8a30-936f-11e9-b289-1d079699cbe5",
+    plan_id: "2c8fa097-d7c2-4df2-b53e-2efb7874cdf7",
+    deletion: Deletion::Slow,
+    slow_to_create: false,
+    single: false,
+};
+
+/// Hyper Protect Crypto Services: refused while its crypto units are initialised. Both ids are the
+/// simulator's own.
+pub const HYPER_PROTECT: Plan = Plan {
+    service: "hs-crypto",
+    resource_id: "hs-crypto",
+    plan_id: "hs-crypto-standard",
+    deletion: Deletion::Slow,
+    slow_to_create: false,
+    single: false,
+};
+
+/// A `PowerVS` workspace: its end takes its contents along, and its time.
+pub const POWER_VS: Plan = Plan {
+    service: "power-iaas",
+    resource_id: "abd259f0-9990-11e8-acc8-b9f54a8f1661",
+    plan_id: "f165dd34-3a40-423b-9d95-e90a23f724dd",
+    deletion: Deletion::Slow,
+    slow_to_create: true,
+    single: false,
+};
+
 /// A plain service: 202, then removed. Plans that the catalogue does not know behave like this one.
 pub const PLAIN: Plan = Plan {
     service: "simulated-service",
@@ -100,6 +151,11 @@ pub const PLANS: &[Plan] = &[
     COS_LITE,
     DATABASE,
     CODE_ENGINE,
+    SECRETS_MANAGER,
+    KEY_PROTECT,
+    DNS_SERVICES,
+    HYPER_PROTECT,
+    POWER_VS,
     PLAIN,
     REFUSING,
 ];

@@ -10,7 +10,9 @@
 //! | `GET /_simulator/time`, `POST /_simulator/advance` `{"seconds":60}` | the simulator's now |
 //! | `POST`, `DELETE /_simulator/faults` | adds a fault (fields of [`Fault`](super::Fault); `action` is `status`, `unauthorized`, `reset`, `slow` or `lost_reply`); removes all |
 //! | `GET /_simulator/accounts`, `GET /_simulator/accounts/{id}` | ids and names; one inventory |
-//! | `POST /_simulator/accounts/{id}/mess` `{"seed":1,"size":500,"undeletable":0}` | makes a [`Mess`] |
+//! | `POST /_simulator/accounts/{id}/mess` `{"seed":1,"size":500,"undeletable":0,"networking":false}` | makes a [`Mess`] |
+//! | `POST /_simulator/accounts/{id}/classic` `{"kind":"virtual-server","name":"old-1"}` | orders classic infrastructure, as a person does; gives its CRN |
+//! | `POST /_simulator/accounts/{id}/classic/cancel` `{"crn":"crn:…"}` | cancels it |
 
 use std::time::Duration;
 
@@ -85,6 +87,7 @@ pub(super) fn answer(request: &HttpRequest, body: &[u8], shared: &Shared) -> Htt
                 seed: number("seed"),
                 size: count("size"),
                 undeletable: count("undeletable"),
+                networking: body["networking"] == true,
             };
             if mess.size.max(mess.undeletable) > LARGEST_MESS {
                 return bad_request("size and undeletable must be 100000 at most");
@@ -93,6 +96,26 @@ pub(super) fn answer(request: &HttpRequest, body: &[u8], shared: &Shared) -> Htt
             match made {
                 Ok(made) => ok(&json!({"undeletable": made.undeletable})),
                 Err(refusal) => bad_request(&refusal.message),
+            }
+        }
+        ("POST", ["accounts", id, "classic"]) => {
+            let text = |name: &str| body[name].as_str();
+            let (Some(kind), Some(name)) = (text("kind"), text("name")) else {
+                return bad_request("kind and name must be texts");
+            };
+            drop(state);
+            match shared.order_classic(id, kind, name) {
+                Some(crn) => ok(&json!({"crn": crn})),
+                None => HttpResponse::NotFound().json(json!({"error": "no such account"})),
+            }
+        }
+        ("POST", ["accounts", id, "classic", "cancel"]) => {
+            drop(state);
+            let crn = body["crn"].as_str().unwrap_or_default();
+            if shared.cancel_classic(id, crn) {
+                HttpResponse::NoContent().finish()
+            } else {
+                HttpResponse::NotFound().json(json!({"error": "no such item"}))
             }
         }
         _ => HttpResponse::NotFound().json(json!({"error": "no such call of the simulator"})),

@@ -32,7 +32,7 @@ pub struct DirectAnswer {
     pub status: u16,
     /// Headers by their lower-case names.
     pub headers: Vec<(&'static str, String)>,
-    /// The body, where there is one.
+    /// The body, where there is one: JSON, or XML as a string.
     pub body: Option<Value>,
 }
 
@@ -102,8 +102,21 @@ impl Direct {
     /// # Panics
     ///
     /// When there is no such account.
+    #[must_use = "it says what nobody can delete"]
     pub fn mess(&self, account_id: &str, mess: &Mess) -> MadeMess {
         self.shared.mess(account_id, mess)
+    }
+
+    /// See [`Simulator::order_classic`](super::Simulator::order_classic).
+    #[must_use = "nothing but its CRN names it"]
+    pub fn order_classic(&self, account_id: &str, kind: &str, name: &str) -> Option<String> {
+        self.shared.order_classic(account_id, kind, name)
+    }
+
+    /// See [`Simulator::cancel_classic`](super::Simulator::cancel_classic).
+    #[must_use = "only it says whether there was one"]
+    pub fn cancel_classic(&self, account_id: &str, crn: &str) -> bool {
+        self.shared.cancel_classic(account_id, crn)
     }
 
     /// See [`Simulator::inventory`](super::Simulator::inventory).

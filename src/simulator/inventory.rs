@@ -32,6 +32,8 @@ impl Inventory {
         inventory.add_resources(account);
         inventory.add_infrastructure(account);
         inventory.add_standalone(account);
+        inventory.add_networking(account);
+        inventory.add_contents(account);
         inventory.lines.sort();
         inventory
     }
@@ -100,6 +102,12 @@ impl Inventory {
                 "changed",
             );
         }
+        for zone in &account.restrictions.zones {
+            self.add("cbr_zones", &zone.id, &zone.name, "active");
+        }
+        for rule in &account.restrictions.rules {
+            self.add("cbr_rules", &rule.id, &rule.description, "active");
+        }
         for user in &account.users {
             self.add("users", &user.iam_id, &user.email, user.state);
         }
@@ -118,6 +126,50 @@ impl Inventory {
         }
         for cluster in account.clusters.lingering() {
             self.add("cluster_workers", cluster, "", "lingering");
+        }
+    }
+
+    fn add_networking(&mut self, account: &Account) {
+        for gateway in &account.transit_gateways {
+            let crn = gateway.crn(&account.id);
+            self.add("transit_gateways", &crn, &gateway.name, gateway.state());
+            for connection in &gateway.connections {
+                let (id, name) = (&connection.id, &connection.name);
+                self.add("transit_connections", id, name, connection.state());
+            }
+        }
+        for gateway in &account.direct_links {
+            let crn = gateway.crn(&account.id);
+            self.add("direct_links", &crn, &gateway.name, gateway.state());
+            for connection in &gateway.connections {
+                let (id, name) = (&connection.id, &connection.name);
+                self.add("direct_link_connections", id, name, connection.state());
+            }
+        }
+        for zone in &account.dns.zones {
+            self.add("dns_zones", &zone.id, &zone.name, zone.state());
+            for network in &zone.networks {
+                let (id, vpc) = (&network.id, &network.vpc_crn);
+                self.add("dns_permitted_networks", id, vpc, network.state());
+            }
+        }
+        for resolver in &account.dns.resolvers {
+            let (id, name) = (&resolver.id, &resolver.name);
+            self.add("dns_custom_resolvers", id, name, resolver.state());
+        }
+    }
+
+    /// What is inside of resource instances, and what is in no service.
+    fn add_contents(&mut self, account: &Account) {
+        for key in &account.keys {
+            self.add("key_protect_keys", &key.crn, &key.name, key.state());
+        }
+        for bucket in &account.buckets {
+            let crn = bucket.crn(&account.id);
+            self.add("buckets", &crn, &bucket.name, bucket.state());
+        }
+        for item in &account.classic {
+            self.add("classic", &item.crn, &item.name, &item.kind);
         }
     }
 

@@ -176,6 +176,20 @@ impl Simulator {
         self.running.shared.mess(account_id, mess)
     }
 
+    /// Orders an item of classic infrastructure in an account, such as a `virtual-server`: what a person
+    /// does past every API that is imitated, and what only a person cancels. Gives its CRN, or `None`
+    /// when there is no such account.
+    #[must_use = "nothing but its CRN names it"]
+    pub fn order_classic(&self, account_id: &str, kind: &str, name: &str) -> Option<String> {
+        self.running.shared.order_classic(account_id, kind, name)
+    }
+
+    /// Cancels an item of classic infrastructure, as a person does; answers whether there was one.
+    #[must_use = "only it says whether there was one"]
+    pub fn cancel_classic(&self, account_id: &str, crn: &str) -> bool {
+        self.running.shared.cancel_classic(account_id, crn)
+    }
+
     /// The id of the API key with this value, if it could be exchanged now: it exists, is enabled and
     /// has not expired.
     #[must_use]

@@ -80,7 +80,17 @@ fn started(call: &Call, name: &str, items: Vec<Value>, limit: usize) -> Result<R
 /// P4, access groups and tags: `offset` and `limit`, with `total_count`, and links as access groups
 /// write them.
 pub(super) fn offset(call: &Call, name: &str, items: Vec<Value>) -> Result<Reply, Refusal> {
-    let limit = call.limit("limit", 50, 100)?;
+    offset_within(call, name, items, (50, 100))
+}
+
+/// P4 with other limits: the usual one, and the largest.
+pub(super) fn offset_within(
+    call: &Call,
+    name: &str,
+    items: Vec<Value>,
+    (usual, most): (usize, usize),
+) -> Result<Reply, Refusal> {
+    let limit = call.limit("limit", usual, most)?;
     let skipped = skipped(call)?;
     let total = items.len();
     let page: Vec<Value> = items.into_iter().skip(skipped).take(limit).collect();
@@ -142,6 +152,24 @@ pub(super) fn next_href(
     }
     body.insert(name.into(), page.items.into());
     Ok(Reply::ok(body.into()))
+}
+
+/// P5 as Transit Gateway writes it: `next` names its `start` as well, which is what its SDK goes by.
+pub(super) fn next_href_with_start(
+    call: &Call,
+    name: &str,
+    items: Vec<Value>,
+) -> Result<Reply, Refusal> {
+    let mut reply = next_href(call, name, items, true)?;
+    let next = reply.body.as_mut().and_then(|body| body.get_mut("next"));
+    if let Some(next) = next {
+        let href = next["href"].as_str().unwrap_or_default();
+        let (_, query) = href.split_once('?').unwrap_or_default();
+        let mut pairs = form_urlencoded::parse(query.as_bytes());
+        let start = pairs.find_map(|(name, value)| (name == "start").then(|| value.into_owned()));
+        next["start"] = start.into();
+    }
+    Ok(reply)
 }
 
 /// P6, users: `limit`, and `next_url` as a relative reference that holds `_start`.

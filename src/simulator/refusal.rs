@@ -1,4 +1,5 @@
-//! Refusals, and the families of error bodies in which IBM's services write them (`ibm-cloud.md` 1.3).
+//! Refusals, and the families of error bodies in which IBM's services write them: the four of
+//! `ibm-cloud.md` 1.3, and what single services have of their own.
 //!
 //! Depends on nothing of the simulator. Promises that a refusal of one meaning has one status
 //! everywhere, whatever family renders it.
@@ -24,6 +25,10 @@ pub(super) enum Family {
     Registry,
     /// Schematics: a message with its id (`ibm-cloud-docs/schematics`, `faqs/sc-workspaces-faq.md`).
     Schematics,
+    /// Key Protect's own: reasons inside of a collection.
+    Keys,
+    /// Object Storage's own: XML, as S3 has it.
+    Storage,
 }
 
 /// A call that was not done, and why.
@@ -71,6 +76,12 @@ impl Refusal {
 
     pub(super) fn gone(what: &str, id: &str) -> Self {
         Self::new(410, format!("{what} {id} has been removed."))
+    }
+
+    /// A service's broker refuses, through the resource controller; the inner status is in the text
+    /// only (`ibm-cloud.md` 6.1).
+    pub(super) fn broker(message: impl Into<String>) -> Self {
+        Self::new(422, message).with_code("RC-ServiceBrokerErrorResponse")
     }
 
     /// The `If-Match` header does not name the current entity tag.
@@ -145,6 +156,25 @@ impl Refusal {
                 "requestid": transaction_id, "messageid": code, "message": self.message,
                 "statuscode": self.status,
             }),
+            Family::Keys => json!({
+                "metadata": {
+                    "collectionType": "application/vnd.ibm.kms.error+json", "collectionTotal": 1,
+                },
+                "resources": [{
+                    "errorMsg": "Action could not be performed on key. Please see `reasons` for more details.",
+                    "reasons": [{
+                        "code": code, "message": self.message, "status": self.status,
+                        "moreInfo": "https://cloud.ibm.com/apidocs/key-protect",
+                    }],
+                }],
+            }),
+            Family::Storage => format!(
+                "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?><Error><Code>{code}</Code>\
+                 <Message>{}</Message><RequestId>{transaction_id}</RequestId>\
+                 <httpStatusCode>{}</httpStatusCode></Error>",
+                self.message, self.status,
+            )
+            .into(),
         }
     }
 }
@@ -216,6 +246,15 @@ fn usual_code(family: Family, status: u16) -> &'static str {
         (Family::Platform, 412) => "precondition_failed",
         (Family::Platform, 429) => "too_many_requests",
         (Family::Platform, _) => "internal_server_error",
+        (Family::Keys, 400) => "BAD_BODY_ERR",
+        (Family::Keys, 401 | 403) => "UNAUTHORIZED_ERR",
+        (Family::Keys, 404) => "KEY_NOT_FOUND_ERR",
+        (Family::Keys, _) => "KEY_ACTION_ERR",
+        (Family::Storage, 400) => "InvalidRequest",
+        (Family::Storage, 401 | 403) => "AccessDenied",
+        (Family::Storage, 404) => "NoSuchKey",
+        (Family::Storage, 503) => "ServiceUnavailable",
+        (Family::Storage, _) => "InternalError",
     }
 }
 
@@ -252,5 +291,10 @@ mod tests {
         let schematics = refusal.body(Family::Schematics, "t");
         assert_eq!(schematics["message"], message);
         assert_eq!(schematics["statuscode"], 404);
+        let keys = Refusal::not_found("key", "k1").body(Family::Keys, "t");
+        assert_eq!(keys["resources"][0]["reasons"][0]["message"], message);
+        let storage = Refusal::not_found("key", "k1").body(Family::Storage, "t");
+        let xml = storage.as_str().unwrap();
+        assert!(xml.contains("<Code>NoSuchKey</Code><Message>key k1 is not found.</Message>"));
     }
 }

@@ -35,6 +35,7 @@ pub(super) const POLICIES: Target<'_> = Target::Platform("iam-access-management"
 pub(super) const ACCESS_GROUPS: Target<'_> = Target::Platform("iam-groups");
 pub(super) const USERS: Target<'_> = Target::Platform("user-management");
 pub(super) const ACCOUNT: Target<'_> = Target::Platform("billing");
+pub(super) const RESTRICTIONS: Target<'_> = Target::Platform("context-based-restrictions");
 pub(super) const RESOURCE_GROUPS: Target<'_> = Target::Platform("resource-group-management");
 
 /// How much of a target: each level includes those before it.
@@ -146,7 +147,7 @@ fn concerns(policy: &Policy, iam_id: &str, groups: &BTreeSet<String>) -> bool {
 
 /// Whether every attribute of a policy's resource fits the target. A policy that names no service
 /// covers all IAM-enabled services, and neither account management nor resource groups' own records.
-fn covers(resource: &[Attribute], target: Target<'_>) -> bool {
+pub(super) fn covers(resource: &[Attribute], target: Target<'_>) -> bool {
     let names_kind = resource.iter().any(|attribute| {
         matches!(
             attribute.key.as_str(),

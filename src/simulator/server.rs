@@ -156,7 +156,7 @@ fn headers(headers: &HeaderMap) -> HashMap<String, String> {
     texts.collect()
 }
 
-/// Reads a JSON body, or a form as a flat JSON object.
+/// Reads a JSON body, a form as a flat JSON object, or XML as the field `xml` of one.
 fn parse_body(content_type: &str, body: &[u8]) -> Result<Value, Refusal> {
     if content_type.starts_with("application/x-www-form-urlencoded") {
         let pairs = form_urlencoded::parse(body);
@@ -164,6 +164,10 @@ fn parse_body(content_type: &str, body: &[u8]) -> Result<Value, Refusal> {
             .map(|(name, value)| (name.into_owned(), value.into_owned().into()))
             .collect();
         return Ok(fields.into());
+    }
+    if content_type.starts_with("application/xml") || content_type.starts_with("text/xml") {
+        let xml = String::from_utf8_lossy(body).into_owned();
+        return Ok(Map::from_iter([("xml".to_owned(), xml.into())]).into());
     }
     if body.iter().all(u8::is_ascii_whitespace) {
         return Ok(Value::Object(Map::new()));
@@ -207,6 +211,26 @@ impl Shared {
         let (_, key) = state.world.find_key(value)?;
         let works = !key.disabled && key.expires_at.is_none_or(|expires| now < expires);
         works.then(|| key.id.clone())
+    }
+
+    /// Orders an item of classic infrastructure, as a person does; `None` without such an account.
+    pub(super) fn order_classic(&self, account: &str, kind: &str, name: &str) -> Option<String> {
+        let (mut state, now) = self.settled();
+        let account = state.world.accounts.get_mut(account)?;
+        let crn = account.order_classic(kind, name);
+        account.publish(now);
+        Some(crn)
+    }
+
+    /// Cancels an item of classic infrastructure, as a person does; answers whether there was one.
+    pub(super) fn cancel_classic(&self, account: &str, crn: &str) -> bool {
+        let (mut state, now) = self.settled();
+        let Some(account) = state.world.accounts.get_mut(account) else {
+            return false;
+        };
+        let cancelled = account.cancel_classic(crn);
+        account.publish(now);
+        cancelled
     }
 
     /// The fault that strikes a request.
@@ -295,6 +319,9 @@ impl Shared {
             None if route.open => Caller::nobody(),
             None => return Err(Refusal::unauthorised()),
         };
+        if let Some(account) = state.world.accounts.get(&caller.account) {
+            account.admit(&arrived.path, now)?;
+        }
         let query = form_urlencoded::parse(arrived.query.as_bytes());
         let call = Call {
             now,
@@ -414,8 +441,13 @@ impl Leaving {
         let retry_after = retry_after.map(|wait| ("retry-after", wait));
         let mut headers = Vec::from_iter(retry_after);
         headers.push(("transaction-id", transaction_id.clone()));
-        if family == Family::Infrastructure {
-            headers.push(("x-request-id", transaction_id.clone()));
+        let own = match family {
+            Family::Infrastructure => Some("x-request-id"),
+            Family::Storage => Some("x-clv-request-id"),
+            _ => None,
+        };
+        if let Some(own) = own {
+            headers.push((own, transaction_id.clone()));
         }
         headers.push(("x-global-transaction-id", transaction_id));
         Self {
@@ -433,6 +465,7 @@ fn respond(leaving: Leaving) -> HttpResponse {
         response.insert_header(header);
     }
     match leaving.body {
+        Some(Value::String(xml)) => response.content_type("application/xml").body(xml),
         Some(body) => response.json(body),
         None => response.finish(),
     }

@@ -13,8 +13,14 @@ use super::clock::Clock;
 use super::random::Random;
 use super::services::access_groups::AccessGroups;
 use super::services::api_keys::ApiKey;
+use super::services::classic;
 use super::services::clusters::Clusters;
+use super::services::context_restrictions::Restrictions;
+use super::services::direct_links;
+use super::services::dns::Dns;
 use super::services::identity_settings::IdentitySettings;
+use super::services::key_protect::Key;
+use super::services::object_storage::Bucket;
 use super::services::policies::{Policy, RemovedPolicy};
 use super::services::reclamations::Reclamation;
 use super::services::registry::Namespace;
@@ -26,6 +32,7 @@ use super::services::schematics::Workspace;
 use super::services::search::Index;
 use super::services::service_ids::{ServiceId, ServiceIdGroup};
 use super::services::tags::Tag;
+use super::services::transit_gateways;
 use super::services::trusted_profiles::{IdentityProvider, Profile};
 use super::services::users::User;
 use super::services::vpc::Vpc;
@@ -73,6 +80,13 @@ pub(super) struct Account {
     pub(super) clusters: Clusters,
     pub(super) namespaces: Vec<Namespace>,
     pub(super) workspaces: Vec<Workspace>,
+    pub(super) transit_gateways: Vec<transit_gateways::Gateway>,
+    pub(super) direct_links: Vec<direct_links::Gateway>,
+    pub(super) dns: Dns,
+    pub(super) keys: Vec<Key>,
+    pub(super) buckets: Vec<Bucket>,
+    pub(super) restrictions: Restrictions,
+    pub(super) classic: Vec<classic::Item>,
     pub(super) index: Index,
 }
 
@@ -175,6 +189,13 @@ impl Account {
             clusters: Clusters::default(),
             namespaces: Vec::new(),
             workspaces: Vec::new(),
+            transit_gateways: Vec::new(),
+            direct_links: Vec::new(),
+            dns: Dns::default(),
+            keys: Vec::new(),
+            buckets: Vec::new(),
+            restrictions: Restrictions::default(),
+            classic: Vec::new(),
             index: Index::default(),
         };
         // What exists from the start has been indexed long ago.
@@ -213,6 +234,9 @@ impl Account {
             self.settle_tags(due);
             self.settle_clusters(due);
             self.settle_workspaces(due);
+            self.settle_transit_gateways(due);
+            self.settle_direct_links(due);
+            self.settle_dns(due);
             self.vpc.settle(due);
             if in_infrastructure {
                 self.publish_infrastructure(due);
@@ -237,8 +261,13 @@ impl Account {
         let users = self.users.iter().filter_map(User::due);
         let tags = self.tags.iter().filter_map(|tag| tag.due(&self.lags));
         let clusters = self.clusters.due().into_iter();
-        let slow = instances.chain(reclamations).chain(clusters);
-        slow.chain(users).chain(tags).min()
+        let transit = self.transit_gateways.iter();
+        let transit = transit.filter_map(transit_gateways::Gateway::due);
+        let direct = self.direct_links.iter();
+        let direct = direct.filter_map(direct_links::Gateway::due);
+        let networks = transit.chain(direct).chain(self.dns.due());
+        let platform = instances.chain(reclamations).chain(users).chain(tags);
+        platform.chain(clusters).chain(networks).min()
     }
 
     fn forget_lapsed_rights(&mut self, now: OffsetDateTime) {
@@ -246,5 +275,6 @@ impl Account {
         self.removed_policies
             .retain(|removed| now < removed.at + removal);
         self.access_groups.forget_former_members(now, removal);
+        self.restrictions.forget_lapsed(&self.lags, now);
     }
 }

@@ -364,10 +364,7 @@ impl Wire for DirectWire {
         let sent = (method.to_owned(), target.to_owned());
         self.requests.sent.borrow_mut().push(sent);
         let strike = self.requests.strike(self.clock.0.elapsed());
-        let answer = self
-            .cloud
-            .answer(method, target, headers, body.as_bytes(), strike);
-        let answer = answer.map(|mut a| { if a.status==404 && method=="GET" && ["/cbr","/containers","/transit","/directlink","/dns","/registry","/codeengine","/keyprotect","/schematics"].iter().any(|p| target.starts_with(p)) { a.status=200; a.body=Some(if target.contains("getClusters")||target.contains("clusters")||target.contains("namespaces") {serde_json::json!([])} else {serde_json::json!({"rules":[],"zones":[],"workspaces":[],"projects":[],"transit_gateways":[],"gateways":[],"resources":[],"connections":[], "dnszones":[], "custom_resolvers":[]})}); } a }); // TEMP
+        let answer = self.cloud.answer(method, target, headers, body.as_bytes(), strike);
         let incoming = answer.map(|answer| {
             let mut headers = HeaderMap::new();
             for (name, value) in answer.headers {

@@ -22,6 +22,7 @@ fn mess_of(seed: u64) -> Mess {
         size,
         // Every third has something that nobody can delete.
         undeletable: usize::from(seed.is_multiple_of(3)) + usize::from(seed.is_multiple_of(9)),
+        networking: true,
     }
 }
 

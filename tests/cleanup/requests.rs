@@ -22,6 +22,7 @@ fn large() -> Mess {
         seed: 5,
         size: ITEMS,
         undeletable: 0,
+        networking: true,
     }
 }
 

@@ -6,12 +6,13 @@
 
 mod infrastructure;
 mod machines;
+mod networking;
 mod networks;
 mod platform;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use time::OffsetDateTime;
@@ -32,8 +33,10 @@ pub struct Mess {
     /// with others.
     pub size: usize,
     /// How many things among them nobody can delete: active reservations, images that the catalogue
-    /// manages, instances whose broker refuses.
+    /// manages, instances whose broker refuses. Among those of `networking`, one can keep another.
     pub undeletable: usize,
+    /// Whether there are network gateways, DNS, keys, buckets, workspaces and restrictions as well.
+    pub networking: bool,
 }
 
 /// What was made.
@@ -96,8 +99,19 @@ pub(super) fn make(
         undeletable: Vec::new(),
     };
     // Before there is another resource group than the default one: it would stay as well.
+    let only = |wanted: bool, recipes: &'static [Recipe]| if wanted { recipes } else { &[] };
+    let undeletable = [
+        infrastructure::UNDELETABLE,
+        platform::UNDELETABLE,
+        only(mess.networking, networking::UNDELETABLE),
+    ];
+    let recipes = [
+        infrastructure::RECIPES,
+        platform::RECIPES,
+        only(mess.networking, networking::RECIPES),
+    ];
     while maker.undeletable.len() < mess.undeletable {
-        maker.follow_one_of(&[infrastructure::UNDELETABLE, platform::UNDELETABLE])?;
+        maker.follow_one_of(&undeletable)?;
     }
     loop {
         let missing = wanted.saturating_sub(Inventory::take(maker.account()).lines.len());
@@ -106,7 +120,7 @@ pub(super) fn make(
         }
         // Counting costs more than making, and a recipe makes some four lines.
         for _ in 0..=missing / 5 {
-            maker.follow_one_of(&[infrastructure::RECIPES, platform::RECIPES])?;
+            maker.follow_one_of(&recipes)?;
         }
     }
     let made = MadeMess {
@@ -176,10 +190,36 @@ impl Maker<'_> {
     }
 
     fn send(&mut self, method: &str, target: &str, body: Value) -> Result<Value, Refusal> {
-        self.requests += 1;
-        let (base, owner) = (self.base, &self.owner);
-        ask(self.world, base, owner, self.now, method, target, body)
+        self.send_with(method, target, &[], body)
     }
+
+    /// Sends a request with headers, by their lower-case names.
+    fn send_with(
+        &mut self,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: Value,
+    ) -> Result<Value, Refusal> {
+        self.requests += 1;
+        let request = Request {
+            method,
+            target,
+            headers,
+            body,
+        };
+        ask(self.world, self.base, &self.owner, self.now, request)
+    }
+}
+
+/// What would be sent, if there were a socket.
+struct Request<'a> {
+    method: &'a str,
+    /// Path and query.
+    target: &'a str,
+    /// By their lower-case names.
+    headers: &'a [(&'a str, &'a str)],
+    body: Value,
 }
 
 /// Does what the handler of a request does, and gives the answer's body.
@@ -188,10 +228,16 @@ fn ask(
     base: &str,
     caller: &Caller,
     now: OffsetDateTime,
-    method: &str,
-    target: &str,
-    body: Value,
+    request: Request<'_>,
 ) -> Result<Value, Refusal> {
+    let Request {
+        method,
+        target,
+        headers,
+        body,
+    } = request;
+    let headers = headers.iter();
+    let headers = headers.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let found = find_route(method, path).ok_or_else(|| Refusal::not_found("Path", path))?;
     let query = form_urlencoded::parse(query.as_bytes()).into_owned();
@@ -201,7 +247,7 @@ fn ask(
         path: path.to_owned(),
         params: found.params,
         query: query.collect(),
-        headers: HashMap::new(),
+        headers: headers.collect(),
         body,
         caller: caller.clone(),
         transaction_id: String::new(),

@@ -1,5 +1,7 @@
 //! Messes of many seeds: they are what was asked for, and all of it can be deleted that should be.
 
+mod networking;
+
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
@@ -7,7 +9,7 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::macros::datetime;
 
-use super::{MadeMess, Mess, ask, text};
+use super::{MadeMess, Mess, Request, ask, text};
 use crate::simulator::call::Caller;
 use crate::simulator::inventory::Inventory;
 use crate::simulator::refusal::Refusal;
@@ -106,15 +108,23 @@ impl Lab {
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
         let target =
             format!("/vpc/{region}/v1/{path}?version=2026-05-01&generation=2&limit=100&{query}");
-        ask(
-            &mut self.world,
-            "",
-            &self.owner,
-            self.now,
+        self.ask(method, &target, &[], body)
+    }
+
+    fn ask(
+        &mut self,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: Value,
+    ) -> Result<Value, Refusal> {
+        let request = Request {
             method,
-            &target,
+            target,
+            headers,
             body,
-        )
+        };
+        ask(&mut self.world, "", &self.owner, self.now, request)
     }
 
     /// Everything that a list shows, page by page.
@@ -198,6 +208,7 @@ fn mess(seed: u64, size: usize) -> Mess {
         seed,
         size,
         undeletable: 0,
+        networking: false,
     }
 }
 

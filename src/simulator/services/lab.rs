@@ -11,9 +11,13 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::macros::datetime;
 
+use crate::simulator::catalog::Plan;
 use crate::simulator::{AccountSpec, Direct, Lags, Settings, Time};
 
 const START: OffsetDateTime = datetime!(2026-05-01 10:00 UTC);
+
+/// How long everything takes that takes time in a slow lab.
+pub(super) const LAG: Duration = Duration::from_secs(10);
 
 /// The role that may do everything.
 pub(super) const ADMINISTRATOR: &str = "Administrator";
@@ -66,10 +70,29 @@ impl Lab {
         }
     }
 
+    /// A lab in which what takes time takes [`LAG`], and nothing must be looked at.
+    pub(super) fn slow() -> Self {
+        Self::new(Lags {
+            policy_effect: LAG,
+            policy_removal: LAG,
+            instance_delete: LAG,
+            search_index: LAG,
+            vpc_create: LAG,
+            vpc_delete: LAG,
+            vpc_slow_delete: LAG * 2,
+            ..Lags::none()
+        })
+    }
+
     /// Moves the time; what falls due happens, and the owner gets a fresh token.
     pub(super) fn advance(&mut self, by: Duration) {
         self.now += by;
         self.cloud.move_to(self.now);
+        self.sign_in();
+    }
+
+    /// Gets the owner a fresh token.
+    pub(super) fn sign_in(&mut self) {
         self.owner = sign_in(&self.cloud, self.owner_key.expose_secret());
     }
 
@@ -87,16 +110,29 @@ impl Lab {
         self.by(&self.owner)
     }
 
+    pub(super) fn send(&self, method: &str, target: &str, body: &Value) -> (u16, Value) {
+        self.ask().send(method, target, body)
+    }
+
     pub(super) fn get(&self, target: &str) -> Value {
         self.ask().get(target)
+    }
+
+    /// The status with which a reading is answered.
+    pub(super) fn status_of(&self, target: &str) -> u16 {
+        self.send("GET", target, &Value::Null).0
     }
 
     pub(super) fn post(&self, target: &str, body: &Value) -> Value {
         self.ask().post(target, body)
     }
 
+    pub(super) fn made(&self, method: &str, target: &str, body: &Value) -> Value {
+        self.ask().made(method, target, body)
+    }
+
     pub(super) fn delete(&self, target: &str) -> u16 {
-        self.ask().send("DELETE", target, &Value::Null).0
+        self.send("DELETE", target, &Value::Null).0
     }
 
     /// Makes a resource group and gives its id.
@@ -113,6 +149,23 @@ impl Lab {
     /// The status with which the deletion of a resource group is answered.
     pub(super) fn delete_group(&self, id: &str) -> u16 {
         self.delete(&format!("/v2/resource_groups/{id}"))
+    }
+
+    /// Makes an active instance of a plan in Frankfurt and gives its GUID.
+    pub(super) fn instance(&self, plan: &Plan, parameters: &Value) -> String {
+        let body = json!({
+            "name": "mine", "target": "eu-de", "resource_plan_id": plan.plan_id,
+            "resource_group": self.default_group(), "parameters": parameters,
+        });
+        text(&self.post("/v2/resource_instances", &body)["guid"])
+    }
+
+    /// The status and the message with which the deletion of an instance is answered.
+    pub(super) fn delete_instance(&self, guid: &str) -> (u16, String) {
+        let target = format!("/v2/resource_instances/{guid}?recursive=true");
+        let (status, answer) = self.send("DELETE", &target, &Value::Null);
+        let message = answer["message"].as_str().unwrap_or_default();
+        (status, message.to_owned())
     }
 
     /// Makes a service ID with a key and, for each role, a policy over services or one service of the
@@ -157,6 +210,14 @@ impl Lab {
         found["items"].as_array().unwrap().clone()
     }
 
+    /// The types of the items that a search finds, sorted.
+    pub(super) fn types(&self, query: &str) -> Vec<String> {
+        let found = self.search(query).into_iter();
+        let mut types: Vec<String> = found.map(|item| text(&item["type"])).collect();
+        types.sort();
+        types
+    }
+
     /// Makes something of VPC infrastructure in Frankfurt and gives its id.
     pub(super) fn build(&self, collection: &str, body: &Value) -> String {
         text(&self.post(&vpc(collection), body)["id"])
@@ -176,12 +237,15 @@ impl Asking<'_> {
         self
     }
 
-    pub(super) fn send(self, method: &str, target: &str, body: &Value) -> (u16, Value) {
-        let body = if body.is_null() {
-            String::new()
-        } else {
-            body.to_string()
+    /// Sends it; a bare string as XML.
+    pub(super) fn send(mut self, method: &str, target: &str, body: &Value) -> (u16, Value) {
+        let (media, body) = match body {
+            Value::Null => ("application/json", String::new()),
+            Value::String(xml) => ("application/xml", xml.clone()),
+            body => ("application/json", body.to_string()),
         };
+        let media = ("content-type".to_owned(), media.to_owned());
+        self.headers.extend([media]);
         let cloud = &self.lab.cloud;
         let answer = cloud.answer(method, target, self.headers, body.as_bytes(), None);
         let answer = answer.unwrap();
@@ -195,7 +259,12 @@ impl Asking<'_> {
     }
 
     pub(super) fn post(self, target: &str, body: &Value) -> Value {
-        let (status, body) = self.send("POST", target, body);
+        self.made("POST", target, body)
+    }
+
+    /// Sends what must succeed, and gives the body of the answer.
+    pub(super) fn made(self, method: &str, target: &str, body: &Value) -> Value {
+        let (status, body) = self.send(method, target, body);
         assert!((200..300).contains(&status), "{target}: {status} {body}");
         body
     }

@@ -6,11 +6,18 @@
 pub(super) mod access_groups;
 pub(super) mod account;
 pub(super) mod api_keys;
+pub(super) mod classic;
 pub(super) mod clusters;
 pub(super) mod code_engine;
+pub(super) mod context_restrictions;
+pub(super) mod direct_links;
+pub(super) mod dns;
 pub(super) mod identity_settings;
+pub(super) mod key_protect;
 #[cfg(test)]
 mod lab;
+mod life;
+pub(super) mod object_storage;
 pub(super) mod policies;
 pub(super) mod reclamations;
 pub(super) mod registry;
@@ -24,6 +31,7 @@ pub(super) mod service_ids;
 pub(super) mod standalone;
 pub(super) mod tags;
 pub(super) mod token;
+pub(super) mod transit_gateways;
 pub(super) mod trusted_profiles;
 pub(super) mod users;
 pub(super) mod vpc;
@@ -53,4 +61,10 @@ pub(super) const ALL: &[Service] = &[
     registry::SERVICE,
     code_engine::SERVICE,
     schematics::SERVICE,
+    transit_gateways::SERVICE,
+    direct_links::SERVICE,
+    dns::SERVICE,
+    key_protect::SERVICE,
+    object_storage::SERVICE,
+    context_restrictions::SERVICE,
 ];

@@ -104,6 +104,11 @@ impl Attribute {
         }
     }
 
+    /// Reads a list of attributes whose key field is called `name`.
+    pub(crate) fn named(list: &Value) -> Result<Vec<Self>, Refusal> {
+        Self::read(list, Version::One)
+    }
+
     /// Reads a list of attributes, whose key field v1 calls `name` and v2 `key`.
     fn read(list: &Value, version: Version) -> Result<Vec<Self>, Refusal> {
         let invalid = || Refusal::bad_request("Attributes must have a name and a text value.");

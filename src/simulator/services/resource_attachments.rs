@@ -134,6 +134,23 @@ impl Account {
             .any(|attachment| attachment.hangs_on(guid))
     }
 
+    /// Whether a service ID that was made for a key of this instance is locked, or a key of that
+    /// service ID.
+    pub(crate) fn has_locked_credential(&self, guid: &str) -> bool {
+        let attachments = self.attachments.iter();
+        let crns = attachments
+            .filter(|attachment| attachment.hangs_on(guid))
+            .filter_map(|attachment| attachment.credentials["iam_serviceid_crn"].as_str());
+        let mut ids = crns.filter_map(|crn| crn.rsplit(':').next());
+        ids.any(|id| {
+            let mut service_ids = self.service_ids.iter();
+            let mut keys = self.api_keys.iter();
+            let owner = format!("iam-{id}");
+            service_ids.any(|service_id| service_id.id == id && service_id.locked)
+                || keys.any(|key| key.iam_id == owner && key.locked)
+        })
+    }
+
     /// Removes what hangs on an instance or an alias.
     pub(crate) fn remove_attachments_of(&mut self, guid: &str, now: OffsetDateTime) {
         let attachments = self.attachments.iter_mut();

@@ -94,6 +94,24 @@ impl ResourceGroup {
 }
 
 impl Account {
+    /// The resource group that a request names as `resource_group.id`, or else the default one.
+    pub(crate) fn group_asked_for(&self, call: &Call) -> Result<String, Refusal> {
+        let asked = call.body["resource_group"]["id"].as_str();
+        let group = asked.unwrap_or(self.vpc.default_group());
+        if self.resource_groups.contains(group) {
+            Ok(group.to_owned())
+        } else {
+            Err(Refusal::not_found("Resource group", group))
+        }
+    }
+
+    /// Whether a Transit Gateway or a Direct Link is in this group.
+    fn has_gateways_in(&self, id: &str) -> bool {
+        let mut transit = self.transit_gateways.iter();
+        let mut direct = self.direct_links.iter();
+        transit.any(|gateway| gateway.group == id) || direct.any(|gateway| gateway.group == id)
+    }
+
     /// Whether the caller has `level` on a group: by rights on the group, or on the management of all.
     pub(crate) fn allows_on_group(&self, call: &Call, id: &str, level: Level) -> bool {
         self.allows(call, Target::ResourceGroup(id), level)
@@ -177,8 +195,10 @@ fn delete(world: &mut World, call: &Call) -> Answer {
         .iter()
         .any(|instance| instance.resource_group_id == group.id && !instance.is_removed());
     let mut standalone = account.standalone();
-    let is_used = standalone.any(|found| found.group == group.id);
-    if has_instances || is_used || account.vpc.uses_group(&group.id) {
+    let is_used = standalone.any(|found| found.group == group.id)
+        || account.vpc.uses_group(&group.id)
+        || account.has_gateways_in(&group.id);
+    if has_instances || is_used {
         let message = "The resource group has active or pending reclamation resource instances.";
         return Err(Refusal::new(500, message));
     }

@@ -9,7 +9,9 @@ use time::OffsetDateTime;
 
 use super::reclamations::Reclamation;
 use crate::simulator::call::{Answer, Call, Reply, Service, route};
-use crate::simulator::catalog::{self, Deletion, Plan};
+use crate::simulator::catalog::{
+    self, COS_STANDARD, DNS_SERVICES, Deletion, HYPER_PROTECT, KEY_PROTECT, Plan,
+};
 use crate::simulator::clock;
 use crate::simulator::paging;
 use crate::simulator::refusal::{Family, Refusal};
@@ -36,6 +38,19 @@ pub(crate) const SERVICE: Service = Service {
 
 /// What a record is called in refusals.
 const INSTANCE: &str = "Resource instance";
+
+/// Refuses to delete an instance for what is inside of it.
+type Hold = fn(&Account, &Instance) -> Result<(), Refusal>;
+
+/// What a service's broker looks at before it deletes an instance.
+const HOLDS: &[(&str, Hold)] = &[
+    (KEY_PROTECT.service, Account::keys_hold),
+    (DNS_SERVICES.service, Account::dns_holds),
+    (COS_STANDARD.service, Account::storage_holds),
+    (HYPER_PROTECT.service, |_, instance| {
+        instance.crypto_units_hold()
+    }),
+];
 
 pub(crate) struct Instance {
     pub(crate) guid: String,
@@ -142,6 +157,16 @@ impl Instance {
         self.deleted_at = (outcome == State::Removed).then_some(now);
     }
 
+    /// Refuses the deletion while crypto units are initialised. They are by the smart cards of their
+    /// owners, past any API of ours: the creation parameter `initialized` stands for it.
+    fn crypto_units_hold(&self) -> Result<(), Refusal> {
+        if self.parameters["initialized"] == true {
+            let message = "[409, Conflict] The crypto units must be zeroized first.";
+            return Err(Refusal::broker(message));
+        }
+        Ok(())
+    }
+
     fn is_called(&self, id: &str) -> bool {
         self.guid == id || self.crn == id
     }
@@ -186,6 +211,22 @@ impl Account {
             .find(|instance| instance.is_called(id))
     }
 
+    /// The active instance of a service with this CRN or guid, on which the caller has `level`.
+    pub(crate) fn serving(
+        &self,
+        call: &Call,
+        id: &str,
+        service: &str,
+        level: Level,
+    ) -> Result<&Instance, Refusal> {
+        let instance = self
+            .instance(id)
+            .filter(|instance| instance.plan.service == service && instance.state == State::Active);
+        let instance = instance.ok_or_else(|| Refusal::not_found(INSTANCE, id))?;
+        self.require(call, instance.target(), level)?;
+        Ok(instance)
+    }
+
     pub(crate) fn settle_instances(&mut self, now: OffsetDateTime) {
         while let Some(position) = self
             .instances
@@ -223,6 +264,9 @@ impl Account {
     /// Removes what hangs on an instance that has just been destroyed.
     pub(crate) fn forget_instance(&mut self, guid: &str, now: OffsetDateTime) {
         self.remove_attachments_of(guid, now);
+        self.forget_keys_of(guid);
+        self.forget_dns_of(guid);
+        self.forget_buckets_of(guid);
         if let Some(crn) = self.instance(guid).map(|instance| instance.crn.clone()) {
             self.detach_all_tags(&crn, now);
         }
@@ -306,7 +350,7 @@ impl Account {
             .any(|instance| instance.plan == plan && !instance.is_removed());
         if plan.single && has_one {
             let message = "Only one instance of a Lite plan is allowed per account.";
-            return Err(Refusal::new(422, message).with_code("RC-ServiceBrokerErrorResponse"));
+            return Err(Refusal::broker(message));
         }
         if plan == catalog::CODE_ENGINE {
             self.admits_project(order.name, order.region)?;
@@ -407,11 +451,15 @@ impl Account {
                 "The instance has keys, bindings or aliases: delete them, or use recursive.";
             return Err(Refusal::bad_request(message).with_code("RC-InstanceHasDependents"));
         }
+        let mut holds = HOLDS.iter();
+        if let Some((_, hold)) = holds.find(|(service, _)| *service == instance.plan.service) {
+            hold(self, instance)?;
+        }
         let deletion = instance.plan.deletion;
         let (status, outcome, asynchronous) = match deletion {
             Deletion::Refused => {
                 let message = "[409, Conflict] The service broker refused to delete the instance.";
-                return Err(Refusal::new(422, message).with_code("RC-ServiceBrokerErrorResponse"));
+                return Err(Refusal::broker(message));
             }
             Deletion::Immediate => (204, State::Removed, false),
             Deletion::Slow => (202, State::Removed, true),

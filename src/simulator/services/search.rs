@@ -1,8 +1,8 @@
 //! Global Search: a delayed copy of the truth (`ibm-cloud.md` 7).
 //!
-//! Indexes resource instances, resource groups, VPC infrastructure and what services list by themselves,
-//! and nothing of IAM. Promises to be stale both ways: what was deleted is still found, and what was made
-//! is not yet, for the index lag.
+//! Indexes resource instances, resource groups, VPC infrastructure, what services list by themselves,
+//! network gateways and classic infrastructure, and nothing of IAM. Promises to be stale both ways: what
+//! was deleted is still found, and what was made is not yet, for the index lag.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::mem;
@@ -129,7 +129,11 @@ impl Account {
         let standalone = self
             .standalone()
             .map(|found| self.searchable_standalone(&found));
-        instances.chain(groups).chain(standalone).collect()
+        let networks = self
+            .searchable_transit_gateways()
+            .chain(self.searchable_direct_links());
+        let rest = standalone.chain(networks).chain(self.searchable_classic());
+        instances.chain(groups).chain(rest).collect()
     }
 }
 

@@ -68,7 +68,7 @@ impl Account {
 
     fn remove_cluster(&mut self, position: usize, now: OffsetDateTime) {
         let cluster = self.clusters.clusters.remove(position);
-        self.vpc.remove_workers(&cluster.id);
+        self.vpc.release(&cluster.id);
         if let Some(site) = cluster.site.filter(|_| cluster.takes_resources) {
             self.vpc.clear_away(&site.furnishings.balancer, now);
             self.vpc.clear_away(&site.furnishings.volume, now);

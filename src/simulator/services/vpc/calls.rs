@@ -39,13 +39,7 @@ impl<'a> Request<'a> {
     fn read(call: &'a Call) -> Result<Self, Refusal> {
         let name = call.param(0);
         let region = Region::find(name).ok_or_else(|| Refusal::not_found("Region", name))?;
-        let version = call.query("version").unwrap_or_default();
-        let format = time::macros::format_description!("[year]-[month]-[day]");
-        if time::Date::parse(version, &format).is_err() {
-            let message = "Query parameter version must be a date, as in 2026-05-01.";
-            let refusal = Refusal::bad_request(message).with_code("missing_version");
-            return Err(refusal.with_target("parameter", "version", version));
-        }
+        call.dated()?;
         let generation = call.query("generation").unwrap_or_default();
         if generation != "2" {
             let refusal = Refusal::bad_request("Query parameter generation must be 2.");

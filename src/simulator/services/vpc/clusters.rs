@@ -10,9 +10,12 @@ use time::OffsetDateTime;
 use super::kinds::{BALANCERS, SUBNETS, VOLUMES, VPCS};
 use super::making::Wish;
 use super::regions::Region;
-use super::resource::{Phase, Resource, named};
+use super::resource::{Phase, named};
 use super::store::Vpc;
 use crate::simulator::refusal::Refusal;
+
+/// What holds the subnets that workers are in, and the volume that they use.
+const WORKER: &str = "iks-worker-node";
 
 /// What was made in a VPC for one cluster.
 pub(crate) struct Furnishings {
@@ -68,15 +71,10 @@ impl Vpc {
             "profile": {"name": "general-purpose"}, "resource_group": named(group),
         });
         let volume = self.build(VOLUMES, region, volume, now)?;
-        let used = subnets.iter().chain([&volume]);
-        let used: Vec<_> = used.map(|id| (id.clone(), cluster.to_owned())).collect();
-        self.workers.extend(used);
+        for used in subnets.iter().chain([&volume]) {
+            self.hold(used, cluster, WORKER);
+        }
         Ok(Furnishings { balancer, volume })
-    }
-
-    /// Ends the workers of a cluster.
-    pub(crate) fn remove_workers(&mut self, cluster: &str) {
-        self.workers.retain(|(_, of)| of != cluster);
     }
 
     /// Makes something for a service that builds on VPC infrastructure. `path` and `region` must be
@@ -104,16 +102,4 @@ impl Vpc {
             let _ = self.delete(id, now);
         }
     }
-}
-
-/// Refuses to delete what workers are in, or use.
-pub(super) fn free_of_workers(vpc: &Vpc, resource: &Resource) -> Result<(), Refusal> {
-    let from = (resource.id.clone(), String::new());
-    let next = vpc.workers.range(from..).next();
-    if next.is_none_or(|(used, _)| *used != resource.id) {
-        return Ok(());
-    }
-    let word = resource.kind.word;
-    let message = format!("The {word} is in use: an IKS worker node exists.");
-    Err(Refusal::conflict(message).with_code(format!("{word}_in_use_iks_worker_node_exists")))
 }

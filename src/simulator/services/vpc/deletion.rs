@@ -68,13 +68,17 @@ impl Vpc {
         }
         (kind.may_go)(self, resource)?;
         let doomed = self.doomed(id);
-        let holder = doomed.iter().find_map(|going| {
-            let mut referrers = self.referrers_of(going);
-            referrers.find(|holder| !doomed.contains(&holder.id) && holds(holder, going))
-        });
-        match holder {
+        let unseen = doomed.iter().find_map(|going| self.held_unseen(going));
+        let seen = || {
+            let holder = doomed.iter().find_map(|going| {
+                let mut referrers = self.referrers_of(going);
+                referrers.find(|holder| !doomed.contains(&holder.id) && holds(holder, going))
+            });
+            holder.map(|holder| holder.kind.word)
+        };
+        match unseen.or_else(seen) {
             None => Ok(()),
-            Some(holder) => Err(in_use(resource, holder)),
+            Some(by) => Err(in_use(resource, by)),
         }
     }
 
@@ -129,8 +133,8 @@ fn has_bond(referrer: &Resource, id: &str, bond: Bond) -> bool {
 
 /// The refusal of what something holds: `subnet_in_use_network_interface_exists`, and `vpc_in_use`
 /// (`ibm-cloud.md` 8.1).
-fn in_use(resource: &Resource, holder: &Resource) -> Refusal {
-    let (word, by) = (resource.kind.word, holder.kind.word);
+fn in_use(resource: &Resource, by: &str) -> Refusal {
+    let word = resource.kind.word;
     let code = match resource.kind.path {
         VPCS => "vpc_in_use".to_owned(),
         _ => format!("{word}_in_use_{by}_exists").replace('-', "_"),

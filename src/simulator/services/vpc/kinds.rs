@@ -5,7 +5,7 @@
 
 use super::kind::{Bond, Kind, Ref, child, dies, holds, lets_go, regional, zonal};
 use super::resource::Phase;
-use super::{balancing, clusters, compute, networks, storage};
+use super::{balancing, compute, networks, storage};
 
 #[rustfmt::skip]
 mod lives {
@@ -153,7 +153,7 @@ pub(super) static KINDS: &[Kind] = &[
     zonal(VNIS, "virtual-network-interface", &LIFECYCLE).needs(&["subnet"]).answers(202).refs(&[holds("subnet", &[SUBNETS]), IN_GROUPS, lets_go("vpc", &[VPCS])]).made(networks::in_vpc),
 
     // 4 and 5: networks
-    zonal(SUBNETS, "subnet", &STATUS).needs(&["vpc"]).made(networks::subnet_made).may_go(clusters::free_of_workers)
+    zonal(SUBNETS, "subnet", &STATUS).needs(&["vpc"]).made(networks::subnet_made)
         .refs(&[holds("vpc", &[VPCS]), holds("network_acl", &[ACLS]), holds("routing_table", &[TABLES]), holds("public_gateway", &[PUBLIC_GATEWAYS])]),
     child("subnets/{}/reserved_ips", "reserved-ip", &LIFECYCLE).refs(&[lets_go("target", &[VNIS, ENDPOINT_GATEWAYS])]),
     zonal(PUBLIC_GATEWAYS, "public-gateway", &STATUS).needs(&["vpc", "zone"]).made(networks::public_gateway_made)
@@ -173,7 +173,7 @@ pub(super) static KINDS: &[Kind] = &[
 
     // 5: what is kept
     regional(PLACEMENT_GROUPS, "placement-group", &LIFECYCLE).needs(&["strategy"]).answers(202),
-    zonal(VOLUMES, "volume", &VOLUME).needs(&["profile", "zone"]).shows(&[("volume_attachments", VOLUME_ATTACHMENTS)]).may_go(clusters::free_of_workers).view(storage::view_volume),
+    zonal(VOLUMES, "volume", &VOLUME).needs(&["profile", "zone"]).shows(&[("volume_attachments", VOLUME_ATTACHMENTS)]).view(storage::view_volume),
     regional(SNAPSHOTS, "snapshot", &LIFECYCLE).answers(202)
         .refs(&[lets_go("source_volume", &[VOLUMES]), lets_go("snapshot_consistency_group", &[SNAPSHOT_GROUPS])]).made(storage::snapshot_made).view(storage::view_snapshot),
     regional(SNAPSHOT_GROUPS, "snapshot-consistency-group", &LIFECYCLE).needs(&["snapshots"]).answers(202).shows(&[("snapshots", SNAPSHOTS)])

@@ -27,8 +27,9 @@ pub(crate) struct Vpc {
     collections: BTreeMap<Place, BTreeSet<String>>,
     /// Pairs of what is referred to and what refers to it.
     referrers: BTreeSet<(String, String)>,
-    /// Pairs of what workers of clusters are in or use, and the cluster. No list shows them.
-    pub(super) workers: BTreeSet<(String, String)>,
+    /// What something else than VPC infrastructure holds: what is held and by whom, with the word for
+    /// what it is held by. No list shows it (`ibm-cloud.md` 8.2).
+    unseen: BTreeMap<(String, String), &'static str>,
     agenda: BTreeSet<(OffsetDateTime, u64, String, Event)>,
     /// How many events were ever put down: those of one time happen in that order.
     noted: u64,
@@ -61,7 +62,7 @@ impl Vpc {
             resources: BTreeMap::new(),
             collections: BTreeMap::new(),
             referrers: BTreeSet::new(),
-            workers: BTreeSet::new(),
+            unseen: BTreeMap::new(),
             agenda: BTreeSet::new(),
             noted: 0,
             fresh: Vec::new(),
@@ -137,6 +138,27 @@ impl Vpc {
     ) -> impl Iterator<Item = &'a Resource> {
         let referrers = self.referrers_of(id);
         referrers.filter(move |resource| resource.kind.path == path)
+    }
+
+    /// Lets a `holder` of another service hold a resource.
+    pub(crate) fn hold(&mut self, id: &str, holder: &str, by: &'static str) {
+        self.unseen.insert((id.to_owned(), holder.to_owned()), by);
+    }
+
+    /// Lets go of everything that a `holder` of another service holds.
+    pub(crate) fn release(&mut self, holder: &str) {
+        self.unseen.retain(|(_, known), _| known != holder);
+    }
+
+    /// The word for what another service holds a resource by, if one does.
+    pub(super) fn held_unseen(&self, id: &str) -> Option<&'static str> {
+        let from = (id.to_owned(), String::new());
+        let (_, by) = self
+            .unseen
+            .range(from..)
+            .take_while(|((held, _), _)| held == id)
+            .next()?;
+        Some(by)
     }
 
     /// The ids of the resource's parent, its parent's parent and so on, the outermost first.
