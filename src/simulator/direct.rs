@@ -103,6 +103,7 @@ impl Direct {
     }
 
     /// See [`Simulator::cancel_classic`](super::Simulator::cancel_classic).
+    #[must_use = "an item that is not there cannot be cancelled"]
     pub fn cancel_classic(&self, account_id: &str, crn: &str) -> bool {
         self.shared.cancel_classic(account_id, crn)
     }

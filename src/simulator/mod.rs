@@ -187,6 +187,7 @@ impl Simulator {
     }
 
     /// Cancels an item of classic infrastructure, as a person does; answers whether there was one.
+    #[must_use = "an item that is not there cannot be cancelled"]
     pub fn cancel_classic(&self, account_id: &str, crn: &str) -> bool {
         self.running.shared.cancel_classic(account_id, crn)
     }

@@ -214,10 +214,10 @@ impl Account {
         let of_instance = |guid: &str| guid == instance.guid;
         let mut zones = self.dns.zones.iter();
         let mut resolvers = self.dns.resolvers.iter();
-        let permits = zones.any(|zone| of_instance(&zone.instance) && !zone.networks.is_empty());
-        let resolves =
+        let is_asked = zones.any(|zone| of_instance(&zone.instance) && !zone.networks.is_empty());
+        let is_resolving =
             resolvers.any(|resolver| of_instance(&resolver.instance) && !resolver.life.is_going());
-        if permits || resolves {
+        if is_asked || is_resolving {
             let message =
                 "[409, Conflict] The instance has custom resolvers or permitted networks.";
             return Err(Refusal::broker(message));

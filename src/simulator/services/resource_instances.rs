@@ -4,6 +4,9 @@
 //! and where it is asynchronous it must also be looked at so many times. Deleted instances stay
 //! readable.
 
+#[cfg(test)]
+mod tests;
+
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
@@ -39,8 +42,11 @@ pub(crate) const SERVICE: Service = Service {
 /// What a record is called in refusals.
 const INSTANCE: &str = "Resource instance";
 
+/// Refuses the deletion of an instance for what is inside of it.
+type Hold = fn(&Account, &Instance) -> Result<(), Refusal>;
+
 /// What a service's broker looks at before it deletes an instance: what is inside of it.
-const HOLDS: &[(&str, fn(&Account, &Instance) -> Result<(), Refusal>)] = &[
+const HOLDS: &[(&str, Hold)] = &[
     (KEY_PROTECT.service, Account::keys_hold),
     (DNS_SERVICES.service, Account::dns_holds),
     (COS_STANDARD.service, Account::storage_holds),

@@ -66,12 +66,10 @@ fn lists_come_in_pages_that_name_their_start() {
     }
     let mut seen = Vec::new();
     let mut start = Value::Null;
+    let list = path("") + "&limit=2";
     for expected in [2, 2, 1] {
-        let mut list = path("") + "&limit=2";
-        if let Some(start) = start.as_str() {
-            list += &format!("&start={start}");
-        }
-        let (_, page) = lab.get(&list);
+        let start_at = start.as_str().unwrap_or_default();
+        let (_, page) = lab.get(&format!("{list}&start={start_at}"));
         let gateways = page["transit_gateways"].as_array().unwrap();
         assert_eq!(gateways.len(), expected);
         seen.extend(gateways.iter().map(|gateway| text(gateway, "name")));
