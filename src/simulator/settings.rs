@@ -71,10 +71,11 @@ impl fmt::Debug for AccountSpec {
 /// How slow the imitated services are, and how awkward. Durations are of the simulator's clock.
 #[derive(Debug, Clone)]
 pub struct Lags {
-    /// From a policy's or a membership's creation until it gives rights.
+    /// From a policy's or a membership's creation until it gives rights, and from that of a
+    /// context-based restriction until it takes them.
     pub policy_effect: Duration,
-    /// From the removal of a policy, a membership or a subject until its rights are gone
-    /// (`ibm-cloud.md` 4).
+    /// From the removal of a policy, a membership or a subject until its rights are gone, and of a
+    /// context-based restriction until they are back (`ibm-cloud.md` 4, 5.4).
     pub policy_removal: Duration,
     /// From the creation of an asynchronous instance until it is active.
     pub instance_create: Duration,
@@ -92,12 +93,14 @@ pub struct Lags {
     pub detached_tag: Duration,
     /// From the v3 removal of a user until they are gone.
     pub user_removal: Duration,
-    /// From the creation of a VPC resource until it is usable, from a change of one until it can be
+    /// From the creation of a VPC resource, or of one of the network services beside it, until it is
+    /// usable, from a change of one until it can be
     /// changed again, and from the loss of a member until its instance group has another.
     pub vpc_create: Duration,
-    /// From the DELETE of most VPC resources until they are gone.
+    /// From the DELETE of most VPC resources, of connections, of Transit Gateways and of what DNS
+    /// Services hold in a VPC until they are gone.
     pub vpc_delete: Duration,
-    /// The same for instances, instance groups, load balancers and VPN gateways (`ibm-cloud.md` 8.2:
+    /// The same for instances, instance groups, load balancers, VPN gateways and Direct Links (`ibm-cloud.md` 8.2:
     /// up to 30 minutes).
     pub vpc_slow_delete: Duration,
     /// From one round of a backup plan to the next; none are made when it is zero.

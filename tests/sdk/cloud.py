@@ -3,6 +3,9 @@
 import requests
 from ibm_cloud_sdk_core import ApiException
 from ibm_cloud_sdk_core.authenticators import IAMAuthenticator
+from ibm_cloud_networking_services.direct_link_v1 import DirectLinkV1
+from ibm_cloud_networking_services.dns_svcs_v1 import DnsSvcsV1
+from ibm_cloud_networking_services.transit_gateway_apis_v1 import TransitGatewayApisV1
 from ibm_platform_services import (
     GlobalSearchV2,
     GlobalTaggingV1,
@@ -14,7 +17,9 @@ from ibm_platform_services import (
     UserManagementV1,
 )
 from ibm_platform_services.account_management_v4 import AccountManagementV4
+from ibm_platform_services.context_based_restrictions_v1 import ContextBasedRestrictionsV1
 from ibm_vpc import VpcV1
+from keyprotect import IbmKeyProtectApiV2
 
 EDITOR = "crn:v1:bluemix:public:iam::::role:Editor"
 ADMINISTRATOR = "crn:v1:bluemix:public:iam::::role:Administrator"
@@ -27,9 +32,9 @@ class Clients:
     def __init__(self, url: str, key: str):
         authenticator = IAMAuthenticator(key, url=url)
 
-        def client(service):
-            made = service(authenticator=authenticator)
-            made.set_service_url(url)
+        def client(service, place="", **named):
+            made = service(authenticator=authenticator, **named)
+            made.set_service_url(f"{url.rstrip('/')}{place}")
             return made
 
         self.identity = client(IamIdentityV1)
@@ -41,6 +46,10 @@ class Clients:
         self.manager = client(ResourceManagerV2)
         self.search = client(GlobalSearchV2)
         self.tags = client(GlobalTaggingV1)
+        self.transit = client(TransitGatewayApisV1, "/transit/v1", version="2026-05-01")
+        self.direct = client(DirectLinkV1, "/directlink/v1", version="2026-05-01")
+        self.dns = client(DnsSvcsV1, "/dns/v1")
+        self.restrictions = client(ContextBasedRestrictionsV1, "/cbr")
         self._url = url.rstrip("/")
         self._authenticator = authenticator
         self._regions = {}
@@ -50,6 +59,18 @@ class Clients:
         if name not in self._regions:
             self._regions[name] = self.new_region(name)
         return self._regions[name]
+
+    def keys(self, region: str) -> IbmKeyProtectApiV2:
+        """The client for Key Protect in a region."""
+        made = IbmKeyProtectApiV2(authenticator=self._authenticator)
+        made.set_service_url(f"{self._url}/keyprotect/{region}")
+        return made
+
+    def storage(self, method: str, path: str, headers: dict) -> requests.Response:
+        """Does a call of Object Storage, whose SDK takes no such address."""
+        token = self._authenticator.token_manager.get_token()
+        headers = {"Authorization": f"Bearer {token}", **headers}
+        return requests.request(method, f"{self._url}/cos/{path}", headers=headers, timeout=10)
 
     def new_region(self, name: str) -> VpcV1:
         made = VpcV1(authenticator=self._authenticator)

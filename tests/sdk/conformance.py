@@ -16,12 +16,13 @@ import access
 import identity
 import infrastructure
 import keeping
+import networking
 import quirks
 import resources
 import rights
 from cloud import Cloud
 
-MODULES = (identity, access, resources, rights, infrastructure, quirks, keeping)
+MODULES = (identity, access, resources, rights, infrastructure, networking, quirks, keeping)
 
 
 def main() -> int:

@@ -33,7 +33,10 @@ pub(super) const UNDELETABLE: &[Recipe] = &[
     Recipe(1, immutable_bucket),
     Recipe(1, cabled_direct_link),
     Recipe(1, crypto_units),
-    Recipe(1, classic),
+    Recipe(1, |maker| {
+        classic(maker);
+        Ok(())
+    }),
 ];
 
 /// An instance that may be tagged and locked later.
@@ -287,13 +290,12 @@ fn crypto_units(maker: &mut Maker) -> Done {
     lasting(maker, &HYPER_PROTECT, parameters).map(drop)
 }
 
-fn classic(maker: &mut Maker) -> Done {
+fn classic(maker: &mut Maker) {
     let name = maker.name("server");
     let account = maker.world.accounts.get_mut(&maker.account);
     let account = account.ok_or_else(|| Refusal::not_found("Account", &maker.account))?;
     let crn = account.order_classic("virtual-server", &name);
     maker.undeletable.push(crn);
-    Ok(())
 }
 
 /// A zone without this machine, and a rule that lets in nobody else.

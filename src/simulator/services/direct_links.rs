@@ -128,7 +128,8 @@ impl Gateway {
             "location_display_name": self.location, "speed_mbps": self.speed_mbps,
             "operational_status": self.state(), "global": true, "metered": false,
             "bgp_asn": 64999, "bgp_ibm_asn": 13884, "bgp_status": "idle",
-            "cross_account": false, "provider_api_managed": false, "connection_mode": "direct",
+            "default_export_route_filter": "permit", "default_import_route_filter": "permit",
+            "operational_status_reasons": [], "cross_account": false, "provider_api_managed": false, "connection_mode": "direct",
             "created_at": clock::controller(self.created_at),
             "resource_group": {"id": self.group},
         })
