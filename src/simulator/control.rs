@@ -10,7 +10,7 @@
 //! | `GET /_simulator/time`, `POST /_simulator/advance` `{"seconds":60}` | the simulator's now |
 //! | `POST`, `DELETE /_simulator/faults` | adds a fault (fields of [`Fault`](super::Fault); `action` is `status`, `unauthorized`, `reset`, `slow` or `lost_reply`); removes all |
 //! | `GET /_simulator/accounts`, `GET /_simulator/accounts/{id}` | ids and names; one inventory |
-//! | `POST /_simulator/accounts/{id}/mess` `{"seed":1,"size":500,"undeletable":0}` | makes a [`Mess`] |
+//! | `POST /_simulator/accounts/{id}/mess` `{"seed":1,"size":500,"undeletable":0,"services":false}` | makes a [`Mess`] |
 
 use std::time::Duration;
 
@@ -85,6 +85,7 @@ pub(super) fn answer(request: &HttpRequest, body: &[u8], shared: &Shared) -> Htt
                 seed: number("seed"),
                 size: count("size"),
                 undeletable: count("undeletable"),
+                services: body["services"] == true,
             };
             if mess.size.max(mess.undeletable) > LARGEST_MESS {
                 return bad_request("size and undeletable must be 100000 at most");

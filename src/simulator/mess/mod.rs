@@ -8,10 +8,11 @@ mod infrastructure;
 mod machines;
 mod networks;
 mod platform;
+mod services;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use time::OffsetDateTime;
@@ -34,6 +35,9 @@ pub struct Mess {
     /// How many things among them nobody can delete: active reservations, images that the catalogue
     /// manages, instances whose broker refuses.
     pub undeletable: usize,
+    /// Whether there are clusters, registry namespaces, Code Engine projects and Schematics workspaces
+    /// as well.
+    pub services: bool,
 }
 
 /// What was made.
@@ -99,6 +103,10 @@ pub(super) fn make(
     while maker.undeletable.len() < mess.undeletable {
         maker.follow_one_of(&[infrastructure::UNDELETABLE, platform::UNDELETABLE])?;
     }
+    let mut recipes = vec![infrastructure::RECIPES, platform::RECIPES];
+    if mess.services {
+        recipes.push(services::RECIPES);
+    }
     loop {
         let missing = wanted.saturating_sub(Inventory::take(maker.account()).lines.len());
         if missing == 0 {
@@ -106,7 +114,7 @@ pub(super) fn make(
         }
         // Counting costs more than making, and a recipe makes some four lines.
         for _ in 0..=missing / 5 {
-            maker.follow_one_of(&[infrastructure::RECIPES, platform::RECIPES])?;
+            maker.follow_one_of(&recipes)?;
         }
     }
     let made = MadeMess {
@@ -176,10 +184,35 @@ impl Maker<'_> {
     }
 
     fn send(&mut self, method: &str, target: &str, body: Value) -> Result<Value, Refusal> {
-        self.requests += 1;
-        let (base, owner) = (self.base, &self.owner);
-        ask(self.world, base, owner, self.now, method, target, body)
+        self.send_with(&[], method, target, body)
     }
+
+    /// The same with headers, by their lower-case names.
+    fn send_with(
+        &mut self,
+        headers: &[(&str, &str)],
+        method: &str,
+        target: &str,
+        body: Value,
+    ) -> Result<Value, Refusal> {
+        self.requests += 1;
+        let sent = Sent {
+            method,
+            target,
+            headers,
+            body,
+        };
+        ask(self.world, self.base, &self.owner, self.now, sent)
+    }
+}
+
+/// A request without a socket.
+struct Sent<'a> {
+    method: &'a str,
+    target: &'a str,
+    /// By their lower-case names.
+    headers: &'a [(&'a str, &'a str)],
+    body: Value,
 }
 
 /// Does what the handler of a request does, and gives the answer's body.
@@ -188,10 +221,14 @@ fn ask(
     base: &str,
     caller: &Caller,
     now: OffsetDateTime,
-    method: &str,
-    target: &str,
-    body: Value,
+    sent: Sent<'_>,
 ) -> Result<Value, Refusal> {
+    let Sent {
+        method,
+        target,
+        headers,
+        body,
+    } = sent;
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let found = find_route(method, path).ok_or_else(|| Refusal::not_found("Path", path))?;
     let query = form_urlencoded::parse(query.as_bytes()).into_owned();
@@ -201,7 +238,10 @@ fn ask(
         path: path.to_owned(),
         params: found.params,
         query: query.collect(),
-        headers: HashMap::new(),
+        headers: headers
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect(),
         body,
         caller: caller.clone(),
         transaction_id: String::new(),
