@@ -19,9 +19,10 @@ import keeping
 import quirks
 import resources
 import rights
+import services
 from cloud import Cloud
 
-MODULES = (identity, access, resources, rights, infrastructure, quirks, keeping)
+MODULES = (identity, access, resources, rights, infrastructure, quirks, keeping, services)
 
 
 def main() -> int:
