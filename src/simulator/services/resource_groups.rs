@@ -176,13 +176,11 @@ fn delete(world: &mut World, call: &Call) -> Answer {
         .instances
         .iter()
         .any(|instance| instance.resource_group_id == group.id && !instance.is_removed());
-    let mut standalone = account.standalone();
-    let is_used = standalone.any(|found| found.group == group.id);
-    if has_instances || is_used || account.vpc.uses_group(&group.id) {
+    let has_others = account.standalone().any(|found| found.group == group.id);
+    if has_instances || has_others || account.vpc.uses_group(&group.id) {
         let message = "The resource group has active or pending reclamation resource instances.";
         return Err(Refusal::new(500, message));
     }
-    drop(standalone);
     let until = call.now + account.lags.group_name_reserved;
     let groups = &mut account.resource_groups;
     let group = groups.groups.remove(position);
