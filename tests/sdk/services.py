@@ -23,7 +23,8 @@ def namespaces_are_made_listed_assigned_and_deleted(cloud: Cloud):
     assert details[0]["account"] == cloud.account
     assert details[0]["resource_group"] == cloud.default_group()
     registry.assign_namespace(cloud.default_group(), "judged-1")
-    assert cloud.registry("us", cloud.account).list_namespaces().get_result() == []
+    for label in ("us", "global"):
+        assert cloud.registry(label, cloud.account).list_namespaces().get_result() == []
     refused(401, cloud.registry("de", "0" * 32).list_namespaces)
     assert registry.delete_namespace("judged-1").get_status_code() == 204
     refused(404, registry.delete_namespace, "judged-1")
