@@ -370,6 +370,25 @@ fn storing_a_key_takes_rights_on_clusters_and_on_identities() {
 }
 
 #[test]
+fn a_restriction_on_keys_keeps_the_first_cluster_from_being_made() {
+    let site = Site::new(lags());
+    let path = format!("/v1/accounts/{}/settings/identity", site.lab.account);
+    let restrict = |value: &str| {
+        let body = json!({"restrict_create_platform_apikey": value});
+        let asking = site.lab.ask().with("if-match", "*");
+        assert_eq!(asking.send("PUT", &path, &body).0, 200);
+    };
+    restrict("RESTRICTED");
+    assert_eq!(site.try_to_make(site.lab.ask(), "one").0, 403);
+    assert_eq!(site.reset(&site.lab.owner), 403);
+    restrict("NOT_SET");
+    site.cluster("one");
+    restrict("RESTRICTED");
+    // It works with the key that is stored.
+    site.cluster("two");
+}
+
+#[test]
 fn a_refused_creation_leaves_nothing() {
     let site = Site::new(lags());
     let before = site.lab.cloud.inventory(&site.lab.account);
