@@ -115,17 +115,21 @@ impl Refusal {
     pub(super) fn read(call: String, status: u16, body: &[u8], secrets: &[SecretString]) -> Self {
         let body: Value = serde_json::from_slice(body).unwrap_or(Value::Null);
         let first = &body["errors"][0];
+        // Key Protect's own: reasons inside of a collection.
+        let reason = &body["resources"][0]["reasons"][0];
         let code = text(&first["message_code"])
             .or_else(|| text(&first["code"]))
             .or_else(|| text(&body["error_code"]))
             .or_else(|| text(&body["errorCode"]))
-            .or_else(|| text(&body["code"]));
+            .or_else(|| text(&body["code"]))
+            .or_else(|| text(&reason["code"]));
         // The order of IBM's own cores; the last is what containers and PowerVS add.
         let message = text(&first["message"])
             .or_else(|| text(&body["error"]))
             .or_else(|| text(&body["message"]))
             .or_else(|| text(&body["errorMessage"]))
-            .or_else(|| text(&body["description"]));
+            .or_else(|| text(&body["description"]))
+            .or_else(|| text(&reason["message"]));
         Self {
             call,
             status,

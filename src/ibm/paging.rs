@@ -35,6 +35,9 @@ pub(super) enum Style {
     NextStart,
     /// P4: `offset`, until `total_count`.
     Offset,
+    /// `offset`, until a page is not full: `metadata.collectionTotal` counts the page, and an empty page
+    /// has no array at all (Key Protect).
+    OffsetByPage,
     /// P5: `next.href` is a URL with a `start`.
     NextHref,
     /// P6: `next_url` is a relative URL with a `_start`.
@@ -81,7 +84,7 @@ impl<'a> List<'a> {
             let reply = session.send(&request).await?;
             let call = reply.call.clone();
             let mut body = reply.json()?;
-            let page = take_array(&call, &mut body, self.items)?;
+            let page = self.take_page(&call, &mut body)?;
             let after = trail.items + page.len();
             next = self
                 .next(
@@ -104,6 +107,14 @@ impl<'a> List<'a> {
         Ok(all)
     }
 
+    fn take_page(&self, call: &str, body: &mut Value) -> Result<Vec<Value>, Fault> {
+        let is_empty = body["metadata"]["collectionTotal"] == 0;
+        if self.style == Style::OffsetByPage && is_empty && body.get(self.items).is_none() {
+            return Ok(Vec::new());
+        }
+        take_array(call, body, self.items)
+    }
+
     fn request(&self, target: &str) -> Request {
         let request = Request::get(self.api, target).in_region(self.region);
         match self.header {
@@ -116,7 +127,7 @@ impl<'a> List<'a> {
         match self.style {
             Style::Whole => self.target.to_owned(),
             Style::PageToken => self.with("pagesize", &PAGE.to_string()),
-            Style::Offset => self.at_offset(0),
+            Style::Offset | Style::OffsetByPage => self.at_offset(0),
             Style::NextUrl | Style::NextStart | Style::NextHref | Style::UnderscoreStart => {
                 self.with("limit", &PAGE.to_string())
             }
@@ -158,6 +169,7 @@ impl<'a> List<'a> {
                     .map(|url| at_home(base, &url))
                     .transpose();
             }
+            Style::OffsetByPage => return Ok((length == PAGE).then(|| self.at_offset(seen))),
             Style::Offset => {
                 let more = match body["total_count"].as_u64() {
                     Some(total) if (seen as u64) < total && length == 0 => {

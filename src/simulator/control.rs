@@ -10,7 +10,7 @@
 //! | `GET /_simulator/time`, `POST /_simulator/advance` `{"seconds":60}` | the simulator's now |
 //! | `POST`, `DELETE /_simulator/faults` | adds a fault (fields of [`Fault`](super::Fault); `action` is `status`, `unauthorized`, `reset`, `slow` or `lost_reply`); removes all |
 //! | `GET /_simulator/accounts`, `GET /_simulator/accounts/{id}` | ids and names; one inventory |
-//! | `POST /_simulator/accounts/{id}/mess` `{"seed":1,"size":500,"undeletable":0,"networking":false}` | makes a [`Mess`] |
+//! | `POST /_simulator/accounts/{id}/mess` `{"seed":1,"size":500,"undeletable":0,"networking":false,"services":false}` | makes a [`Mess`] |
 //! | `POST /_simulator/accounts/{id}/classic` `{"kind":"virtual-server","name":"old-1"}` | orders classic infrastructure, as a person does; gives its CRN |
 //! | `POST /_simulator/accounts/{id}/classic/cancel` `{"crn":"crn:…"}` | cancels it |
 
@@ -88,6 +88,7 @@ pub(super) fn answer(request: &HttpRequest, body: &[u8], shared: &Shared) -> Htt
                 size: count("size"),
                 undeletable: count("undeletable"),
                 networking: body["networking"] == true,
+                services: body["services"] == true,
             };
             if mess.size.max(mess.undeletable) > LARGEST_MESS {
                 return bad_request("size and undeletable must be 100000 at most");

@@ -251,7 +251,9 @@ impl Arena {
         );
         let media = "application/x-www-form-urlencoded".to_owned();
         let media = [("content-type".to_owned(), media)].into();
-        let token = self.cloud.answer("POST", "/identity/token", media, form.as_bytes(), None);
+        let token = self
+            .cloud
+            .answer("POST", "/identity/token", media, form.as_bytes(), None);
         let token = token.unwrap().body.unwrap()["access_token"].clone();
         let headers = headers.iter().copied();
         let bearer = format!("Bearer {}", token.as_str().unwrap());
@@ -260,8 +262,14 @@ impl Arena {
             ("content-type", "application/json"),
         ]);
         let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let body = if body.is_null() { String::new() } else { body.to_string() };
-        let answer = self.cloud.answer(method, target, headers.collect(), body.as_bytes(), None);
+        let body = if body.is_null() {
+            String::new()
+        } else {
+            body.to_string()
+        };
+        let answer = self
+            .cloud
+            .answer(method, target, headers.collect(), body.as_bytes(), None);
         let answer = answer.unwrap();
         (answer.status, answer.body.unwrap_or(Value::Null))
     }
@@ -289,7 +297,9 @@ impl Requests {
             method == "GET" || asks.iter().any(|path| target.starts_with(path))
         };
         let writes = sent.iter().filter(|request| !is_read(request));
-        writes.map(|(method, target)| format!("{method} {target}")).collect()
+        writes
+            .map(|(method, target)| format!("{method} {target}"))
+            .collect()
     }
 
     fn random(&self) -> u64 {
@@ -364,7 +374,9 @@ impl Wire for DirectWire {
         let sent = (method.to_owned(), target.to_owned());
         self.requests.sent.borrow_mut().push(sent);
         let strike = self.requests.strike(self.clock.0.elapsed());
-        let answer = self.cloud.answer(method, target, headers, body.as_bytes(), strike);
+        let answer = self
+            .cloud
+            .answer(method, target, headers, body.as_bytes(), strike);
         let incoming = answer.map(|answer| {
             let mut headers = HeaderMap::new();
             for (name, value) in answer.headers {

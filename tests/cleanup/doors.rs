@@ -17,10 +17,16 @@ fn every_back_door_is_closed() {
         let account = arena.spec.id.clone();
         let other = "f".repeat(32);
 
-        let group = arena.make("/v1/serviceid_groups", json!({"account_id": account, "name": "hidden"}));
+        let group = arena.make(
+            "/v1/serviceid_groups",
+            json!({"account_id": account, "name": "hidden"}),
+        );
         let door = json!({"account_id": account, "name": "door", "group_id": group["id"], "apikey": {"name": "k"}});
         arena.make("/v1/serviceids/", door);
-        let profile = arena.make("/v1/profiles", json!({"account_id": account, "name": "disguise"}));
+        let profile = arena.make(
+            "/v1/profiles",
+            json!({"account_id": account, "name": "disguise"}),
+        );
         let links = format!("/v1/profiles/{}/links", profile["id"].as_str().unwrap());
         let link = json!({"cr_type": "VSI", "link": {"crn": format!("crn:v1:bluemix:public:is:eu-de-1:a/{other}::instance:02b7_1")}});
         arena.make(&links, link);
@@ -41,7 +47,13 @@ fn every_back_door_is_closed() {
         let storage = arena.make("/v2/resource_instances", storage);
         let key = json!({"name": "hmac", "source": storage["guid"], "role": "Writer", "parameters": {"HMAC": true}});
         arena.make("/v2/resource_keys", key);
-        arena.make(&format!("/v2/resource_instances/{}/lock", storage["guid"].as_str().unwrap()), json!({}));
+        arena.make(
+            &format!(
+                "/v2/resource_instances/{}/lock",
+                storage["guid"].as_str().unwrap()
+            ),
+            json!({}),
+        );
         let zone = json!({"account_id": account, "name": "nowhere", "addresses": []});
         let zone = arena.make("/cbr/v1/zones", zone);
         let rule = json!({
@@ -59,7 +71,12 @@ fn every_back_door_is_closed() {
         let (status, _) = arena.ask("PUT", &target, &[("if-match", &tag)], &settings);
         assert_eq!(status, 200);
         let public = format!("/v2/groups/settings?account_id={account}");
-        let (status, _) = arena.ask("PATCH", &public, &[], &json!({"public_access_enabled": true}));
+        let (status, _) = arena.ask(
+            "PATCH",
+            &public,
+            &[],
+            &json!({"public_access_enabled": true}),
+        );
         assert_eq!(status, 200);
 
         let cleaned = arena.clean().await;

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use acctpool::simulator::Mess;
+use acctpool_actors::cloud::Leftover;
 
 use crate::arena::{Arena, Cleaned, run};
 
@@ -23,6 +24,7 @@ fn mess_of(seed: u64) -> Mess {
         // Every third has something that nobody can delete.
         undeletable: usize::from(seed.is_multiple_of(3)) + usize::from(seed.is_multiple_of(9)),
         networking: true,
+        services: true,
     }
 }
 
@@ -43,34 +45,17 @@ fn clean_one(seed: u64, faults: (u32, Duration)) -> Result<Cleaned, String> {
                 cleaned.quarantine
             )),
             Some(quarantine) => {
-                let named = |line: &String| {
-                    let id = line.split(' ').nth(1).unwrap();
-                    quarantine
-                        .leftovers
+                let leftovers = &quarantine.leftovers;
+                let named = |line: &str| {
+                    leftovers
                         .iter()
-                        .any(|leftover| leftover.id.contains(id))
+                        .any(|leftover| is_about(&leftover.id, line))
                 };
                 let unnamed: Vec<_> = left.iter().filter(|line| !named(line)).collect();
-                let gone: Vec<_> = quarantine
-                    .leftovers
-                    .iter()
-                    .filter(|leftover| {
-                        !left.iter().any(|line| {
-                            let id = line.split(' ').nth(1).unwrap();
-                            leftover.id.contains(id)
-                        })
-                    })
-                    .collect();
-                let expected: Vec<_> = made
-                    .undeletable
-                    .iter()
-                    .filter(|crn| {
-                        !quarantine
-                            .leftovers
-                            .iter()
-                            .any(|leftover| crn.contains(&leftover.id))
-                    })
-                    .collect();
+                let is_gone =
+                    |leftover: &&Leftover| !left.iter().any(|line| is_about(&leftover.id, line));
+                let gone: Vec<_> = leftovers.iter().filter(is_gone).collect();
+                let expected: Vec<_> = made.undeletable.iter().filter(|crn| !named(crn)).collect();
                 if unnamed.is_empty() && gone.is_empty() && expected.is_empty() {
                     Ok(cleaned)
                 } else {
@@ -82,6 +67,17 @@ fn clean_one(seed: u64, faults: (u32, Duration)) -> Result<Cleaned, String> {
             }
         }
     })
+}
+
+/// Tells whether an id of the adapter is about a line of the inventory, which may have the CRN instead,
+/// or the CRN of something that is inside of the instance.
+fn is_about(id: &str, line: &str) -> bool {
+    let instance = id.strip_suffix("::").filter(|id| id.starts_with("crn:"));
+    line.contains(id)
+        || line
+            .split(' ')
+            .any(|word| word.len() > 8 && id.contains(word))
+        || instance.is_some_and(|crn| line.contains(crn))
 }
 
 fn clean_all(faults: (u32, Duration)) {

@@ -23,6 +23,7 @@ fn large() -> Mess {
         size: ITEMS,
         undeletable: 0,
         networking: true,
+        services: true,
     }
 }
 
@@ -41,17 +42,27 @@ struct Least {
 fn five_thousand_items_take_few_more_requests_than_they_must() {
     run(async {
         let arena = Arena::new(5);
-        arena.cloud.mess(&arena.spec.id, &large());
+        let made = arena.cloud.mess(&arena.spec.id, &large());
+        assert_eq!(made.undeletable, Vec::<String>::new());
         let ibm = arena.ibm();
         let keys = ManagementKeys::default();
         let plan = ibm.plan(keys).await.unwrap();
         let lists = lists_of(&arena);
-        assert_eq!(arena.requests.writes(), Vec::<String>::new(), "a plan writes nothing");
+        assert_eq!(
+            arena.requests.writes(),
+            Vec::<String>::new(),
+            "a plan writes nothing"
+        );
 
         arena.requests.sent.borrow_mut().clear();
         let mut least = Least::default();
         let planned = |step: &&acctpool::ibm::PlannedStep| step.delete.len() + step.wait.len();
-        least.pages = lists + plan.steps.iter().map(|step| planned(&step).div_ceil(PAGE)).sum::<usize>();
+        least.pages = lists
+            + plan
+                .steps
+                .iter()
+                .map(|step| planned(&step).div_ceil(PAGE))
+                .sum::<usize>();
         let mut deleted: Vec<Leftover> = Vec::new();
         let mut passes = 0;
         loop {
@@ -83,26 +94,52 @@ fn five_thousand_items_take_few_more_requests_than_they_must() {
 /// Compares what was planned with what was deleted: what was not planned came of a deletion, and what
 /// was not deleted went with something else.
 fn assert_planned(plan: &acctpool::ibm::Plan, deleted: &[Leftover]) {
-    let name = |item: &Leftover| (item.collection.clone(), item.region.clone(), item.id.clone());
+    let name = |item: &Leftover| {
+        (
+            item.collection.clone(),
+            item.region.clone(),
+            item.id.clone(),
+        )
+    };
     let planned: BTreeSet<_> = plan.items().map(name).collect();
     let done: BTreeSet<_> = deleted.iter().map(name).collect();
     let unplanned: Vec<_> = done
         .difference(&planned)
         // Of what was deleted; a tag shows when nothing carries it any more.
-        .filter(|(collection, ..)| !matches!(collection.as_str(), "reclamations" | "user tags" | "access tags"))
+        .filter(|(collection, ..)| {
+            !matches!(
+                collection.as_str(),
+                "reclamations" | "user tags" | "access tags"
+            )
+        })
         .collect();
-    assert!(unplanned.is_empty(), "deleted without a plan: {unplanned:#?}");
+    assert!(
+        unplanned.is_empty(),
+        "deleted without a plan: {unplanned:#?}"
+    );
     let mut along: BTreeMap<&str, usize> = BTreeMap::new();
     for (collection, ..) in planned.difference(&done) {
         *along.entry(collection).or_default() += 1;
     }
     // They go with what they belong to.
     let part = [
-        "API keys of service IDs", "policies", "volumes", "VPC instances", "virtual network interfaces",
-        "VPC routes", "snapshots", "public gateways", "floating IPs", "flow log collectors", "resource keys",
+        "API keys of service IDs",
+        "policies",
+        "volumes",
+        "VPC instances",
+        "virtual network interfaces",
+        "VPC routes",
+        "snapshots",
+        "public gateways",
+        "floating IPs",
+        "flow log collectors",
+        "resource keys",
     ];
     let alone: Vec<_> = along.keys().filter(|name| !part.contains(name)).collect();
-    assert!(alone.is_empty(), "planned and not deleted: {alone:?} of {along:?}");
+    assert!(
+        alone.is_empty(),
+        "planned and not deleted: {alone:?} of {along:?}"
+    );
 }
 
 fn is_leaving(item: &Leftover) -> bool {

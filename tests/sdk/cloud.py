@@ -6,6 +6,8 @@ from ibm_cloud_sdk_core.authenticators import IAMAuthenticator
 from ibm_cloud_networking_services.direct_link_v1 import DirectLinkV1
 from ibm_cloud_networking_services.dns_svcs_v1 import DnsSvcsV1
 from ibm_cloud_networking_services.transit_gateway_apis_v1 import TransitGatewayApisV1
+from ibm_code_engine_sdk.code_engine_v2 import CodeEngineV2
+from ibm_container_registry.container_registry_v1 import ContainerRegistryV1
 from ibm_platform_services import (
     GlobalSearchV2,
     GlobalTaggingV1,
@@ -18,6 +20,7 @@ from ibm_platform_services import (
 )
 from ibm_platform_services.account_management_v4 import AccountManagementV4
 from ibm_platform_services.context_based_restrictions_v1 import ContextBasedRestrictionsV1
+from ibm_schematics.schematics_v1 import SchematicsV1
 from ibm_vpc import VpcV1
 from keyprotect import IbmKeyProtectApiV2
 
@@ -76,6 +79,32 @@ class Clients:
         made = VpcV1(authenticator=self._authenticator)
         made.set_service_url(f"{self._url}/vpc/{name}/v1")
         return made
+
+    def projects(self, region: str) -> CodeEngineV2:
+        """The client for Code Engine in a region."""
+        made = CodeEngineV2(authenticator=self._authenticator)
+        made.set_service_url(f"{self._url}/codeengine/{region}/v2")
+        return made
+
+    def registry(self, label: str, account: str) -> ContainerRegistryV1:
+        """The client for the registry whose host has this label."""
+        made = ContainerRegistryV1(account, authenticator=self._authenticator)
+        made.set_service_url(f"{self._url}/registry/{label}")
+        return made
+
+    def workspaces(self, location: str) -> SchematicsV1:
+        """The client for Schematics in a location."""
+        made = SchematicsV1(authenticator=self._authenticator)
+        made.set_service_url(f"{self._url}/schematics/{location}")
+        return made
+
+    def clusters(self, method: str, path: str, json=None, **headers: str) -> requests.Response:
+        """Calls the API of clusters, for which there is no SDK in Python."""
+        token = self._authenticator.token_manager.get_token()
+        headers = {name.replace("_", "-"): value for name, value in headers.items()}
+        headers["Authorization"] = f"Bearer {token}"
+        url = f"{self._url}/containers{path}"
+        return requests.request(method, url, json=json, headers=headers, timeout=10)
 
 
 class Cloud(Clients):

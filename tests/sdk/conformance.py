@@ -20,9 +20,12 @@ import networking
 import quirks
 import resources
 import rights
+import services
 from cloud import Cloud
 
-MODULES = (identity, access, resources, rights, infrastructure, networking, quirks, keeping)
+MODULES = (
+    identity, access, resources, rights, infrastructure, networking, services, quirks, keeping,
+)
 
 
 def main() -> int:

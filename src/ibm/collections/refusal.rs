@@ -49,7 +49,7 @@ pub(super) fn of_instance(refusal: &Refusal) -> Outcome {
 /// A key with a retention policy, or one that two people have to delete, does not go by itself (9).
 pub(super) fn of_key(refusal: &Refusal) -> Outcome {
     let words = refusal.words().to_lowercase();
-    let for_good = ["retention", "dual", "authorization"];
+    let for_good = ["retention", "protected_resource", "authorizations_not_met"];
     match refusal.status {
         409 if for_good.iter().any(|word| words.contains(word)) => Outcome::Stuck,
         _ => usual(refusal),

@@ -9,7 +9,9 @@ use super::super::api::Api::{
     CodeEngine, DirectLink, Dns, KeyProtect, Registry, Restrictions, Schematics, TransitGateway,
     UserManagement,
 };
-use super::super::paging::Style::{NextHref, NextStart, Offset, PageToken, UnderscoreStart, Whole};
+use super::super::paging::Style::{
+    NextHref, NextStart, Offset, OffsetByPage, PageToken, UnderscoreStart, Whole,
+};
 use super::Stage::{
     Attachments, Clouds, Entrances, Gateways, Grants, Groups, Hosts, Identities, Instances,
     Interfaces, Machines, Makers, Networks, Reclamations, Remainder, Services, Subnets,
@@ -169,7 +171,7 @@ pub(in super::super) static TABLE: &[Collection] = &[
 
     // What hangs on resource instances.
     service("registry namespaces", Attachments, Registry, ("/api/v1/namespaces", "", Whole), "/api/v1/namespaces/{name}").at(REGISTRIES).with_header("account", "{account}").kinds(&[("container-registry", "namespace")]),
-    row("Key Protect keys", Attachments, KeyProtect, ("/api/v2/keys?state=0&state=1&state=2&state=3", "resources", Offset), Call::delete("/api/v2/keys/{id}?force=true"))
+    row("Key Protect keys", Attachments, KeyProtect, ("/api/v2/keys?state=0&state=1&state=2&state=3", "resources", OffsetByPage), Call::delete("/api/v2/keys/{id}?force=true"))
         .each(Each::Instance("kms")).with_header("bluemix-instance", "{instance}").judged(judge::key_protect_key).kinds(&[("kms", "key")]).refused(refusal::of_key),
     controller("resource bindings", Attachments, "/v2/resource_bindings", "/v2/resource_bindings/{guid}").kinds(&[("", "resource-binding")]), // 6.2
     controller("resource aliases", Attachments, "/v2/resource_aliases", "/v2/resource_aliases/{guid}?recursive=true").kinds(&[("", "resource-alias")]), // 6.2

@@ -9,6 +9,7 @@ mod machines;
 mod networking;
 mod networks;
 mod platform;
+mod services;
 #[cfg(test)]
 mod tests;
 
@@ -37,6 +38,9 @@ pub struct Mess {
     pub undeletable: usize,
     /// Whether there are network gateways, DNS, keys, buckets, workspaces and restrictions as well.
     pub networking: bool,
+    /// Whether there are clusters, registry namespaces, Code Engine projects and Schematics workspaces
+    /// as well.
+    pub services: bool,
 }
 
 /// What was made.
@@ -109,6 +113,7 @@ pub(super) fn make(
         infrastructure::RECIPES,
         platform::RECIPES,
         only(mess.networking, networking::RECIPES),
+        only(mess.services, services::RECIPES),
     ];
     while maker.undeletable.len() < mess.undeletable {
         maker.follow_one_of(&undeletable)?;

@@ -293,7 +293,7 @@ fn crypto_units(maker: &mut Maker) -> Done {
 fn classic(maker: &mut Maker) {
     let name = maker.name("server");
     let account = maker.world.accounts.get_mut(&maker.account);
-    let account = account.ok_or_else(|| Refusal::not_found("Account", &maker.account))?;
+    let account = account.expect("the account was there at the beginning");
     let crn = account.order_classic("virtual-server", &name);
     maker.undeletable.push(crn);
 }

@@ -13,6 +13,7 @@ use super::{MadeMess, Mess, Request, ask, text};
 use crate::simulator::call::Caller;
 use crate::simulator::inventory::Inventory;
 use crate::simulator::refusal::Refusal;
+use crate::simulator::services::registry::REGISTRIES;
 use crate::simulator::services::vpc::REGIONS;
 use crate::simulator::world::World;
 use crate::simulator::{AccountSpec, Lags, Settings, Time};
@@ -127,6 +128,52 @@ impl Lab {
         ask(&mut self.world, "", &self.owner, self.now, request)
     }
 
+    /// Begins the end of everything that services list by themselves, and of every project.
+    fn delete_what_services_list(&mut self) {
+        let account = self.owner.account.clone();
+        let headers = [("account", account.as_str())];
+        for line in self.inventory() {
+            let mut words = line.split(' ');
+            let (collection, id) = (words.next().unwrap(), words.next().unwrap());
+            let target = match collection {
+                "workspaces" => {
+                    let location = id.split('.').next().unwrap();
+                    format!("/schematics/{location}/v1/workspaces/{id}")
+                }
+                "clusters" => format!("/containers/v1/clusters/{id}?deleteResources=true"),
+                "resource_instances" if id.contains(":codeengine:") => {
+                    format!("/v2/resource_instances/{}", id.replace('/', "%2F"))
+                }
+                _ => continue,
+            };
+            self.ask("DELETE", &target, &headers, json!({})).unwrap();
+        }
+        for registry in &REGISTRIES {
+            let path = format!("/registry/{}/api/v1/namespaces", registry.label);
+            let names = self.ask("GET", &path, &headers, json!({})).unwrap();
+            for name in names.as_array().unwrap() {
+                let target = format!("{path}/{}", name.as_str().unwrap());
+                self.ask("DELETE", &target, &headers, json!({})).unwrap();
+            }
+        }
+    }
+
+    /// Looks at every instance until what was begun has ended.
+    fn finish_what_is_made(&mut self) {
+        for _ in 0..3 {
+            let list = "/v2/resource_instances";
+            self.ask("GET", list, &[], json!({})).unwrap();
+            self.world.settle(self.now);
+        }
+    }
+
+    fn collections(&self) -> BTreeSet<String> {
+        let lines = self.inventory().into_iter();
+        lines
+            .map(|line| line.split(' ').next().unwrap().to_owned())
+            .collect()
+    }
+
     /// Everything that a list shows, page by page.
     fn list(&mut self, region: &str, collection: &str) -> Vec<Value> {
         let (mut items, mut start) = (Vec::new(), String::new());
@@ -209,6 +256,7 @@ fn mess(seed: u64, size: usize) -> Mess {
         size,
         undeletable: 0,
         networking: false,
+        services: false,
     }
 }
 
@@ -295,4 +343,90 @@ fn nothing_but_what_nobody_can_delete_stays() {
             "seed {seed}"
         );
     }
+}
+
+/// What only messes with services hold, but for projects: they are resource instances.
+const OF_SERVICES: [&str; 3] = ["clusters", "namespaces", "workspaces"];
+
+#[test]
+fn services_are_in_a_mess_that_asks_for_them() {
+    for services in [false, true] {
+        let mut lab = Lab::new(Lags::realistic());
+        lab.mess(&Mess {
+            services,
+            ..mess(1, 600)
+        });
+        let collections = lab.collections();
+        for collection in OF_SERVICES {
+            assert_eq!(collections.contains(collection), services, "{collection}");
+        }
+        let lines = lab.inventory();
+        let projects = lines.iter().filter(|line| line.contains(":codeengine:"));
+        assert_eq!(projects.count() > 3, services);
+    }
+}
+
+#[test]
+fn the_largest_mess_keeps_to_the_limits_of_services() {
+    let mut lab = Lab::new(Lags::none());
+    lab.mess(&Mess {
+        services: true,
+        ..mess(2, 5_000)
+    });
+    let clusters = lab.inventory();
+    let clusters = clusters.iter().filter(|line| line.starts_with("clusters "));
+    assert!(clusters.count() > 30);
+}
+
+#[test]
+fn every_mess_with_services_can_be_deleted_when_these_go_first() {
+    for seed in 0..10 {
+        let mut lab = Lab::new(Lags::realistic());
+        lab.mess(&Mess {
+            services: true,
+            ..mess(seed, 150)
+        });
+        // Projects that are being made cannot be deleted.
+        lab.now += Duration::from_mins(2);
+        lab.world.settle(lab.now);
+        lab.finish_what_is_made();
+        lab.delete_what_services_list();
+        lab.sweep_until_only(0);
+        assert_eq!(lab.infrastructure(), Vec::<String>::new(), "seed {seed}");
+        let collections = lab.collections();
+        for collection in OF_SERVICES {
+            assert!(
+                !collections.contains(collection),
+                "seed {seed}: {collection}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_workspace_that_stays_leaves_no_cleaning_an_end() {
+    let mut lab = Lab::new(Lags::realistic());
+    lab.mess(&Mess {
+        services: true,
+        ..mess(3, 150)
+    });
+    assert!(lab.collections().contains("workspaces"));
+    for line in lab.inventory() {
+        if let Some(id) = line.strip_prefix("clusters ") {
+            let id = id.split(' ').next().unwrap();
+            let target = format!("/containers/v1/clusters/{id}?deleteResources=true");
+            lab.ask("DELETE", &target, &[], json!({})).unwrap();
+        }
+    }
+    for _ in 0..20 {
+        lab.sweep();
+    }
+    let left = lab.infrastructure();
+    assert!(!left.is_empty());
+    let is_built = |crn: &String| crn.contains("::key:") || crn.contains("::vpc:");
+    let others = left.iter().filter(|crn| {
+        let of_vpc = ["::network-acl:", "::routing-table:", "::security-group:"];
+        !is_built(crn) && !of_vpc.iter().any(|word| crn.contains(word)) && crn.contains("crn:")
+    });
+    assert_eq!(others.count(), 0, "{left:?}");
 }

@@ -158,10 +158,10 @@ fn find<'w>(
 ) -> Result<(&'w mut Account, usize), Refusal> {
     let (region, id) = (region(call)?, call.param(1));
     let account = world.account_mut(call);
-    let mut projects = account.projects_in(region);
-    let found = projects.find(|(_, project)| project.guid == id);
-    let (position, _) = found.ok_or_else(|| Refusal::not_found("Project", id))?;
-    drop(projects);
+    let (position, _) = account
+        .projects_in(region)
+        .find(|(_, project)| project.guid == id)
+        .ok_or_else(|| Refusal::not_found("Project", id))?;
     account.require(call, account.instances[position].target(), level)?;
     Ok((account, position))
 }

@@ -2,7 +2,7 @@
 //! `ibm-container-registry` SDK, rules from `ibm-cloud-docs/Registry`).
 //!
 //! Each registry's API stands under its own prefix, `/registry/{region}`, whose region is the label of
-//! its host: `de` for `de.icr.io`. Promises that no call goes without the header that names the account,
+//! its host: `de` for `de.icr.io`, and `global` for `icr.io`. Promises that no call goes without the header that names the account,
 //! and that a name is given once in a registry, over all accounts.
 
 #[cfg(test)]
@@ -45,7 +45,7 @@ pub(crate) const SERVICE: Service = Service {
 const SERVICE_NAME: &str = "container-registry";
 
 /// At most this many in each registry.
-pub(crate) const MOST: usize = 100;
+const MOST: usize = 100;
 
 /// A registry, by its host's label, and the region that it is in.
 #[derive(Debug, PartialEq, Eq)]
@@ -54,8 +54,9 @@ pub(crate) struct Registry {
     region: &'static str,
 }
 
-/// Every registry but the global one, which has no region of its own.
-pub(crate) static REGISTRIES: [Registry; 12] = [
+/// Every registry. The global one is `icr.io` itself, and takes namespaces as the others do.
+pub(crate) static REGISTRIES: [Registry; 13] = [
+    registry("global", "global"),
     registry("au", "au-syd"),
     registry("br", "br-sao"),
     registry("ca2", "ca-mon"),

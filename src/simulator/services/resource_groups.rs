@@ -194,15 +194,13 @@ fn delete(world: &mut World, call: &Call) -> Answer {
         .instances
         .iter()
         .any(|instance| instance.resource_group_id == group.id && !instance.is_removed());
-    let mut standalone = account.standalone();
-    let is_used = standalone.any(|found| found.group == group.id)
+    let is_used = account.standalone().any(|found| found.group == group.id)
         || account.vpc.uses_group(&group.id)
         || account.has_gateways_in(&group.id);
     if has_instances || is_used {
         let message = "The resource group has active or pending reclamation resource instances.";
         return Err(Refusal::new(500, message));
     }
-    drop(standalone);
     let until = call.now + account.lags.group_name_reserved;
     let groups = &mut account.resource_groups;
     let group = groups.groups.remove(position);

@@ -183,10 +183,13 @@ impl Account {
         if built.is_some_and(|built| self.vpc.find(built).is_some()) {
             return;
         }
-        let body = json!({
-            "name": format!("{}-{}", workspace.name, template.path), "public_key": "ssh-ed25519 AAAA",
+        let mut body = json!({
+            "name": format!("{}-{}", workspace.name, template.path),
             "resource_group": {"id": workspace.group},
         });
+        if template.path == "keys" {
+            body["public_key"] = "ssh-ed25519 AAAA".into();
+        }
         // What cannot be built now is tried again the next time.
         template.built = self
             .vpc

@@ -8,6 +8,8 @@ use crate::simulator::Lags;
 use crate::simulator::services::lab::{ADMINISTRATOR, Asking, Lab, Login, text, vpc};
 
 const KEY: &str = "containers-kubernetes-key";
+const SECOND: Duration = Duration::from_secs(1);
+const ALMOST: Duration = Duration::from_secs(179);
 const DELETION: Duration = Duration::from_mins(3);
 const LINGER: Duration = Duration::from_mins(10);
 
@@ -153,14 +155,14 @@ fn a_deletion_takes_its_time_and_its_resources_longer() {
     assert_eq!(held, "volume_in_use_iks_worker_node_exists");
     assert_eq!(site.lab.delete(&deletion(&id)), 204);
     assert_eq!(site.state(&id), "deleting");
-    site.lab.advance(DELETION - Duration::from_secs(1));
+    site.lab.advance(ALMOST);
     // A second deletion begins nothing anew.
     assert_eq!(site.lab.delete(&deletion(&id)), 204);
     assert_eq!(
         site.lab.get("/containers/v2/vpc/getClusters")[0]["state"],
         "deleting"
     );
-    site.lab.advance(Duration::from_secs(1));
+    site.lab.advance(SECOND);
     assert_eq!(site.lab.get("/containers/v2/vpc/getClusters"), json!([]));
     assert_eq!(site.lab.delete(&deletion(&id)), 404);
     assert_eq!(site.lab.built("load_balancers").len(), 1);
@@ -263,9 +265,9 @@ fn assert_stopped_until_reset(mut site: Site, id: &str) {
     let before = site.keys().len();
     assert_eq!(site.reset(&site.lab.owner), 204);
     assert_eq!(site.keys().len(), before + 1, "the former record stays");
-    site.lab.advance(DELETION - Duration::from_secs(1));
+    site.lab.advance(ALMOST);
     assert_eq!(site.state(id), "deleting");
-    site.lab.advance(Duration::from_secs(1));
+    site.lab.advance(SECOND);
     assert_eq!(site.state(id), "gone");
 }
 
@@ -368,6 +370,25 @@ fn storing_a_key_takes_rights_on_clusters_and_on_identities() {
 }
 
 #[test]
+fn a_restriction_on_keys_keeps_the_first_cluster_from_being_made() {
+    let site = Site::new(lags());
+    let path = format!("/v1/accounts/{}/settings/identity", site.lab.account);
+    let restrict = |value: &str| {
+        let body = json!({"restrict_create_platform_apikey": value});
+        let asking = site.lab.ask().with("if-match", "*");
+        assert_eq!(asking.send("PUT", &path, &body).0, 200);
+    };
+    restrict("RESTRICTED");
+    assert_eq!(site.try_to_make(site.lab.ask(), "one").0, 403);
+    assert_eq!(site.reset(&site.lab.owner), 403);
+    restrict("NOT_SET");
+    site.cluster("one");
+    restrict("RESTRICTED");
+    // It works with the key that is stored.
+    site.cluster("two");
+}
+
+#[test]
 fn a_refused_creation_leaves_nothing() {
     let site = Site::new(lags());
     let before = site.lab.cloud.inventory(&site.lab.account);
@@ -423,8 +444,8 @@ fn each_kind_has_its_list_which_a_group_narrows() {
         );
         let by_name = lab.get(&named(listed[0]["name"].as_str().unwrap()));
         assert_eq!(by_name["id"], id);
-        let side = lab.ask().with("x-auth-resource-group", "another");
-        assert_eq!(side.get(path), json!([]));
+        let of_group = lab.ask().with("x-auth-resource-group", "another");
+        assert_eq!(of_group.get(path), json!([]));
         let default = lab.default_group();
         let own = lab.ask().with("x-auth-resource-group", &default);
         assert_eq!(

@@ -8,6 +8,8 @@ use crate::simulator::Lags;
 use crate::simulator::services::lab::{Lab, Login, text, vpc};
 
 const WORKSPACES: &str = "/schematics/eu-de/v1/workspaces";
+const SECOND: Duration = Duration::from_secs(1);
+const ALMOST: Duration = Duration::from_secs(119);
 const PERIOD: Duration = Duration::from_mins(2);
 
 fn lags() -> Lags {
@@ -49,9 +51,9 @@ fn what_a_workspace_built_comes_back_until_the_workspace_is_gone() {
             let built = lab.built(collection);
             assert_eq!(built.len(), 1);
             assert_eq!(lab.delete(&vpc(&format!("{collection}/{}", built[0]))), 204);
-            lab.advance(PERIOD - Duration::from_secs(1));
+            lab.advance(ALMOST);
             assert_eq!(lab.built(collection), Vec::<String>::new());
-            lab.advance(Duration::from_secs(1));
+            lab.advance(SECOND);
         }
         let built = lab.built(collection);
         lab.advance(PERIOD * 3);
@@ -73,7 +75,7 @@ fn what_is_going_is_not_built_beside_itself() {
     lab.workspace("site", "vpc");
     let built = lab.built("vpcs");
     assert_eq!(lab.delete(&vpc(&format!("vpcs/{}", built[0]))), 204);
-    lab.advance(PERIOD + Duration::from_secs(1));
+    lab.advance(PERIOD + SECOND);
     assert_eq!(lab.built("vpcs"), built);
     lab.advance(PERIOD * 2);
     assert_eq!(lab.built("vpcs").len(), 1);
