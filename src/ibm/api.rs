@@ -11,6 +11,12 @@ use super::settings::{BaseUrl, BaseUrlError};
 /// What stands for the region in the address of a regional API.
 const REGION: &str = "{region}";
 
+/// The same where it is a part of a host's name.
+const LABEL: &str = "{region}.";
+
+/// What is called a region and is none: Container Registry's usual place.
+const GLOBAL: &str = "global";
+
 /// An API of IBM Cloud.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Api {
@@ -125,8 +131,11 @@ impl Endpoints {
     #[must_use]
     pub fn of(&self, api: Api, region: Option<&Region>) -> BaseUrl {
         let Endpoint(template) = &self.0[&api];
-        let region = region.map_or("", Region::as_str);
-        BaseUrl::trusted(template.replace(REGION, region))
+        BaseUrl::trusted(match region.map_or("", Region::as_str) {
+            // `https://icr.io` is the one without a region before it.
+            GLOBAL => template.replace(LABEL, "").replace(REGION, GLOBAL),
+            region => template.replace(REGION, region),
+        })
     }
 }
 
@@ -191,6 +200,12 @@ mod tests {
         let region = Region::new("eu-de").unwrap();
         let vpc = Endpoints::production().of(Api::Vpc, Some(&region));
         assert_eq!(vpc.as_str(), "https://eu-de.iaas.cloud.ibm.com");
+        let global = Region::new(GLOBAL).unwrap();
+        let registry = Endpoints::production().of(Api::Registry, Some(&global));
+        assert_eq!(registry.as_str(), "https://icr.io");
+        let all = Endpoints::all_at(&"http://127.0.0.1:1".parse().unwrap());
+        let registry = all.of(Api::Registry, Some(&global));
+        assert_eq!(registry.as_str(), "http://127.0.0.1:1/registry/global");
     }
 
     #[test]

@@ -3,17 +3,17 @@
 //! Plain values, and the port to where they are kept. Depends on nothing. Promises that a baseline is
 //! written once by itself, at the first verification, and after that only by the operator.
 
-use std::collections::BTreeSet;
-use std::fmt;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
-use std::{collections::BTreeMap, io};
+use std::{fmt, io};
 
-use acctpool_actors::cloud::Leftover;
+use acctpool_actors::cloud::{CloudError, Leftover};
 use acctpool_actors::pool::AccountId;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::account_settings;
+use super::api::Region;
 use super::fault::Fault;
 use super::session::Session;
 
@@ -83,13 +83,30 @@ impl Baselines for FleetingBaselines {
     }
 }
 
+impl Baseline {
+    /// Tells whether an item belongs to the account.
+    pub(super) fn has(&self, collection: &str, region: Option<&Region>, id: &str) -> bool {
+        self.items.contains(&BaselineItem {
+            collection: collection.to_owned(),
+            region: region.map(ToString::to_string),
+            id: id.to_owned(),
+        })
+    }
+}
+
+/// Returns the account's baseline, unless it has none yet.
+pub(super) fn of(session: &Session<'_>) -> Result<Option<Baseline>, Fault> {
+    let settings = &session.ibm.settings;
+    settings.baselines.recall(&settings.account).map_err(unkept)
+}
+
 /// Returns the account's baseline; at the first time, its settings become one.
 pub(super) async fn join(session: &Session<'_>) -> Result<Baseline, Fault> {
-    let account = &session.ibm.settings.account;
-    let baselines = &session.ibm.settings.baselines;
-    if let Some(known) = baselines.recall(account).map_err(unkept)? {
+    if let Some(known) = of(session)? {
         return Ok(known);
     }
+    let account = &session.ibm.settings.account;
+    let baselines = &session.ibm.settings.baselines;
     let baseline = Baseline {
         settings: account_settings::read(session).await?,
         items: BTreeSet::new(),
@@ -100,7 +117,5 @@ pub(super) async fn join(session: &Session<'_>) -> Result<Baseline, Fault> {
 }
 
 fn unkept(error: io::Error) -> Fault {
-    Fault::Decided(acctpool_actors::cloud::CloudError::Transient(format!(
-        "the account's baseline cannot be kept: {error}"
-    )))
+    CloudError::Transient(format!("the account's baseline cannot be kept: {error}")).into()
 }

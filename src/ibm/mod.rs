@@ -24,6 +24,7 @@ mod paging;
 mod plan;
 mod policies;
 mod request;
+mod restrictions;
 mod scope;
 mod search;
 mod session;
@@ -81,6 +82,8 @@ pub struct Ibm {
     course: RefCell<Course>,
     /// Who deletes clusters, while there are any.
     janitor: Mutex<Option<Janitor>>,
+    /// Until when a context-based restriction that is gone may still refuse what it refused.
+    restricted_until: Cell<Option<Timestamp>>,
 }
 
 impl Ibm {
@@ -103,6 +106,7 @@ impl Ibm {
             search_exhausted: Cell::new(false),
             course: RefCell::default(),
             janitor: Mutex::new(None),
+            restricted_until: Cell::new(None),
         }
     }
 
@@ -145,7 +149,8 @@ impl Cloud for Ibm {
         self.course.take();
         self.janitor.lock().await.take();
         let session = self.fresh_session(keys).await?;
-        Ok(verify::verify(&session).await?)
+        let verified = verify::verify(&session).await;
+        self.judge(verified.map_err(CloudError::from))
     }
 
     async fn revoke(
@@ -154,17 +159,20 @@ impl Cloud for Ibm {
         credential: Option<&Credential>,
     ) -> Result<(), CloudError> {
         let session = self.session(keys).await?;
-        Ok(lease::revoke(&session, credential).await?)
+        let revoked = lease::revoke(&session, credential).await;
+        let lifted = restrictions::lift(&session).await;
+        self.judge(revoked.and(lifted).map_err(CloudError::from))
     }
 
     async fn sweep(&self, keys: ManagementKeys) -> Result<Pass, CloudError> {
         let session = self.session(keys).await?;
-        sweep::sweep(&session).await
+        self.judge(sweep::sweep(&session).await)
     }
 
     async fn prove(&self, keys: ManagementKeys) -> Result<Proof, CloudError> {
         let session = self.fresh_session(keys).await?;
-        survey::survey(&session).await.map(Proof::from)
+        let survey = survey::survey(&session).await;
+        self.judge(survey.map(Proof::from))
     }
 
     async fn mint(
@@ -175,7 +183,8 @@ impl Cloud for Ibm {
         expires_at: Timestamp,
     ) -> Result<Credential, CloudError> {
         let session = self.session(keys).await?;
-        Ok(lease::mint(&session, generation, fence, expires_at).await?)
+        let minted = lease::mint(&session, generation, fence, expires_at).await;
+        self.judge(minted.map_err(CloudError::from))
     }
 
     async fn probe(
@@ -184,7 +193,8 @@ impl Cloud for Ibm {
         credential: &Credential,
     ) -> Result<Probe, CloudError> {
         let session = self.session(keys).await?;
-        Ok(lease::probe(&session, credential).await?)
+        let probed = lease::probe(&session, credential).await;
+        self.judge(probed.map_err(CloudError::from))
     }
 
     async fn rotate(&self, keys: ManagementKeys, to: ManagementKey) -> Result<(), CloudError> {

@@ -16,7 +16,7 @@ use serde_json::Value;
 use tokio::sync::OnceCell;
 
 use super::api::{Api, Region};
-use super::baseline::{self, Baseline, BaselineItem};
+use super::baseline::{self, Baseline};
 use super::collections::KeptItem;
 use super::fault::Fault;
 use super::identity::{self, KeyRecord, moment};
@@ -151,13 +151,8 @@ impl<'a> Scope<'a> {
         if self.keep.collections.contains(collection) {
             return Some("the keep list has its collection");
         }
-        let item = BaselineItem {
-            collection: collection.to_owned(),
-            region: region.map(ToString::to_string),
-            id: id.to_owned(),
-        };
-        let items = &self.baseline.items;
-        items.contains(&item).then_some("the baseline has it")
+        let is_there = self.baseline.has(collection, region, id);
+        is_there.then_some("the baseline has it")
     }
 
     /// Tells whether an IAM id is the janitor's, who is still needed.

@@ -19,6 +19,7 @@ use super::fault::{Fault, worst};
 use super::janitor;
 use super::request::Request;
 use super::scope::Scope;
+use super::search;
 use super::session::Session;
 use super::survey::{Stop, regions, stops_of};
 
@@ -36,6 +37,7 @@ pub(super) async fn sweep(session: &Session<'_>) -> Result<Pass, CloudError> {
         sweep = Sweep::begin(session, &mut course, &regions).await?;
         sweep.pass_through().await;
     }
+    sweep.ask_the_index().await;
     let Sweep {
         mut pass, faults, ..
     } = sweep;
@@ -132,6 +134,19 @@ impl<'s, 'a> Sweep<'s, 'a> {
                 // A service ID like any other from now on.
                 self.session.ibm.janitor.lock().await.take();
             }
+        }
+    }
+
+    /// Names what no collection explains as well, once nothing but refusals is left: a person is asked
+    /// to look then, and should see everything.
+    async fn ask_the_index(&mut self) {
+        let only_refusals = self.pass.deleted.is_empty() && self.leaving.is_empty();
+        if self.pass.is_clean() || !only_refusals || !self.faults.is_empty() {
+            return;
+        }
+        match search::unexplained(self.session, &self.scope, self.regions).await {
+            Ok(found) => self.pass.stuck.extend(found),
+            Err(fault) => self.faults.push(fault),
         }
     }
 
@@ -351,6 +366,9 @@ async fn settle(
         Err(Fault::Refused(refusal)) => Ok(match (row.refusal)(&refusal) {
             Outcome::Gone => Deletion::Gone,
             Outcome::Waits => Deletion::Waits(refusal.words()),
+            Outcome::Stuck if refusal.status == 403 && session.ibm.is_restricted() => {
+                Deletion::Waits(refusal.words())
+            }
             Outcome::Stuck => Deletion::Stuck(refusal.words()),
         }),
         // Nobody knows whether it was done; the next pass reads.

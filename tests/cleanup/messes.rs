@@ -39,9 +39,9 @@ fn clean_one(seed: u64, faults: (u32, Duration)) -> Result<Cleaned, String> {
         let left = arena.excess(&cleaned);
         match &cleaned.quarantine {
             None if left.is_empty() => Ok(cleaned),
-            None => Err(format!("seed {seed}: it is ready and holds {left:#?}")),
+            None => Err(format!("seed {seed}: it is ready and holds {left:?}")),
             Some(_) if mess.undeletable == 0 => Err(format!(
-                "seed {seed}: all could go, and {:?}; it holds {left:#?}",
+                "seed {seed}: all could go, and {:?}; it holds {left:?}",
                 cleaned.quarantine
             )),
             Some(quarantine) => {
@@ -60,8 +60,9 @@ fn clean_one(seed: u64, faults: (u32, Duration)) -> Result<Cleaned, String> {
                     Ok(cleaned)
                 } else {
                     Err(format!(
-                        "seed {seed}: unnamed {unnamed:#?}, named but gone {gone:#?}, \
-                         undeletable but not named {expected:#?}"
+                        "seed {seed}: {}: unnamed {unnamed:?}, named but gone {gone:?}, \
+                         undeletable but not named {expected:#?}",
+                        quarantine.reason
                     ))
                 }
             }
@@ -72,12 +73,12 @@ fn clean_one(seed: u64, faults: (u32, Duration)) -> Result<Cleaned, String> {
 /// Tells whether an id of the adapter is about a line of the inventory, which may have the CRN instead,
 /// or the CRN of something that is inside of the instance.
 fn is_about(id: &str, line: &str) -> bool {
-    let instance = id.strip_suffix("::").filter(|id| id.starts_with("crn:"));
+    // A bucket's CRN has its instance's GUID, and another region.
+    let guid = id.split(':').nth(7).filter(|guid| !guid.is_empty());
+    let is_word = |word: &str| word.len() > 8 && id.contains(word);
     line.contains(id)
-        || line
-            .split(' ')
-            .any(|word| word.len() > 8 && id.contains(word))
-        || instance.is_some_and(|crn| line.contains(crn))
+        || line.split(' ').any(is_word)
+        || guid.is_some_and(|guid| line.contains(guid))
 }
 
 fn clean_all(faults: (u32, Duration)) {

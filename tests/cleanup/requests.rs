@@ -68,7 +68,6 @@ fn five_thousand_items_take_few_more_requests_than_they_must() {
         loop {
             let pass = ibm.sweep(keys).await.unwrap();
             passes += 1;
-            assert_eq!(pass.stuck, [], "all can go");
             least.polls += pass.waiting.iter().filter(|item| is_leaving(item)).count();
             deleted.extend(pass.deleted.iter().cloned());
             if pass.is_clean() {

@@ -270,14 +270,16 @@ pub(super) fn user_key(scope: &Scope<'_>, item: &Value) -> Verdict {
             by_crn(scope, item)
         };
     }
+    let is_ours = scope.is_forgotten_key(text(item, "id"));
+    // What the containers service makes and keeps for clusters (9): they are gone, or deleted with the
+    // janitor's.
+    let is_of_clusters = text(item, "name") == "containers-kubernetes-key";
     match by_crn(scope, item) {
-        Verdict::Unwanted if !scope.is_forgotten_key(text(item, "id")) => {
-            Verdict::Immovable(format!(
-                "an API key of the account's owner that acctpool did not make: if it is yours, add \
+        Verdict::Unwanted if !is_ours && !is_of_clusters => Verdict::Immovable(format!(
+            "an API key of the account's owner that acctpool did not make: if it is yours, add \
                  its CRN {} to the keep list; else disable it, and find out who made it",
-                text(item, "crn")
-            ))
-        }
+            text(item, "crn")
+        )),
         verdict => verdict,
     }
 }

@@ -38,8 +38,10 @@ const STATES: Each = Each::Value(
     ],
 );
 
-/// Where Container Registry is, apart from its global name, which is that of no account's namespaces.
-const REGISTRIES: Where = Where::Named(&["us", "uk", "de", "au", "jp", "jp2", "ca", "br", "es"]);
+/// Where Container Registry is (IBM's "Container Registry regions"); `global` is `icr.io` itself.
+const REGISTRIES: Where = Where::Named(&[
+    "global", "us", "uk", "de", "au", "jp", "jp2", "ca", "ca2", "br", "es", "in", "in2",
+]);
 
 /// The locations of Schematics: each lists its own workspaces.
 const LOCATIONS: Where =
@@ -171,7 +173,7 @@ pub(in super::super) static TABLE: &[Collection] = &[
 
     // What hangs on resource instances.
     service("registry namespaces", Attachments, Registry, ("/api/v1/namespaces", "", Whole), "/api/v1/namespaces/{name}").at(REGISTRIES).with_header("account", "{account}").kinds(&[("container-registry", "namespace")]),
-    row("Key Protect keys", Attachments, KeyProtect, ("/api/v2/keys?state=0&state=1&state=2&state=3", "resources", OffsetByPage), Call::delete("/api/v2/keys/{id}?force=true"))
+    row("Key Protect keys", Attachments, KeyProtect, ("/api/v2/keys", "resources", OffsetByPage), Call::delete("/api/v2/keys/{id}?force=true"))
         .each(Each::Instance("kms")).with_header("bluemix-instance", "{instance}").judged(judge::key_protect_key).kinds(&[("kms", "key")]).refused(refusal::of_key),
     controller("resource bindings", Attachments, "/v2/resource_bindings", "/v2/resource_bindings/{guid}").kinds(&[("", "resource-binding")]), // 6.2
     controller("resource aliases", Attachments, "/v2/resource_aliases", "/v2/resource_aliases/{guid}?recursive=true").kinds(&[("", "resource-alias")]), // 6.2
