@@ -15,7 +15,7 @@ use acctpool_actors::pool::{
 };
 use acctpool_actors::store::{Store, StoreError};
 use acctpool_actors::{
-    CleanerActor, Employ, OnFailure, PoolActor, PoolHandle, PoolUnavailable, Publisher,
+    CleanerActor, Employ, OnFailure, PoolActor, PoolHandle, PoolUnavailable, Publisher, Receipts,
     SchedulerActor, StoreActor,
 };
 use actix::{Actor, Addr, Recipient};
@@ -138,6 +138,7 @@ impl App {
         let view = publisher.published();
         let store = StoreActor::new(store, publisher, on_store_failure);
         let store = StoreActor::start_in_arbiter(&store_arbiter.handle(), move |_| store);
+        let receipts = Receipts::new(store.clone().recipient());
         let pool = PoolActor::new(pool, Arc::clone(&clock), store.recipient());
         let pool = PoolActor::start_in_arbiter(&pool_arbiter.handle(), move |_| pool);
 
@@ -163,6 +164,7 @@ impl App {
         let context = http::Context {
             pool: handle.clone(),
             published: view,
+            receipts,
             clock,
             authenticate: Arc::new(Consumers(config.tokens)),
             keys: Arc::clone(&keyring) as Arc<dyn http::LeaseKeys>,

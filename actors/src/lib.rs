@@ -8,6 +8,7 @@
 //!                        ▲   ▲                     ├─ reply to whoever asked      │
 //!                        │   │                     └─ Published ─▶ whoever reads   │
 //!      SchedulerActor ───┘   └────────────────── ReportCleaning ──────────────────┘
+//! HTTP ─ Receipts ──── FindReceipts ─────────▶ StoreActor
 //! ```
 
 pub mod clock;
@@ -19,12 +20,14 @@ pub mod store;
 mod cleaner_actor;
 mod pool_actor;
 mod published;
+mod receipts;
 mod scheduler_actor;
 mod store_actor;
 
 pub use cleaner_actor::CleanerActor;
 pub use pool_actor::{Employ, PoolActor, PoolHandle, PoolUnavailable};
 pub use published::{Published, PublishedReservation, Publisher};
+pub use receipts::{Receipts, ReceiptsUnavailable};
 pub use scheduler_actor::SchedulerActor;
 pub use store_actor::{OnFailure, StoreActor};
 

@@ -3,7 +3,10 @@
 use actix::{Message, Recipient};
 use tokio::sync::oneshot;
 
-use crate::pool::{AuditEntry, Change, Command, Event, Fence, Job, ManagementKeys, Publication};
+use crate::pool::{
+    AuditEntry, Change, Command, Event, Fence, Job, ManagementKeys, Publication, ReceiptLine,
+};
+use crate::store::{ReceiptsOf, StoreError};
 
 /// To the pool: a command, and where its reply goes. A reply that nobody waits for is dropped.
 #[derive(Debug, Message)]
@@ -23,6 +26,8 @@ pub struct Decision {
     pub changes: Vec<Change>,
     /// What is kept of it for the auditor, in the same transaction.
     pub entries: Vec<AuditEntry>,
+    /// What receipts go on with, in the same transaction.
+    pub lines: Vec<ReceiptLine>,
     /// What may be read from then on.
     pub publication: Publication,
     /// Sends the reply. Dropped unsent if the commit fails, like everything that follows.
@@ -32,6 +37,11 @@ pub struct Decision {
     /// What happened, for the log.
     pub events: Vec<Event>,
 }
+
+/// To the store: a question about receipts. What it is answered from is durable.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "Result<Vec<ReceiptLine>, StoreError>")]
+pub struct FindReceipts(pub ReceiptsOf);
 
 /// To a cleaner: one job. It replaces whatever the cleaner is still at.
 #[derive(Clone, Debug, Message)]

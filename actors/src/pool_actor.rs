@@ -68,6 +68,7 @@ impl<C: Command> Handler<Ask<C>> for PoolActor {
         let decision = Decision {
             changes: applied.changes,
             entries: AuditEntry::of_turn(&applied.events, publication.at),
+            lines: applied.lines,
             publication,
             // Whoever asked may have gone.
             reply: Box::new(move || drop(ask.reply.send(applied.reply))),

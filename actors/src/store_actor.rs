@@ -9,8 +9,8 @@ use actix::{Actor, AsyncContext, Context, Handler, Message};
 use log::{debug, info, warn};
 
 use crate::break_off;
-use crate::messages::Decision;
-use crate::pool::Event;
+use crate::messages::{Decision, FindReceipts};
+use crate::pool::{Event, ReceiptLine};
 use crate::published::Publisher;
 use crate::store::{Store, StoreError};
 
@@ -45,6 +45,7 @@ impl<S: Store> StoreActor<S> {
         }
         let mut changes = Vec::new();
         let mut entries = Vec::new();
+        let mut lines = Vec::new();
         let mut publications = Vec::new();
         let mut replies = Vec::with_capacity(batch.len());
         let mut calls = Vec::new();
@@ -52,6 +53,7 @@ impl<S: Store> StoreActor<S> {
         for decision in batch {
             changes.extend(decision.changes);
             entries.extend(decision.entries);
+            lines.extend(decision.lines);
             if !decision.publication.news.is_empty() {
                 publications.push(decision.publication);
             }
@@ -59,9 +61,11 @@ impl<S: Store> StoreActor<S> {
             calls.extend(decision.calls);
             events.extend(decision.events);
         }
-        if !(changes.is_empty() && entries.is_empty()) {
+        if !(changes.is_empty() && entries.is_empty() && lines.is_empty()) {
             // Whether a commit that broke off is on the disk, nobody knows.
-            let commit = catch_unwind(AssertUnwindSafe(|| self.store.commit(changes, entries)));
+            let commit = catch_unwind(AssertUnwindSafe(|| {
+                self.store.commit(changes, entries, lines)
+            }));
             let Ok(committed) = commit else {
                 break_off();
             };
@@ -96,7 +100,9 @@ impl<S: Store> StoreActor<S> {
 fn report(event: &Event) {
     match event {
         event if event.is_alarming() => warn!("{event}"),
-        Event::JobIssued { .. } | Event::ReservationForgotten { .. } => debug!("{event}"),
+        Event::JobIssued { .. }
+        | Event::ReservationForgotten { .. }
+        | Event::PassEnded { is_news: false, .. } => debug!("{event}"),
         event => info!("{event}"),
     }
 }
@@ -126,5 +132,14 @@ impl<S: Store> Handler<Commit> for StoreActor<S> {
 
     fn handle(&mut self, Commit: Commit, _: &mut Self::Context) {
         self.commit();
+    }
+}
+
+impl<S: Store> Handler<FindReceipts> for StoreActor<S> {
+    type Result = Result<Vec<ReceiptLine>, StoreError>;
+
+    /// Decisions that are in the batch are not durable, and not in the answer.
+    fn handle(&mut self, FindReceipts(of): FindReceipts, _: &mut Self::Context) -> Self::Result {
+        self.store.receipt_lines(&of)
     }
 }

@@ -11,8 +11,8 @@ use acctpool::ibm::FleetingBaselines;
 use acctpool::keyring::{Keyring, MasterKey};
 use acctpool::store::{SqliteStore, StateDirectory};
 use acctpool_actors::clock::Clock;
-use acctpool_actors::pool::{AuditEntry, Change, Snapshot};
-use acctpool_actors::store::{Store, StoreError};
+use acctpool_actors::pool::{AuditEntry, Change, ReceiptLine, Snapshot};
+use acctpool_actors::store::{ReceiptsOf, Store, StoreError};
 use uuid::Uuid;
 
 use crate::Failure;
@@ -124,14 +124,23 @@ impl Store for Counting {
         self.store.id()
     }
 
-    fn commit(&mut self, changes: Vec<Change>, entries: Vec<AuditEntry>) -> Result<(), StoreError> {
+    fn commit(
+        &mut self,
+        changes: Vec<Change>,
+        entries: Vec<AuditEntry>,
+        lines: Vec<ReceiptLine>,
+    ) -> Result<(), StoreError> {
         let records = changes.len() as u64;
         self.counts.commits.fetch_add(1, Ordering::Relaxed);
         self.counts.records.fetch_add(records, Ordering::Relaxed);
-        self.store.commit(changes, entries)
+        self.store.commit(changes, entries, lines)
     }
 
     fn load(&mut self) -> Result<Snapshot, StoreError> {
         self.store.load()
+    }
+
+    fn receipt_lines(&mut self, of: &ReceiptsOf) -> Result<Vec<ReceiptLine>, StoreError> {
+        self.store.receipt_lines(of)
     }
 }

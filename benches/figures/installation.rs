@@ -124,7 +124,11 @@ impl Records {
         let reservations = (0..self.ids.len()).map(|number| self.reservation(number));
         let mut changes = accounts.chain(reservations).peekable();
         while changes.peek().is_some() {
-            store.commit(changes.by_ref().take(CHUNK).collect(), Vec::new())?;
+            store.commit(
+                changes.by_ref().take(CHUNK).collect(),
+                Vec::new(),
+                Vec::new(),
+            )?;
         }
         Ok(())
     }

@@ -5,8 +5,9 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use acctpool_actors::pool::{AuditEntry, Change, Snapshot};
-use acctpool_actors::store::{Store, StoreError};
+use acctpool::store::MemoryStore;
+use acctpool_actors::pool::{AuditEntry, Change, ReceiptLine, Snapshot};
+use acctpool_actors::store::{ReceiptsOf, Store, StoreError};
 use uuid::Uuid;
 
 /// A disk that outlives every process. Clones are the same disk.
@@ -15,6 +16,7 @@ pub(crate) struct Disk(Arc<Mutex<Platter>>);
 
 struct Platter {
     written: Snapshot,
+    receipts: MemoryStore,
     /// What was written since somebody last looked.
     batches: Vec<Vec<Change>>,
     failure: Option<Failure>,
@@ -36,6 +38,7 @@ impl Disk {
     pub(crate) fn new() -> Self {
         Self(Arc::new(Mutex::new(Platter {
             written: Snapshot::default(),
+            receipts: MemoryStore::default(),
             batches: Vec::new(),
             failure: None,
             failed: false,
@@ -74,7 +77,12 @@ impl Store for Disk {
         Uuid::from_u128(1)
     }
 
-    fn commit(&mut self, changes: Vec<Change>, _: Vec<AuditEntry>) -> Result<(), StoreError> {
+    fn commit(
+        &mut self,
+        changes: Vec<Change>,
+        _: Vec<AuditEntry>,
+        lines: Vec<ReceiptLine>,
+    ) -> Result<(), StoreError> {
         let mut platter = self.platter();
         let failure = match &mut platter.failure {
             Some(failure) if failure.after > 0 => {
@@ -87,6 +95,7 @@ impl Store for Disk {
             for change in &changes {
                 platter.written.write(change.clone());
             }
+            platter.receipts.commit(Vec::new(), Vec::new(), lines)?;
             platter.batches.push(changes);
         }
         if failure.is_none() {
@@ -101,5 +110,9 @@ impl Store for Disk {
 
     fn load(&mut self) -> Result<Snapshot, StoreError> {
         Ok(self.platter().written.clone())
+    }
+
+    fn receipt_lines(&mut self, of: &ReceiptsOf) -> Result<Vec<ReceiptLine>, StoreError> {
+        self.platter().receipts.receipt_lines(of)
     }
 }

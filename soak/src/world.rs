@@ -9,8 +9,8 @@ use std::time::Duration;
 use acctpool_actors::cloud::CloudError;
 use acctpool_actors::pool::{
     Account, AccountId, AccountState, AccountType, Applied, Change, Command, Done, Event,
-    Generation, Policy, Pool, ReportCleaning, Reservation, ReservationId, Snapshot, StateKind,
-    Step, Tick, Timestamp, TypePolicy, UseMasterKey,
+    Generation, Policy, Pool, ReceiptLine, ReportCleaning, Reservation, ReservationId, Snapshot,
+    StateKind, Step, Tick, Timestamp, TypePolicy, UseMasterKey,
 };
 use time::macros::datetime;
 use uuid::Uuid;
@@ -22,6 +22,9 @@ pub const START: Timestamp = datetime!(2026-05-01 10:00 UTC);
 
 /// More jobs that were answered or given up than anybody looks back at.
 const OLD_JOBS: usize = 256;
+
+/// More lines of receipts than anybody looks back at.
+const OLD_LINES: usize = 4096;
 
 /// Returns the settings that a world begins with.
 #[must_use]
@@ -73,6 +76,8 @@ pub struct World {
     pub sent: Vec<Issued>,
     /// What happened in the last turn.
     pub events: Vec<Event>,
+    /// The last lines of receipts that were written down.
+    pub lines: Vec<ReceiptLine>,
     /// Whether the last turn changed any record.
     pub changed: bool,
     /// The master keys in the state directory. One that the pool has durably forgotten is gone.
@@ -91,6 +96,7 @@ pub struct World {
 /// A decision on its way to the disk.
 struct Turn {
     changes: Vec<Change>,
+    lines: Vec<ReceiptLine>,
     jobs: Vec<Issued>,
 }
 
@@ -122,6 +128,7 @@ impl World {
             old_jobs: Vec::new(),
             sent: Vec::new(),
             events: Vec::new(),
+            lines: Vec::new(),
             changed: false,
             disk_is_slow: false,
             unsaved: Vec::new(),
@@ -145,12 +152,14 @@ impl World {
             reply,
             events,
             changes,
+            lines,
         } = self.pool.apply(command, self.now);
         let at = self.now;
         let jobs = events.iter().filter_map(|event| issued(event, at));
         self.unsaved.push(Turn {
             jobs: jobs.collect(),
             changes,
+            lines,
         });
         self.changed = self
             .unsaved
@@ -166,7 +175,7 @@ impl World {
     /// Makes durable what was decided, and sends its jobs out.
     pub fn save(&mut self) {
         for turn in std::mem::take(&mut self.unsaved) {
-            self.write(turn.changes);
+            self.write(turn.changes, turn.lines);
             for job in turn.jobs {
                 // A cleaner does one job at a time: a new one replaces the one before it.
                 self.retire_job_of(&job.account);
@@ -176,7 +185,15 @@ impl World {
         }
     }
 
-    fn write(&mut self, changes: Vec<Change>) {
+    fn write(&mut self, changes: Vec<Change>, lines: Vec<ReceiptLine>) {
+        assert!(
+            lines.is_empty() || !changes.is_empty(),
+            "a line of a receipt belongs to a change"
+        );
+        if self.lines.len() > OLD_LINES {
+            self.lines.drain(..OLD_LINES / 2);
+        }
+        self.lines.extend(lines);
         for change in changes {
             match &change {
                 Change::Account(account) => {
@@ -324,7 +341,7 @@ impl World {
     pub fn crash(&mut self, saved: usize) {
         let unsaved = std::mem::take(&mut self.unsaved);
         for turn in unsaved.into_iter().take(saved) {
-            self.write(turn.changes);
+            self.write(turn.changes, turn.lines);
         }
         self.disk_is_slow = false;
         self.sent.clear();

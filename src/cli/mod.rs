@@ -10,6 +10,7 @@ mod demo;
 mod interrupt;
 mod key;
 mod logging;
+mod receipts;
 mod serve;
 mod simulate;
 mod state;
@@ -72,6 +73,8 @@ enum Verb {
     State(state::State),
     /// Shows and verifies who did what to which account, and when.
     Audit(audit::Audit),
+    /// Shows what each cleaning of an account did: what it found, deleted and left.
+    Receipts(receipts::Receipts),
     /// Makes and rotates keys, and derives them for emergencies.
     Key(key::Key),
 }
@@ -104,6 +107,7 @@ fn carry_out(arguments: Arguments) -> Result<(), Failure> {
         Verb::Token(verb) => verb.run(),
         Verb::State(verb) => verb.run(),
         Verb::Audit(verb) => verb.run(),
+        Verb::Receipts(verb) => verb.run(),
         Verb::Key(verb) => verb.run(),
     }
 }

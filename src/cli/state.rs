@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use acctpool_actors::pool::{
-    Account, AccountId, AccountState, Generation, Reservation, ReservationState, rfc3339,
+    Account, AccountId, AccountState, Generation, Progress, Reservation, ReservationState, rfc3339,
 };
 use acctpool_actors::store::Store;
 use clap::{Args, Subcommand};
@@ -84,7 +84,9 @@ fn line_of_master_key(
 fn line_of_account(account: &Account, master_key: Generation) -> String {
     let state = match &account.state {
         AccountState::Dirty { .. } => "dirty".to_owned(),
-        AccountState::Cleaning(cleaning) => format!("cleaning ({})", cleaning.phase.as_str()),
+        AccountState::Cleaning(_) => account
+            .progress()
+            .map_or_else(|| "cleaning".to_owned(), |progress| of_cleaning(&progress)),
         AccountState::Ready { .. } => "ready".to_owned(),
         AccountState::Leased { reservation } => format!("leased by {reservation}"),
         AccountState::Quarantined(quarantine) => format!("quarantined: {quarantine}"),
@@ -100,6 +102,12 @@ fn line_of_account(account: &Account, master_key: Generation) -> String {
         account.account_type,
         rfc3339(account.since.truncate_to_second())
     )
+}
+
+/// Says where a cleaning is.
+fn of_cleaning(progress: &Progress) -> String {
+    let since = rfc3339(progress.since.truncate_to_second());
+    format!("cleaning ({progress}, since {since})")
 }
 
 fn line_of_reservation(reservation: &Reservation) -> String {

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context as TaskContext, Poll};
 use std::time::Instant;
 
+use acctpool_actors::store::StoreError;
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::header::{
@@ -127,6 +128,9 @@ fn with_problem(answer: ServiceResponse<BoxBody>, request_id: &str) -> ServiceRe
     }
     let cause = answer.response().error();
     let problem = if let Some(error) = cause.and_then(|cause| cause.as_error::<HttpError>()) {
+        if let HttpError::Unreadable(StoreError { action, cause }) = error {
+            log::error!("request {request_id} failed: {action}: {cause}");
+        }
         error.render(request_id)
     } else {
         if let Some(cause) = cause.filter(|_| status.is_server_error()) {

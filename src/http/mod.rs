@@ -9,7 +9,7 @@
 //! - `edge`: what holds for every exchange: limits, headers, problems, the access log.
 //! - `caller`: who asks, proven before anything else is looked at.
 //! - `parameters`: the query, taken literally.
-//! - `reservations`, `statistics`: the resources.
+//! - `reservations`, `receipts`, `statistics`: the resources.
 //! - `problem`: everything that can go wrong, in one table.
 
 mod access;
@@ -22,6 +22,7 @@ mod page;
 mod parameters;
 mod problem;
 mod proxy;
+mod receipts;
 mod reservation_body;
 mod reservations;
 mod routes;
@@ -35,7 +36,7 @@ use std::time::Duration;
 
 use acctpool_actors::clock::Clock;
 use acctpool_actors::pool::{AccountId, Credential, Timestamp, TokenId};
-use acctpool_actors::{PoolHandle, Published};
+use acctpool_actors::{PoolHandle, Published, Receipts};
 use secrecy::SecretString;
 
 pub use server::serve;
@@ -63,6 +64,8 @@ pub struct Context {
     pub pool: PoolHandle,
     /// What the pool has said: for what only reads.
     pub published: Published,
+    /// What is kept of cleanings.
+    pub receipts: Receipts,
     /// The wall clock, read when an answer is rendered.
     pub clock: Arc<dyn Clock>,
     /// The consumers.

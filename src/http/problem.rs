@@ -6,8 +6,9 @@
 
 use std::time::Duration;
 
-use acctpool_actors::PoolUnavailable;
 use acctpool_actors::pool::{RequestError, UnknownReservation};
+use acctpool_actors::store::StoreError;
+use acctpool_actors::{PoolUnavailable, ReceiptsUnavailable};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
@@ -75,6 +76,12 @@ pub(super) enum HttpError {
     /// No such reservation, or somebody else's.
     #[error("you have no reservation with this id")]
     UnknownReservation,
+    /// A reservation whose lease no cleaning has followed.
+    #[error(
+        "this reservation has no receipt: one begins when its lease is over, if its credential was \
+         fetched"
+    )]
+    NoReceipt,
     /// No such resource.
     #[error("there is nothing at this path; see `GET /` and `POST /reservations`")]
     UnknownPath,
@@ -121,6 +128,9 @@ pub(super) enum HttpError {
     /// The pool cannot answer now.
     #[error("the service is starting, stopping or overloaded; come back soon")]
     Unavailable(#[source] PoolUnavailable),
+    /// What is kept cannot be read.
+    #[error("the service failed to answer; its log tells more under the request id")]
+    Unreadable(#[source] StoreError),
     /// A fault of this program.
     #[error("the service failed to answer; its log tells more under the request id")]
     Internal,
@@ -156,6 +166,7 @@ impl HttpError {
             Self::UnknownReservation => {
                 (S::NOT_FOUND, "unknown_reservation", "Unknown reservation")
             }
+            Self::NoReceipt => (S::NOT_FOUND, "no_receipt", "No receipt"),
             Self::UnknownPath => (S::NOT_FOUND, "unknown_path", "Unknown path"),
             Self::MethodNotAllowed { .. } => (
                 S::METHOD_NOT_ALLOWED,
@@ -178,7 +189,9 @@ impl HttpError {
                 (S::SERVICE_UNAVAILABLE, "queue_full", "The queue is full")
             }
             Self::Unavailable(_) => (S::SERVICE_UNAVAILABLE, "unavailable", "Service unavailable"),
-            Self::Internal => (S::INTERNAL_SERVER_ERROR, "internal", "Internal error"),
+            Self::Unreadable(_) | Self::Internal => {
+                (S::INTERNAL_SERVER_ERROR, "internal", "Internal error")
+            }
         };
         Row {
             status,
@@ -294,6 +307,15 @@ impl ResponseError for HttpError {
 impl From<PoolUnavailable> for HttpError {
     fn from(cause: PoolUnavailable) -> Self {
         Self::Unavailable(cause)
+    }
+}
+
+impl From<ReceiptsUnavailable> for HttpError {
+    fn from(error: ReceiptsUnavailable) -> Self {
+        match error {
+            ReceiptsUnavailable::Stopped(_) => Self::Unavailable(PoolUnavailable::Stopped),
+            ReceiptsUnavailable::Store(error) => Self::Unreadable(error),
+        }
     }
 }
 

@@ -9,11 +9,12 @@ use uuid::Uuid;
 
 use super::caller::Caller;
 use super::problem::HttpError;
-use super::{Context, page, reservations, statistics};
+use super::{Context, page, receipts, reservations, statistics};
 
 const ROOT: &str = "/";
 const RESERVATIONS: &str = "/reservations";
 const RESERVATION_PREFIX: &str = "/reservations/";
+const RECEIPT: &str = "/receipt";
 
 /// What a client meant that followed the redirect of `POST /reservations` with the wrong method.
 const REDIRECT_HINT: &str = ". After the redirect from `POST /reservations`, follow with GET: \
@@ -68,6 +69,7 @@ pub(super) fn is_known(path: &str) -> bool {
         || page::ASSETS.iter().any(|asset| asset.path == path)
         || path
             .strip_prefix(RESERVATION_PREFIX)
+            .map(|name| name.strip_suffix(RECEIPT).unwrap_or(name))
             .is_some_and(|id| reservation_id(id).is_some())
 }
 
@@ -78,12 +80,15 @@ fn only(allow: &'static str, hint: &'static str, resource: Resource) -> Resource
     }))
 }
 
-/// Answers at the path of one reservation.
+/// Answers at the path of one reservation, and at that of its receipt.
 async fn reservation(
     context: Data<Context>,
     request: HttpRequest,
 ) -> Result<HttpResponse, HttpError> {
     let name = request.path().strip_prefix(RESERVATION_PREFIX);
+    if let Some(id) = name.and_then(|name| name.strip_suffix(RECEIPT)) {
+        return receipt(context, &request, id).await;
+    }
     let name = name.filter(|name| !name.is_empty() && !name.contains('/'));
     let name = name.ok_or(HttpError::UnknownPath)?;
     match *request.method() {
@@ -96,6 +101,26 @@ async fn reservation(
         _ => Err(HttpError::MethodNotAllowed {
             allow: "GET, HEAD, DELETE",
             hint: REDIRECT_HINT,
+        }),
+    }
+}
+
+/// Answers at the path of a receipt.
+async fn receipt(
+    context: Data<Context>,
+    request: &HttpRequest,
+    id: &str,
+) -> Result<HttpResponse, HttpError> {
+    if id.is_empty() || id.contains('/') {
+        return Err(HttpError::UnknownPath);
+    }
+    match *request.method() {
+        Method::GET | Method::HEAD => {
+            receipts::show(context, Caller::of(request)?, reservation_id(id)).await
+        }
+        _ => Err(HttpError::MethodNotAllowed {
+            allow: "GET, HEAD",
+            hint: "",
         }),
     }
 }

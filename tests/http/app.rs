@@ -14,7 +14,7 @@ use acctpool_actors::pool::{
     TypePolicy, TypeStatistics,
 };
 use acctpool_actors::{
-    CleanerActor, Employ, PoolActor, PoolHandle, Published, Publisher, StoreActor,
+    CleanerActor, Employ, PoolActor, PoolHandle, Published, Publisher, Receipts, StoreActor,
 };
 use actix::{Actor, Arbiter, System};
 use actix_web::dev::ServerHandle;
@@ -79,12 +79,13 @@ impl App {
         let thread = thread::spawn(move || {
             System::new().block_on(async move {
                 let (clock, disk) = parts;
-                let (pool, published) = start_pool(&setup, clock.clone(), disk);
+                let (pool, published, receipts) = start_pool(&setup, clock.clone(), disk);
                 let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
                 let address = listener.local_addr().unwrap();
                 let context = Context {
                     pool: pool.clone(),
                     published,
+                    receipts,
                     clock,
                     authenticate: Arc::new(Tokens),
                     keys: Arc::new(Keys),
@@ -112,7 +113,8 @@ impl App {
         app
     }
 
-    fn clean_all(&self, accounts: usize) {
+    /// Lets time pass until so many accounts are ready or quarantined.
+    pub(crate) fn clean_all(&self, accounts: usize) {
         for _ in 0..10_000 {
             let statistics = self.ask(GetStatistics);
             let is_settled = |counts: &TypeStatistics| counts.ready + counts.quarantined;
@@ -193,7 +195,11 @@ fn block_on<F: Future>(future: F) -> F::Output {
     runtime.unwrap().block_on(future)
 }
 
-fn start_pool(setup: &Setup, clock: Arc<ManualClock>, disk: Arc<Disk>) -> (PoolHandle, Published) {
+fn start_pool(
+    setup: &Setup,
+    clock: Arc<ManualClock>,
+    disk: Arc<Disk>,
+) -> (PoolHandle, Published, Receipts) {
     let configured: Vec<(AccountId, AccountType)> = setup
         .accounts
         .iter()
@@ -207,19 +213,27 @@ fn start_pool(setup: &Setup, clock: Arc<ManualClock>, disk: Arc<Disk>) -> (PoolH
     );
     let publisher = Publisher::new(pool.first_publication());
     let view = publisher.published();
-    let store = StoreActor::new(MemoryStore(disk), publisher, Box::new(|_| ()));
+    let store = StoreActor::new(
+        MemoryStore {
+            disk,
+            receipts: acctpool::store::MemoryStore::default(),
+        },
+        publisher,
+        Box::new(|_| ()),
+    );
     let store = StoreActor::start_in_arbiter(&Arbiter::new().handle(), move |_| store);
+    let receipts = Receipts::new(store.clone().recipient());
     let actor = PoolActor::new(pool, clock, store.recipient()).start();
     let cleaners: BTreeMap<_, _> = configured
         .into_iter()
         .map(|(id, _)| {
-            let cloud = EasyCloud(id.clone());
+            let cloud = EasyCloud::new(id.clone());
             let cleaner = CleanerActor::new(id.clone(), cloud, actor.clone().recipient()).start();
             (id, cleaner.recipient())
         })
         .collect();
     actor.do_send(Employ(cleaners));
-    (PoolHandle::new(actor), view)
+    (PoolHandle::new(actor), view, receipts)
 }
 
 fn policy(setup: &Setup) -> Policy {

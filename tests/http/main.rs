@@ -16,5 +16,6 @@ mod log;
 mod page;
 mod ports;
 mod problems;
+mod receipts;
 mod wire;
 mod workflow;

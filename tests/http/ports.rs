@@ -1,16 +1,17 @@
 //! The world around the pool, as far as a test needs it.
 
+use std::cell::Cell;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use acctpool::http::{Authenticate, LeaseKeys};
 use acctpool_actors::clock::Clock;
-use acctpool_actors::cloud::{Cloud, CloudError, Pass, Probe, Proof, Verified};
+use acctpool_actors::cloud::{Cloud, CloudError, Leftover, Pass, Probe, Proof, Traffic, Verified};
 use acctpool_actors::pool::{
     AccountId, AuditEntry, Change, Credential, Fence, Generation, ManagementKey, ManagementKeys,
-    Snapshot, Timestamp, TokenId,
+    ReceiptLine, Snapshot, Timestamp, TokenId,
 };
-use acctpool_actors::store::{Store, StoreError};
+use acctpool_actors::store::{ReceiptsOf, Store, StoreError};
 use secrecy::SecretString;
 use uuid::Uuid;
 
@@ -103,16 +104,29 @@ impl Disk {
     }
 }
 
-/// Writes to a [`Disk`], which forgets.
-pub(crate) struct MemoryStore(pub(crate) Arc<Disk>);
+/// Writes to a [`Disk`], which forgets everything but receipts.
+pub(crate) struct MemoryStore {
+    pub(crate) disk: Arc<Disk>,
+    pub(crate) receipts: acctpool::store::MemoryStore,
+}
 
 impl Store for MemoryStore {
     fn id(&self) -> Uuid {
         Uuid::nil()
     }
 
-    fn commit(&mut self, _: Vec<Change>, _: Vec<AuditEntry>) -> Result<(), StoreError> {
-        self.0.write()
+    fn commit(
+        &mut self,
+        _: Vec<Change>,
+        _: Vec<AuditEntry>,
+        lines: Vec<ReceiptLine>,
+    ) -> Result<(), StoreError> {
+        self.disk.write()?;
+        self.receipts.commit(Vec::new(), Vec::new(), lines)
+    }
+
+    fn receipt_lines(&mut self, of: &ReceiptsOf) -> Result<Vec<ReceiptLine>, StoreError> {
+        self.receipts.receipt_lines(of)
     }
 
     fn load(&mut self) -> Result<Snapshot, StoreError> {
@@ -142,12 +156,33 @@ impl LeaseKeys for Keys {
     }
 }
 
-/// An account in which every verb succeeds at once, unless its id begins with `bad`.
-pub(crate) struct EasyCloud(pub(crate) AccountId);
+/// An account in which every verb succeeds at once, unless its id begins with `bad`. Where it begins
+/// with `messy`, every lease leaves an instance.
+pub(crate) struct EasyCloud {
+    id: AccountId,
+    is_dirty: Cell<bool>,
+}
+
+impl EasyCloud {
+    pub(crate) fn new(id: AccountId) -> Self {
+        let is_dirty = Cell::new(false);
+        Self { id, is_dirty }
+    }
+}
+
+fn leftover(collection: &str, id: &str, reason: &str) -> Leftover {
+    Leftover {
+        collection: collection.to_owned(),
+        id: id.to_owned(),
+        name: None,
+        region: Some("eu-de".to_owned()),
+        reason: reason.to_owned(),
+    }
+}
 
 impl Cloud for EasyCloud {
     async fn verify(&self, keys: ManagementKeys) -> Result<Verified, CloudError> {
-        if self.0.as_str().starts_with("bad") {
+        if self.id.as_str().starts_with("bad") {
             return Err(CloudError::WrongAccount("not this one".to_owned()));
         }
         Ok(Verified {
@@ -157,11 +192,27 @@ impl Cloud for EasyCloud {
     }
 
     async fn revoke(&self, _: ManagementKeys, _: Option<&Credential>) -> Result<(), CloudError> {
+        self.is_dirty.set(self.id.as_str().starts_with("messy"));
         Ok(())
     }
 
     async fn sweep(&self, _: ManagementKeys) -> Result<Pass, CloudError> {
-        Ok(Pass::default())
+        let mess = leftover(
+            "resource instances",
+            "crn:mess",
+            "its deletion was accepted",
+        );
+        let kept = leftover("resource groups", "keepers", "the operator keeps it");
+        Ok(Pass {
+            deleted: self.is_dirty.take().then_some(mess).into_iter().collect(),
+            kept: vec![kept],
+            stage: Some("instances"),
+            traffic: Traffic {
+                requests: 3,
+                retries: 1,
+            },
+            ..Pass::default()
+        })
     }
 
     async fn prove(&self, _: ManagementKeys) -> Result<Proof, CloudError> {
@@ -178,7 +229,7 @@ impl Cloud for EasyCloud {
         Ok(Credential {
             generation,
             fence,
-            service_id: format!("ServiceId-{}", self.0),
+            service_id: format!("ServiceId-{}", self.id),
             key_id: "ApiKey-1".to_owned(),
             policy_ids: Vec::new(),
             expires_at,

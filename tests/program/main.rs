@@ -31,6 +31,7 @@ mod operator;
 mod process;
 mod promises;
 mod readme;
+mod receipts;
 mod recovery;
 mod refusals;
 mod rotation;

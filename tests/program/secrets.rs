@@ -15,7 +15,7 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
 use crate::bench::{Bench, Server, curl, status_of};
-use crate::process::eventually;
+use crate::process::{acctpool, eventually, run};
 
 #[test]
 fn what_serve_prints_holds_no_secret() {
@@ -44,13 +44,14 @@ fn what_serve_prints_holds_no_secret() {
         bench.simulator.working_key(&key).is_none().then_some(())
     });
 
+    let receipts = receipts_in_every_form(&bench, &location, &lease);
     let mut secrets = bench.simulator.secrets();
     secrets.extend([bench.token.clone(), key]);
     secrets.extend(master_key_in_every_dress(&bench));
     // The write-ahead log is folded into the file at an orderly end: this is none.
     server.process.signal("KILL");
     let ended = server.process.end();
-    let said = ended.stdout + &ended.stderr;
+    let said = ended.stdout + &ended.stderr + &receipts;
     let told = ["quarantined", "DEBUG", "injected", "rotate"];
     for word in told {
         assert!(
@@ -78,10 +79,31 @@ fn kept_records(bench: &Bench) -> Vec<u8> {
         .flat_map(|file| fs::read(file.path()).unwrap())
         .collect();
     let account = bench.accounts[0].id.as_bytes();
-    for known in [account, b"credential_shown"] {
+    for known in [account, b"credential_shown", b"\"step\":\"swept\""] {
         assert!(kept.windows(known.len()).any(|window| window == known));
     }
     kept
+}
+
+/// What the holder of a lease and the operator are told of the cleaning that followed.
+fn receipts_in_every_form(bench: &Bench, location: &str, lease: &Value) -> String {
+    let (reservation, token) = location.split_once('?').unwrap();
+    let url = format!("{reservation}/receipt?{token}");
+    let mut told = eventually("the end of the cleaning", || {
+        let receipt = curl(bench.path(), &[&url]);
+        (receipt.json()["state"] == "quarantined").then_some(receipt.body)
+    });
+    let account = lease["account"]["id"].as_str().unwrap();
+    for format in ["text", "json"] {
+        let shown = run(&mut acctpool(
+            bench.path(),
+            &["receipts", account, "--format", format],
+        ));
+        assert_eq!(shown.code, Some(0), "{}", shown.stderr);
+        assert!(shown.stdout.contains("left"), "{}", shown.stdout);
+        told += &shown.stdout;
+    }
+    told
 }
 
 /// Requests of clients who put the token where it does not belong.
@@ -145,7 +167,7 @@ fn raw(server: &Server, request: &str) {
 }
 
 /// Uses the account: a key with HMAC credentials, and an instance that nobody can delete.
-fn make_a_mess(bench: &Bench, lease: &Value, key: &str) {
+pub(crate) fn make_a_mess(bench: &Bench, lease: &Value, key: &str) {
     let cloud = bench.simulator.url();
     let form = format!("apikey={key}");
     let grant = "grant_type=urn:ibm:params:oauth:grant-type:apikey";

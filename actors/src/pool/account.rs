@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::credentials::{Credential, ManagementKey, ManagementKeys};
 use super::findings::Leftover;
 use super::ids::{AccountId, AccountType, Fence, Generation, ReservationId, Timestamp};
+use super::receipt::{Outcome, ReceiptLine, ReceiptStep};
 
 /// A pooled account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +41,9 @@ pub struct Account {
     pub rotate_at: Option<Timestamp>,
     /// How many cleanings ran out of time. Reset when it is ready, enabled, or the program starts.
     pub timeouts: u32,
+    /// The last reservation that used it, until the account was cleaned after that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub used_by: Option<ReservationId>,
     /// Whether the operator wants it out as soon as it is clean.
     pub draining: bool,
     /// Whether the operator's file names it. Not written down: each start sees for itself.
@@ -58,7 +62,7 @@ pub enum AccountState {
         not_before: Timestamp,
     },
     /// A cleaner is at work, or pauses between two calls.
-    Cleaning(Cleaning),
+    Cleaning(Box<Cleaning>),
     /// It is proven clean, has a fresh credential, and can be granted.
     Ready {
         /// Its place among the ready ones: the one that has been ready for longest goes first.
@@ -111,6 +115,26 @@ pub struct Cleaning {
     pub failed_proofs: u32,
     /// What the last pass or proof left.
     pub remaining: Vec<Leftover>,
+    /// The fence of its first job, by which its receipt is known. Only a full one has one, unless it
+    /// was begun before there were any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<Fence>,
+    /// How many passes it took so far.
+    #[serde(default)]
+    pub passes: u32,
+    /// The first stage of the plan that still had something to do after the last pass.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stage: Option<Box<str>>,
+    /// Since when it is in this stage, or in this phase.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        with = "time::serde::rfc3339::option"
+    )]
+    pub there_since: Option<Timestamp>,
+    /// When the log last said where it is. Not written down: a restart begins another cleaning.
+    #[serde(skip)]
+    pub said_at: Option<Timestamp>,
 }
 
 impl Cleaning {
@@ -131,6 +155,20 @@ impl Cleaning {
             stuck_passes: 0,
             failed_proofs: 0,
             remaining: Vec::new(),
+            receipt: None,
+            passes: 0,
+            stage: None,
+            there_since: Some(now),
+            said_at: None,
+        }
+    }
+
+    /// Goes to another phase, or to another stage of a sweep.
+    pub(super) fn enter(&mut self, phase: Phase, stage: Option<&'static str>, now: Timestamp) {
+        if (self.phase, self.stage.as_deref()) != (phase, stage) {
+            self.there_since = Some(now);
+            self.phase = phase;
+            self.stage = stage.map(Into::into);
         }
     }
 }
@@ -227,6 +265,7 @@ impl Account {
             remint_at: now,
             rotate_at: None,
             timeouts: 0,
+            used_by: None,
             draining: false,
             configured: true,
         }
@@ -259,7 +298,7 @@ impl Account {
             AccountState::Drained => return None,
             _ if owed => {
                 let cleaning = Cleaning::begin(Purpose::Revoke, Phase::Revoke, now, now + timeout);
-                AccountState::Cleaning(cleaning)
+                AccountState::Cleaning(cleaning.into())
             }
             _ => return None,
         };
@@ -323,6 +362,37 @@ impl Account {
         let derived = self.keys.known().filter(|key| key.is_derived());
         let lease = self.credential.iter().map(|lease| lease.generation);
         derived.map(|key| key.generation).chain(lease).min()
+    }
+
+    /// Returns a line of the receipt of its cleaning, if that has one.
+    pub(super) fn receipt_line(&self, step: ReceiptStep, at: Timestamp) -> Option<ReceiptLine> {
+        let AccountState::Cleaning(cleaning) = &self.state else {
+            return None;
+        };
+        Some(ReceiptLine {
+            account: self.id.clone(),
+            cleaning: cleaning.receipt?,
+            reservation: self.used_by,
+            at,
+            step,
+        })
+    }
+
+    /// Returns the last line of the receipt of its cleaning, with what is known to be left.
+    pub(super) fn last_receipt_line(&self, outcome: Outcome, at: Timestamp) -> Option<ReceiptLine> {
+        let AccountState::Cleaning(cleaning) = &self.state else {
+            return None;
+        };
+        let leftovers = match outcome {
+            Outcome::Ready | Outcome::Drained => Vec::new(),
+            _ => cleaning.remaining.clone(),
+        };
+        self.receipt_line(ReceiptStep::Ended { outcome, leftovers }, at)
+    }
+
+    /// Returns the last line of the receipt of a cleaning that was under way when the program ended.
+    pub(super) fn interrupted(&self, now: Timestamp) -> Option<ReceiptLine> {
+        self.last_receipt_line(Outcome::Interrupted, now)
     }
 
     pub(super) fn cleaning_mut(&mut self) -> Option<&mut Cleaning> {

@@ -15,6 +15,11 @@ use super::event::{Event, Job};
 use super::findings::{CloudError, Pass, Probe, Proof, Verified};
 use super::ids::{AccountId, Fence, Generation, Timestamp};
 use super::policy::Policy;
+use super::progress::{Lasting, Progress};
+use super::receipt::{Outcome, ReceiptStep};
+
+/// How long the log says nothing of a sweep in which nothing changes.
+const QUIET: Duration = Duration::from_mins(1);
 
 /// What holds for a call that is made now.
 #[derive(Clone, Copy)]
@@ -67,9 +72,24 @@ impl Pool {
                 Purpose::Remint => Phase::Mint,
                 Purpose::Rotate => rotation_phase(account.keys),
             };
-            account.state = AccountState::Cleaning(Cleaning::begin(purpose, phase, now, deadline));
+            let mut cleaning = Cleaning::begin(purpose, phase, now, deadline);
+            cleaning.receipt = (purpose == Purpose::Full).then(|| account.fence.next());
+            account.state = AccountState::Cleaning(cleaning.into());
             next_job(account, terms)
         });
+        self.note(id, ReceiptStep::Began);
+    }
+
+    /// Writes a line of the receipt of a full cleaning.
+    fn note(&mut self, id: &AccountId, step: ReceiptStep) {
+        let line = self.accounts[id].receipt_line(step, self.now);
+        self.lines.extend(line);
+    }
+
+    /// Ends the receipt of a full cleaning, with what is known to be left.
+    pub(super) fn end_receipt(&mut self, id: &AccountId, outcome: Outcome) {
+        let line = self.accounts[id].last_receipt_line(outcome, self.now);
+        self.lines.extend(line);
     }
 
     /// Calls the cleaner for the present phase.
@@ -133,11 +153,9 @@ impl Pool {
             return;
         };
         let phase = match &account.state {
-            AccountState::Cleaning(Cleaning {
-                step: Step::Running(_),
-                phase,
-                ..
-            }) => *phase,
+            AccountState::Cleaning(cleaning) if matches!(cleaning.step, Step::Running(_)) => {
+                cleaning.phase
+            }
             AccountState::Quarantined(Quarantine {
                 revoke: Some(Step::Running(_)),
                 ..
@@ -174,6 +192,7 @@ impl Pool {
                 self.events.push(Event::CredentialRevoked {
                     account: id.clone(),
                 });
+                self.note(id, ReceiptStep::Revoked);
                 if purpose == Purpose::Revoke {
                     self.put_out(id);
                 } else {
@@ -244,6 +263,7 @@ impl Pool {
             let cleaning = account.cleaning_mut().expect("only a cleaning verifies");
             (changed, cleaning.purpose)
         });
+        self.note(id, ReceiptStep::Verified);
         if changed {
             self.key_changed(id, verified.current);
         }
@@ -259,12 +279,13 @@ impl Pool {
         let settle = self.policy.settle;
         let clean = pass.is_clean();
         let only_refusals = pass.deleted.is_empty() && pass.waiting.is_empty();
-        self.events.push(Event::PassEnded {
-            account: id.clone(),
-            deleted: pass.deleted.len(),
-            waiting: pass.waiting.len(),
-            stuck: pass.stuck.len(),
+        let stuck = pass.stuck.len();
+        let before = self.accounts[id].progress();
+        let is_first = self.change_cleaning(id, |cleaning| {
+            cleaning.passes += 1;
+            cleaning.passes == 1
         });
+        self.note(id, ReceiptStep::swept(&pass, is_first));
         let (refusals, settled_at) = self.change_cleaning(id, |cleaning| {
             cleaning.stuck_passes = match (clean, only_refusals) {
                 (false, true) => cleaning.stuck_passes + 1,
@@ -274,6 +295,7 @@ impl Pool {
             cleaning.remaining.extend(pass.waiting);
             // Should its deletion never end, its name is what a person needs.
             cleaning.remaining.extend(pass.deleted);
+            cleaning.enter(Phase::Sweep, pass.stage, now);
             // Also what a pass only waits for may have gone by a call whose answer was lost.
             if !clean {
                 cleaning.settling_since = Some(now);
@@ -281,6 +303,7 @@ impl Pool {
             let since = *cleaning.settling_since.get_or_insert(now);
             (cleaning.stuck_passes, since + settle)
         });
+        self.tell_of_pass(id, before, stuck);
         if clean {
             let wait = (settled_at - now).try_into().unwrap_or(Duration::ZERO);
             self.go_on(id, Phase::ProveOnce, wait);
@@ -292,7 +315,34 @@ impl Pool {
         }
     }
 
+    /// Says where a sweep is: at once if that is news, and else from time to time.
+    fn tell_of_pass(&mut self, id: &AccountId, before: Option<Progress>, stuck: usize) {
+        let now = self.now;
+        let account = &self.accounts[id];
+        let progress = account.progress().expect("the account is being cleaned");
+        let is_same = before.is_some_and(|before| progress.is_like(&before));
+        let (pass, is_news) = self.change_cleaning(id, |cleaning| {
+            let is_recent = cleaning
+                .said_at
+                .is_some_and(|said_at| now < said_at + QUIET);
+            let is_news = !(is_same && is_recent);
+            if is_news {
+                cleaning.said_at = Some(now);
+            }
+            (cleaning.passes, is_news)
+        });
+        self.events.push(Event::PassEnded {
+            account: id.clone(),
+            pass,
+            stuck,
+            lasting: Lasting::between(progress.since, now),
+            progress,
+            is_news,
+        });
+    }
+
     fn account_read(&mut self, id: &AccountId, phase: Phase, proof: Proof) {
+        self.note(id, ReceiptStep::proved(phase, &proof));
         if proof.is_clean() {
             if phase == Phase::ProveOnce {
                 let gap = self.policy.proof_gap;
@@ -363,8 +413,11 @@ impl Pool {
     /// Goes on with a phase after a pause.
     fn go_on(&mut self, id: &AccountId, phase: Phase, pause: Duration) {
         let at = self.now + pause;
+        let now = self.now;
         self.change_cleaning(id, |cleaning| {
-            cleaning.phase = phase;
+            if cleaning.phase != phase {
+                cleaning.enter(phase, None, now);
+            }
             cleaning.step = Step::Due(at);
         });
         if pause.is_zero() {
@@ -377,6 +430,14 @@ impl Pool {
         let at_least = at_least.min(self.policy.cleaning_timeout);
         let pause = self.next_backoff(id).max(at_least);
         self.go_on(id, phase, pause);
+        let words = error.clone();
+        self.note(
+            id,
+            ReceiptStep::Faulted {
+                phase,
+                error: words,
+            },
+        );
         self.events.push(Event::FaultMet {
             account: id.clone(),
             phase,
@@ -392,6 +453,8 @@ impl Pool {
             account: id.clone(),
             phase,
         });
+        let error = "no answer came in time".to_owned();
+        self.note(id, ReceiptStep::Faulted { phase, error });
         let pause = self.next_backoff(id);
         self.go_on(id, phase, pause);
     }
@@ -419,6 +482,7 @@ impl Pool {
         if attempt >= self.policy.cleaning_attempts || purpose == Some(Purpose::Revoke) {
             self.quarantine_cleaning(id, "no cleaning ended in time");
         } else {
+            self.end_receipt(id, Outcome::TimedOut);
             self.change_account(id, |account| {
                 account.state = AccountState::Dirty { not_before }
             });
@@ -427,9 +491,14 @@ impl Pool {
 
     /// Gives up, and names what is left.
     fn quarantine_cleaning(&mut self, id: &AccountId, what: &str) {
-        let (phase, remaining) = self.change_cleaning(id, |cleaning| {
-            (cleaning.phase, std::mem::take(&mut cleaning.remaining))
-        });
+        let phase = self.change_cleaning(id, |cleaning| cleaning.phase);
+        let reason = format!("{}: {what}", phase.as_str());
+        let outcome = Outcome::Quarantined {
+            reason: reason.clone(),
+        };
+        self.end_receipt(id, outcome);
+        let remaining =
+            self.change_cleaning(id, |cleaning| std::mem::take(&mut cleaning.remaining));
         let owed = self.accounts[id].unrevoked;
         // What has just been refused is not asked again at once.
         let pause = match phase {
@@ -440,7 +509,7 @@ impl Pool {
         self.quarantine(
             id,
             Quarantine {
-                reason: format!("{}: {what}", phase.as_str()),
+                reason,
                 leftovers: remaining,
                 revoke,
             },
@@ -481,6 +550,7 @@ impl Pool {
     }
 
     fn key_changed(&mut self, id: &AccountId, key: ManagementKey) {
+        self.note(id, ReceiptStep::KeyChanged { epoch: key.epoch });
         self.events.push(Event::KeyChanged {
             account: id.clone(),
             key,

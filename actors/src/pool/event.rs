@@ -10,6 +10,7 @@ use super::credentials::{Credential, ManagementKey, ManagementKeys};
 use super::ids::{
     AccountId, AccountType, Fence, Generation, ReservationId, Timestamp, TokenId, rfc3339,
 };
+use super::progress::{Lasting, Progress};
 use super::reservation::EndReason;
 
 /// One thing that a cleaner is asked to do: one call of the Cloud port.
@@ -89,12 +90,15 @@ pub enum Event {
     CredentialRevoked { account: AccountId },
     /// A lease credential was made, for a lease that is to come.
     CredentialMinted { account: AccountId, fence: Fence },
-    /// A pass of a sweep ended.
+    /// A pass of a sweep ended: where the cleaning is, and for how long it has been there.
     PassEnded {
         account: AccountId,
-        deleted: usize,
-        waiting: usize,
+        pass: u32,
+        progress: Progress,
         stuck: usize,
+        lasting: Lasting,
+        /// Whether it is not what was said before, or that was a while ago.
+        is_news: bool,
     },
     /// A proof found something.
     ProofFailed {
@@ -212,13 +216,21 @@ impl fmt::Display for Event {
             }
             Self::PassEnded {
                 account,
-                deleted,
-                waiting,
+                pass,
+                progress,
                 stuck,
-            } => write!(
-                f,
-                "account {account}: pass ended, {deleted} deleted, {waiting} waiting, {stuck} stuck"
-            ),
+                lasting,
+                ..
+            } => {
+                write!(f, "account {account}: {progress}")?;
+                if progress.remaining == 0 {
+                    return write!(f, ": pass {pass} found nothing");
+                }
+                if *stuck > 0 {
+                    write!(f, ", {stuck} of them refuse to go")?;
+                }
+                write!(f, ", pass {pass}, for {lasting}")
+            }
             Self::ProofFailed { account, leftovers } => {
                 write!(f, "account {account}: proof found {leftovers} leftovers")
             }

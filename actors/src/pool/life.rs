@@ -5,13 +5,15 @@ use super::Pool;
 use super::account::{AccountState, Phase, Purpose, Quarantine, StateKind, Step};
 use super::event::Event;
 
-use super::ids::AccountId;
+use super::ids::{AccountId, ReservationId};
+use super::receipt::Outcome;
 
 impl Pool {
-    /// Takes an account back from a lease that is over. One whose credential was never shown is as
-    /// ready as before.
-    pub(super) fn take_back(&mut self, id: &AccountId, claimed: bool) {
-        if claimed {
+    /// Takes an account back from a lease that is over; `used_by` is its reservation if the
+    /// credential was shown. One whose credential was never shown is as ready as before.
+    pub(super) fn take_back(&mut self, id: &AccountId, used_by: Option<ReservationId>) {
+        if used_by.is_some() {
+            self.change_account(id, |account| account.used_by = used_by);
             self.start_cleaning(id, Purpose::Full);
         } else {
             self.make_ready(id);
@@ -44,6 +46,7 @@ impl Pool {
 
     /// Lets an account be granted, unless some upkeep is due first.
     pub(super) fn make_ready(&mut self, id: &AccountId) {
+        self.end_receipt(id, Outcome::Ready);
         let now = self.now;
         let account = &self.accounts[id];
         if account.is_leaving() {
@@ -59,6 +62,7 @@ impl Pool {
             self.change_account(id, |account| {
                 account.state = AccountState::Ready { order };
                 account.timeouts = 0;
+                account.used_by = None;
             });
             self.events.push(Event::AccountReady {
                 account: id.clone(),
@@ -114,7 +118,11 @@ impl Pool {
 
     /// Takes an account out: nothing of acctpool is left in it but the management key.
     pub(super) fn put_out(&mut self, id: &AccountId) {
-        self.change_account(id, |account| account.state = AccountState::Drained);
+        self.end_receipt(id, Outcome::Drained);
+        self.change_account(id, |account| {
+            account.state = AccountState::Drained;
+            account.used_by = None;
+        });
         self.events.push(Event::AccountDrained {
             account: id.clone(),
         });

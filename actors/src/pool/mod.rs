@@ -24,8 +24,10 @@ mod index;
 mod invariants;
 mod life;
 mod policy;
+mod progress;
 mod publication;
 mod queue;
+mod receipt;
 mod record;
 mod reservation;
 mod rotation;
@@ -50,7 +52,12 @@ pub use ids::{
 };
 use index::{AccountFile, Index, ReservationFile, Subject};
 pub use policy::{Policy, TypePolicy};
+pub use progress::{Lasting, Progress};
 pub use publication::{News, Publication};
+pub use receipt::{
+    CollectionReceipt, FaultReceipt, Outcome, ProofReceipt, Receipt, ReceiptItem, ReceiptItems,
+    ReceiptLine, ReceiptState, ReceiptStep,
+};
 pub use record::{Change, Snapshot};
 pub use reservation::{EndReason, Reservation, ReservationState};
 pub use rotation::{GetMasterKeys, NotNewer, RotateKey, UseMasterKey};
@@ -65,6 +72,8 @@ pub struct Applied<R> {
     pub events: Vec<Event>,
     /// The records that are not as they were: to be made durable before anything is said.
     pub changes: Vec<Change>,
+    /// What the receipts of cleanings go on with, in order: to be made durable with the changes.
+    pub lines: Vec<ReceiptLine>,
 }
 
 /// See the module.
@@ -81,6 +90,8 @@ pub struct Pool {
     index: Index,
     /// Of the present turn.
     events: Vec<Event>,
+    /// Of the present turn; of the first one also what the start found unfinished.
+    lines: Vec<ReceiptLine>,
     /// Of the present turn: what to write down.
     touched: BTreeSet<Subject>,
     /// Of the present turn: the reservations that are no more, with their places in the order of
@@ -120,6 +131,7 @@ impl Pool {
             reservations: BTreeMap::new(),
             master_keys,
             events: Vec::new(),
+            lines: Vec::new(),
             touched: BTreeSet::new(),
             forgotten: BTreeMap::new(),
             master_key_changes: Vec::new(),
@@ -130,6 +142,8 @@ impl Pool {
                 .unwrap_or_else(|| Account::unknown(id, account_type.clone(), now));
             account.account_type = account_type;
             account.configured = true;
+            let interrupted = account.interrupted(now);
+            pool.lines.extend(interrupted);
             if !matches!(account.state, AccountState::Leased { .. }) {
                 account.state = AccountState::Dirty { not_before: now };
             }
@@ -137,8 +151,13 @@ impl Pool {
         }
         let timeout = pool.policy.cleaning_timeout;
         let left_out = known.into_values();
-        for account in left_out.filter_map(|account| account.left_out(now, timeout)) {
-            pool.open_account(account);
+        for account in left_out {
+            let interrupted = account.interrupted(now);
+            // The record of one that is left out altogether stays as it is.
+            if let Some(account) = account.left_out(now, timeout) {
+                pool.lines.extend(interrupted);
+                pool.open_account(account);
+            }
         }
         let mut in_order: Vec<Reservation> = reservations.into_values().collect();
         in_order.sort_by_key(|reservation| reservation.sequence);
@@ -205,6 +224,7 @@ impl Pool {
         Applied {
             reply: C::reply(outcome, self),
             events: std::mem::take(&mut self.events),
+            lines: std::mem::take(&mut self.lines),
             changes: self.take_changes(),
         }
     }
@@ -311,7 +331,7 @@ impl Pool {
             account: held.as_ref().map(|(account, _)| account.clone()),
         });
         if let Some((account, claimed)) = held {
-            self.take_back(&account, claimed);
+            self.take_back(&account, claimed.then_some(id));
         }
         while let Some(oldest) = self.index.ended_beyond(self.policy.max_ended) {
             self.forget_reservation(oldest);

@@ -55,7 +55,8 @@ impl Snapshot {
             let mut account = account.clone();
             account.unrevoked = true;
             account.keys.verified = false;
-            if matches!(account.state, AccountState::Leased { .. }) {
+            if let AccountState::Leased { reservation } = account.state {
+                account.used_by = Some(reservation);
                 account.state = AccountState::Dirty { not_before: now };
                 account.since = now;
             }

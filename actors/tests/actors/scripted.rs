@@ -14,10 +14,10 @@ use acctpool_actors::cloud::{Cloud, CloudError, Pass, Probe, Proof, Verified};
 use acctpool_actors::messages::{Ask, Clean, Decision};
 use acctpool_actors::pool::{
     AccountId, AuditEntry, Change, Credential, Fence, Generation, GetStatistics, Job,
-    ManagementKey, ManagementKeys, Policy, Pool, ReportCleaning, Snapshot, Statistics, Timestamp,
-    TypePolicy,
+    ManagementKey, ManagementKeys, Policy, Pool, ReceiptLine, ReportCleaning, Snapshot, Statistics,
+    Timestamp, TypePolicy,
 };
-use acctpool_actors::store::{Store, StoreError};
+use acctpool_actors::store::{ReceiptsOf, Store, StoreError};
 use acctpool_actors::{
     CleanerActor, Employ, PoolActor, PoolHandle, Published, Publisher, SchedulerActor, StoreActor,
 };
@@ -47,7 +47,7 @@ impl Clock for PausedClock {
 
 /// A disk that counts and breaks.
 #[derive(Clone, Default)]
-pub(crate) struct Disk(Arc<DiskState>);
+pub(crate) struct Disk(Arc<DiskState>, Vec<ReceiptLine>);
 
 #[derive(Default)]
 struct DiskState {
@@ -83,7 +83,12 @@ impl Store for Disk {
     fn id(&self) -> Uuid {
         Uuid::nil()
     }
-    fn commit(&mut self, changes: Vec<Change>, _: Vec<AuditEntry>) -> Result<(), StoreError> {
+    fn commit(
+        &mut self,
+        changes: Vec<Change>,
+        _: Vec<AuditEntry>,
+        lines: Vec<ReceiptLine>,
+    ) -> Result<(), StoreError> {
         if self.0.broken.load(Ordering::SeqCst) {
             return Err(StoreError {
                 action: "commit".to_owned(),
@@ -92,11 +97,20 @@ impl Store for Disk {
         }
         self.0.commits.fetch_add(1, Ordering::SeqCst);
         self.0.changes.fetch_add(changes.len(), Ordering::SeqCst);
+        self.1.extend(lines);
         Ok(())
     }
 
     fn load(&mut self) -> Result<Snapshot, StoreError> {
         Ok(Snapshot::default())
+    }
+
+    fn receipt_lines(&mut self, of: &ReceiptsOf) -> Result<Vec<ReceiptLine>, StoreError> {
+        let asked = |line: &&ReceiptLine| match of {
+            ReceiptsOf::Account(account) => line.account == *account,
+            ReceiptsOf::Reservation(reservation) => line.reservation == Some(*reservation),
+        };
+        Ok(self.1.iter().filter(asked).cloned().collect())
     }
 }
 

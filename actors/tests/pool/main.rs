@@ -8,6 +8,7 @@ mod exactness;
 mod histories;
 mod keys;
 mod lessons;
+mod receipts;
 mod stories;
 
 use acctpool_soak::{model, promises, world};

@@ -8,6 +8,7 @@
 mod audit;
 mod chain;
 mod copy;
+mod receipts;
 mod schema;
 mod witness;
 
@@ -18,10 +19,10 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use acctpool_actors::pool::{
-    Account, AccountState, AuditEntry, Change, Detail, Fingerprint, Generation, Reservation,
-    ReservationState, Snapshot, Timestamp, rfc3339,
+    Account, AccountState, AuditEntry, Change, Detail, Fingerprint, Generation, ReceiptLine,
+    Reservation, ReservationState, Snapshot, Timestamp, rfc3339,
 };
-use acctpool_actors::store::{Store, StoreError};
+use acctpool_actors::store::{ReceiptsOf, Store, StoreError};
 pub use audit::AuditVerdict;
 pub use chain::{AuditHead, AuditRecord};
 use log::warn;
@@ -245,12 +246,18 @@ impl SqliteStore {
         Ok(records)
     }
 
-    fn write(&mut self, changes: &[Change], entries: &[AuditEntry]) -> Result<(), Cause> {
+    fn write(
+        &mut self,
+        changes: &[Change],
+        entries: &[AuditEntry],
+        lines: &[ReceiptLine],
+    ) -> Result<(), Cause> {
         let Some(writer) = &mut self.writer else {
             return Err("they are not open for writing".into());
         };
         let transaction = self.connection.transaction()?;
         write_changes(&transaction, changes)?;
+        receipts::append(&transaction, lines)?;
         let head = chain::append(&transaction, &writer.head, entries)?;
         transaction.commit()?;
         // Looked at afterwards: what was committed to a file that is gone is not durable.
@@ -304,11 +311,17 @@ impl Store for SqliteStore {
         self.id
     }
 
-    fn commit(&mut self, changes: Vec<Change>, entries: Vec<AuditEntry>) -> Result<(), StoreError> {
-        self.write(&changes, &entries).map_err(|cause| StoreError {
-            action: "cannot write the records".to_owned(),
-            cause,
-        })
+    fn commit(
+        &mut self,
+        changes: Vec<Change>,
+        entries: Vec<AuditEntry>,
+        lines: Vec<ReceiptLine>,
+    ) -> Result<(), StoreError> {
+        self.write(&changes, &entries, &lines)
+            .map_err(|cause| StoreError {
+                action: "cannot write the records".to_owned(),
+                cause,
+            })
     }
 
     fn load(&mut self) -> Result<Snapshot, StoreError> {
@@ -316,6 +329,19 @@ impl Store for SqliteStore {
             action: "cannot read the records; `acctpool state check` says more, and a file of \
                      `acctpool state backup` can take their place"
                 .to_owned(),
+            cause,
+        })
+    }
+
+    fn receipt_lines(&mut self, of: &ReceiptsOf) -> Result<Vec<ReceiptLine>, StoreError> {
+        let lines = if self.format.has_receipts() {
+            receipts::read(&self.connection, of)
+        } else {
+            // Whoever only looks may be the first of its version that does.
+            Ok(Vec::new())
+        };
+        lines.map_err(|cause| StoreError {
+            action: "cannot read the receipts".to_owned(),
             cause,
         })
     }

@@ -7,7 +7,7 @@
 use rusqlite::{Connection, Transaction};
 
 /// Raised with every change of the schema. An older program refuses a newer file.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// Says that a SQLite file is acctpool's ("acct").
 const APPLICATION: u32 = 0x6163_6374;
@@ -84,6 +84,26 @@ const ADD_AUDIT: &str = "
     BEGIN SELECT RAISE(ABORT, 'an entry of the audit is never removed'); END;
 ";
 
+/// What version 3 adds.
+const ADD_RECEIPTS: &str = "
+    -- What each cleaning did, step by step: the last twenty cleanings of each account. `details` is
+    -- the whole step as JSON and is what the program reads.
+    CREATE TABLE receipts (
+        number      INTEGER PRIMARY KEY,
+        account     TEXT NOT NULL,
+        cleaning    INTEGER NOT NULL,  -- the fence at which it began
+        reservation TEXT,              -- whose lease it followed
+        at          TEXT NOT NULL,
+        step        TEXT NOT NULL,     -- began, revoked, verified, swept, proved, faulted,
+                                       -- key_changed, ended
+        details     TEXT NOT NULL
+    ) STRICT;
+
+    CREATE INDEX receipts_of_account ON receipts (account, cleaning);
+    CREATE INDEX receipts_of_reservation ON receipts (reservation, cleaning)
+    WHERE reservation IS NOT NULL;
+";
+
 /// What keeps a file from being used.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Unusable {
@@ -125,12 +145,18 @@ impl Format {
     pub(super) fn has_audit(self) -> bool {
         self.version >= 2
     }
+
+    /// Tells whether it has receipts.
+    pub(super) fn has_receipts(self) -> bool {
+        self.version >= 3
+    }
 }
 
 /// Makes the tables of a new file.
 pub(super) fn create(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
     transaction.execute_batch(CREATE)?;
     transaction.execute_batch(ADD_AUDIT)?;
+    transaction.execute_batch(ADD_RECEIPTS)?;
     mark_as_store(transaction)?;
     transaction.pragma_update(None, "user_version", VERSION)
 }
@@ -143,6 +169,9 @@ pub(super) fn migrate(transaction: &Transaction<'_>) -> Result<Option<u32>, Unus
     }
     if version < 2 {
         transaction.execute_batch(ADD_AUDIT)?;
+    }
+    if version < 3 {
+        transaction.execute_batch(ADD_RECEIPTS)?;
     }
     transaction.pragma_update(None, "user_version", VERSION)?;
     Ok(Some(version))

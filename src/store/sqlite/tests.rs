@@ -4,12 +4,13 @@
 mod audit;
 mod loss;
 mod migration;
+mod receipts;
 
 use std::time::Duration;
 
 use acctpool_actors::pool::{
-    AccountId, Cleaning, Credential, EndReason, Epoch, Event, Fence, Leftover, ManagementKey,
-    Phase, Purpose, Quarantine, ReservationId, Step, TokenId,
+    AccountId, Cleaning, Credential, EndReason, Epoch, Event, Fence, Lasting, Leftover,
+    ManagementKey, Phase, Purpose, Quarantine, ReceiptStep, ReservationId, Step, TokenId,
 };
 use time::macros::datetime;
 
@@ -54,9 +55,9 @@ fn reservation(sequence: u64, state: ReservationState) -> Reservation {
     }
 }
 
-/// Every kind of record, with everything in it that can be.
-fn everything() -> Vec<Change> {
-    let cleaning = Cleaning {
+/// A cleaning, with everything in it that can be.
+fn cleaning() -> Cleaning {
+    Cleaning {
         purpose: Purpose::Full,
         phase: Phase::ProveTwice,
         step: Step::Running(NOW),
@@ -66,7 +67,16 @@ fn everything() -> Vec<Change> {
         stuck_passes: 2,
         failed_proofs: 3,
         remaining: Vec::new(),
-    };
+        receipt: Some(Fence(5)),
+        passes: 7,
+        stage: Some("instances".into()),
+        there_since: Some(NOW),
+        said_at: None,
+    }
+}
+
+/// Every kind of record, with everything in it that can be.
+fn everything() -> Vec<Change> {
     let quarantine = Quarantine {
         reason: "sweep: cannot be deleted".to_owned(),
         leftovers: Vec::new(),
@@ -75,7 +85,7 @@ fn everything() -> Vec<Change> {
     let held = id(2);
     let accounts = [
         AccountState::Dirty { not_before: NOW },
-        AccountState::Cleaning(cleaning),
+        AccountState::Cleaning(cleaning().into()),
         AccountState::Ready { order: 9 },
         AccountState::Leased { reservation: held },
         AccountState::Quarantined(quarantine),
@@ -123,7 +133,9 @@ fn what_was_committed_is_read_by_the_next_process() {
     let changes = everything();
     let mut store = SqliteStore::open(&path, NOW).unwrap();
     let id = store.id();
-    store.commit(changes.clone(), Vec::new()).unwrap();
+    store
+        .commit(changes.clone(), Vec::new(), Vec::new())
+        .unwrap();
     drop(store);
 
     let mut store = SqliteStore::open(&path, NOW).unwrap();
@@ -136,7 +148,7 @@ fn what_was_committed_is_read_by_the_next_process() {
 fn records_are_replaced_and_forgotten() {
     let directory = tempfile::tempdir().unwrap();
     let mut store = SqliteStore::open(&directory.path().join("state.db"), NOW).unwrap();
-    store.commit(everything(), Vec::new()).unwrap();
+    store.commit(everything(), Vec::new(), Vec::new()).unwrap();
     let later = vec![
         Change::Account(account("0", AccountState::Drained)),
         Change::ReservationForgotten {
@@ -145,7 +157,7 @@ fn records_are_replaced_and_forgotten() {
         },
         Change::MasterKeyForgotten(Generation(0)),
     ];
-    store.commit(later.clone(), Vec::new()).unwrap();
+    store.commit(later.clone(), Vec::new(), Vec::new()).unwrap();
     let all: Vec<_> = everything().into_iter().chain(later).collect();
     assert_eq!(store.load().unwrap(), expected(&all));
 }
@@ -158,7 +170,9 @@ fn a_batch_is_written_whole_or_not_at_all() {
     let refuse = "CREATE TRIGGER refuse BEFORE INSERT ON reservations
                   BEGIN SELECT RAISE(ABORT, 'refused'); END";
     store.connection.execute_batch(refuse).unwrap();
-    let error = store.commit(everything(), Vec::new()).unwrap_err();
+    let error = store
+        .commit(everything(), Vec::new(), Vec::new())
+        .unwrap_err();
     assert_eq!(error.to_string(), "cannot write the records");
     drop(store);
     let mut store = SqliteStore::open(&path, NOW).unwrap();
@@ -218,7 +232,7 @@ fn a_newer_a_foreign_and_a_damaged_file_are_refused() {
 fn a_record_that_cannot_be_understood_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let mut store = SqliteStore::open(&directory.path().join("state.db"), NOW).unwrap();
-    store.commit(everything(), Vec::new()).unwrap();
+    store.commit(everything(), Vec::new(), Vec::new()).unwrap();
     store
         .connection
         .execute("UPDATE accounts SET record = '{}' WHERE id = '0'", [])
@@ -243,11 +257,12 @@ fn a_copy_is_whole_and_made_while_the_store_is_in_use() {
     let path = directory.path().join("state.db");
     let copy = directory.path().join("copy.db");
     let mut store = SqliteStore::open(&path, NOW).unwrap();
-    store.commit(everything(), Vec::new()).unwrap();
+    store.commit(everything(), Vec::new(), Vec::new()).unwrap();
     SqliteStore::inspect(&path).unwrap().backup(&copy).unwrap();
     store
         .commit(
             vec![Change::Account(account("0", AccountState::Drained))],
+            Vec::new(),
             Vec::new(),
         )
         .unwrap();
@@ -263,7 +278,7 @@ fn a_copy_is_whole_and_made_while_the_store_is_in_use() {
 fn a_person_can_read_it() {
     let directory = tempfile::tempdir().unwrap();
     let mut store = SqliteStore::open(&directory.path().join("state.db"), NOW).unwrap();
-    store.commit(everything(), Vec::new()).unwrap();
+    store.commit(everything(), Vec::new(), Vec::new()).unwrap();
     let row = store
         .connection
         .query_row(
@@ -288,7 +303,7 @@ fn records_know_their_master_keys() {
     let path = directory.path().join("state.db");
     let mut store = SqliteStore::open(&path, NOW).unwrap();
     assert_eq!(store.master_keys().unwrap(), BTreeMap::new());
-    store.commit(everything(), Vec::new()).unwrap();
+    store.commit(everything(), Vec::new(), Vec::new()).unwrap();
     drop(store);
     let store = SqliteStore::inspect(&path).unwrap();
     let known = expected(&everything()).master_keys;

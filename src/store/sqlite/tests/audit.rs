@@ -157,7 +157,7 @@ fn tamper(store: &SqliteStore, how: &str) {
 fn an_entry_says_who_did_what_to_which_account_and_when() {
     let directory = tempfile::tempdir().unwrap();
     let mut store = SqliteStore::open(&directory.path().join("state.db"), NOW).unwrap();
-    store.commit(Vec::new(), entries()).unwrap();
+    store.commit(Vec::new(), entries(), Vec::new()).unwrap();
     let kept = records(&store);
     assert_eq!(kept[0].event, "store_created");
     let said: Vec<String> = kept[1..]
@@ -194,10 +194,14 @@ fn what_is_only_upkeep_is_not_kept() {
             phase: Phase::Sweep,
         },
         Event::PassEnded {
+            progress: super::account("acct", AccountState::Cleaning(cleaning().into()))
+                .progress()
+                .unwrap(),
             account,
-            deleted: 1,
-            waiting: 0,
+            pass: 7,
             stuck: 0,
+            lasting: Lasting(Duration::from_secs(1)),
+            is_news: true,
         },
     ];
     assert_eq!(AuditEntry::of_turn(&upkeep, NOW), []);
@@ -214,7 +218,9 @@ fn an_entry_and_its_change_are_written_together_or_not_at_all() {
              BEGIN SELECT RAISE(ABORT, 'refused'); END"
         );
         store.connection.execute_batch(&refuse).unwrap();
-        store.commit(everything(), entries()).unwrap_err();
+        store
+            .commit(everything(), entries(), Vec::new())
+            .unwrap_err();
         drop(store);
         let mut store = SqliteStore::open(&path, NOW).unwrap();
         assert_eq!(store.load().unwrap(), Snapshot::default(), "{refused}");
@@ -248,8 +254,8 @@ fn the_chain_goes_on_where_the_last_process_ended() {
     let path = directory.path().join("state.db");
     for _ in 0..3 {
         let mut store = SqliteStore::open(&path, NOW).unwrap();
-        store.commit(Vec::new(), entries()).unwrap();
-        store.commit(Vec::new(), entries()).unwrap();
+        store.commit(Vec::new(), entries(), Vec::new()).unwrap();
+        store.commit(Vec::new(), entries(), Vec::new()).unwrap();
     }
     let store = SqliteStore::open(&path, NOW).unwrap();
     let verdict = store.verify_audit(None).unwrap();
@@ -262,7 +268,7 @@ fn the_chain_goes_on_where_the_last_process_ended() {
 fn an_entry_that_was_changed_in_any_part_is_found() {
     let directory = tempfile::tempdir().unwrap();
     let mut store = SqliteStore::open(&directory.path().join("state.db"), NOW).unwrap();
-    store.commit(Vec::new(), entries()).unwrap();
+    store.commit(Vec::new(), entries(), Vec::new()).unwrap();
     let whole = records(&store);
     for change in [
         "at = '2026-05-01T10:00:01Z'",
@@ -311,7 +317,7 @@ fn entries_that_were_taken_out_or_cut_off_are_found() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("state.db");
     let mut store = SqliteStore::open(&path, NOW).unwrap();
-    store.commit(Vec::new(), entries()).unwrap();
+    store.commit(Vec::new(), entries(), Vec::new()).unwrap();
     let known = store.audit_head().unwrap().clone();
     assert_eq!(store.verify_audit(Some(&known)).unwrap().breaks, [""; 0]);
     let forged = AuditHead {
@@ -344,7 +350,7 @@ fn entries_that_were_taken_out_or_cut_off_are_found() {
 fn entries_are_neither_changed_nor_removed_by_mistake() {
     let directory = tempfile::tempdir().unwrap();
     let mut store = SqliteStore::open(&directory.path().join("state.db"), NOW).unwrap();
-    store.commit(Vec::new(), entries()).unwrap();
+    store.commit(Vec::new(), entries(), Vec::new()).unwrap();
     for mistake in [
         "UPDATE audit SET event = ''",
         "DELETE FROM audit WHERE number = 5",
@@ -363,7 +369,7 @@ fn pruning_takes_old_entries_and_leaves_a_chain() {
     for hours in 0..200 {
         let at = NOW + hour * hours;
         store
-            .commit(Vec::new(), AuditEntry::of_turn(&turn().0, at))
+            .commit(Vec::new(), AuditEntry::of_turn(&turn().0, at), Vec::new())
             .unwrap();
     }
     let (all, known) = (records(&store), store.audit_head().unwrap().clone());
@@ -377,12 +383,12 @@ fn pruning_takes_old_entries_and_leaves_a_chain() {
         (verdict.pruned.number, verdict.breaks),
         (removed, Vec::new())
     );
-    store.commit(Vec::new(), entries()).unwrap();
+    store.commit(Vec::new(), entries(), Vec::new()).unwrap();
 
     // The newest stays: the next hash covers it.
     other.prune_audit(NOW + hour * 1000).unwrap();
     assert_eq!(records(&other).len(), 1);
-    store.commit(Vec::new(), entries()).unwrap();
+    store.commit(Vec::new(), entries(), Vec::new()).unwrap();
     drop(store);
     let store = SqliteStore::open(&path, NOW).unwrap();
     assert_eq!(breaks(&store), [""; 0]);
@@ -399,7 +405,7 @@ fn a_last_entry_that_is_damaged_is_no_dead_end() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("state.db");
     let mut store = SqliteStore::open(&path, NOW).unwrap();
-    store.commit(Vec::new(), entries()).unwrap();
+    store.commit(Vec::new(), entries(), Vec::new()).unwrap();
     let last = store.audit_head().unwrap().number;
     tamper(
         &store,
@@ -418,7 +424,7 @@ fn a_last_entry_that_is_damaged_is_no_dead_end() {
     fs::rename(&copy, &path).unwrap();
     let mut store = SqliteStore::open(&path, NOW).unwrap();
     store.adopt(Uuid::new_v4(), &BTreeMap::new(), NOW).unwrap();
-    store.commit(Vec::new(), entries()).unwrap();
+    store.commit(Vec::new(), entries(), Vec::new()).unwrap();
     drop(store);
     let store = SqliteStore::open(&path, NOW).unwrap();
     assert_eq!(breaks(&store).len(), 1, "it stays known");

@@ -25,10 +25,10 @@ fn crashed(commits: u64) -> (tempfile::TempDir, PathBuf, Snapshot) {
     let running = tempfile::tempdir().unwrap();
     let path = running.path().join("state.db");
     let mut store = SqliteStore::open(&path, NOW).unwrap();
-    store.commit(everything(), entry()).unwrap();
+    store.commit(everything(), entry(), Vec::new()).unwrap();
     for sequence in 10..10 + commits {
         let change = Change::Reservation(reservation(sequence, ReservationState::Pending));
-        store.commit(vec![change], entry()).unwrap();
+        store.commit(vec![change], entry(), Vec::new()).unwrap();
     }
     let left = left_by_a_crash(running.path());
     let path = left.path().join("state.db");
@@ -94,7 +94,7 @@ fn who_looks_is_told_of_a_loss_and_can_go_on_without_what_is_lost() {
     fs::rename(&copy, &path).unwrap();
     let mut store = SqliteStore::open(&path, NOW).unwrap();
     store.adopt(Uuid::new_v4(), &BTreeMap::new(), NOW).unwrap();
-    store.commit(Vec::new(), entry()).unwrap();
+    store.commit(Vec::new(), entry(), Vec::new()).unwrap();
     drop(store);
     SqliteStore::open(&path, NOW).unwrap();
 }
@@ -105,9 +105,9 @@ fn records_that_are_removed_or_replaced_in_use_are_not_written_to() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("state.db");
         let mut store = SqliteStore::open(&path, NOW).unwrap();
-        store.commit(Vec::new(), entry()).unwrap();
+        store.commit(Vec::new(), entry(), Vec::new()).unwrap();
         fs::rename(beside(&path, ending), directory.path().join("away")).unwrap();
-        let error = store.commit(Vec::new(), entry()).unwrap_err();
+        let error = store.commit(Vec::new(), entry(), Vec::new()).unwrap_err();
         let words = error.cause.to_string();
         assert!(
             words.contains("was removed or replaced"),
@@ -122,12 +122,12 @@ fn an_adopted_copy_has_an_id_of_its_own_and_vouches_for_no_lease() {
     let path = directory.path().join("state.db");
     let copy = directory.path().join("copy.db");
     let mut store = SqliteStore::open(&path, NOW).unwrap();
-    store.commit(everything(), entry()).unwrap();
+    store.commit(everything(), entry(), Vec::new()).unwrap();
     // Nothing was owed when it was copied; it may have been enabled and lent since.
     let mut drained = account("5", AccountState::Drained);
     drained.unrevoked = false;
     store
-        .commit(vec![Change::Account(drained)], Vec::new())
+        .commit(vec![Change::Account(drained)], Vec::new(), Vec::new())
         .unwrap();
     store.backup(&copy).unwrap();
 
@@ -135,7 +135,7 @@ fn an_adopted_copy_has_an_id_of_its_own_and_vouches_for_no_lease() {
     let mut adopted = SqliteStore::open(&copy, later).unwrap();
     assert!(adopted.is_copy());
     assert_eq!(adopted.id(), store.id());
-    let error = adopted.commit(Vec::new(), entry()).unwrap_err();
+    let error = adopted.commit(Vec::new(), entry(), Vec::new()).unwrap_err();
     assert!(
         error.cause.to_string().contains("not open for writing"),
         "{}",
@@ -150,7 +150,7 @@ fn an_adopted_copy_has_an_id_of_its_own_and_vouches_for_no_lease() {
     assert_eq!(adopted.id(), id);
     let others = [(Generation(1), "others, beside another id".into())];
     assert_eq!(adopted.master_keys().unwrap(), others.into());
-    adopted.commit(Vec::new(), entry()).unwrap();
+    adopted.commit(Vec::new(), entry(), Vec::new()).unwrap();
     // Nothing of it is in the log alone, beside a file that still says that it is a copy.
     let left = left_by_a_crash(directory.path());
     let copy = left.path().join("copy.db");
@@ -211,7 +211,7 @@ fn a_copy_is_adopted_whole_or_not_at_all() {
     let directory = tempfile::tempdir().unwrap();
     let copy = directory.path().join("copy.db");
     let mut store = SqliteStore::open(&directory.path().join("state.db"), NOW).unwrap();
-    store.commit(everything(), entry()).unwrap();
+    store.commit(everything(), entry(), Vec::new()).unwrap();
     store.backup(&copy).unwrap();
     let refuse = "CREATE TRIGGER refuse BEFORE UPDATE ON store
                   BEGIN SELECT RAISE(ABORT, 'refused'); END";
@@ -237,7 +237,7 @@ fn the_log_of_what_a_copy_or_a_new_file_replaces_is_not_played_into_it() {
     let copy = directory.path().join("copy.db");
     let earlier = tempfile::tempdir().unwrap();
     let mut store = SqliteStore::open(&earlier.path().join("state.db"), NOW).unwrap();
-    store.commit(everything(), entry()).unwrap();
+    store.commit(everything(), entry(), Vec::new()).unwrap();
     store.backup(&copy).unwrap();
     fs::rename(&copy, &path).unwrap();
     let mut adopted = SqliteStore::open(&path, NOW).unwrap();

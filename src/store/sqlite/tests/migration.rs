@@ -1,14 +1,12 @@
-//! A file of version 1 is brought up whole, or stays as it was.
+//! A file of an older version is brought up whole, or stays as it was.
 
 use super::*;
 
 const VERSION_1: &str = include_str!("v1.sql");
+const VERSION_2: &str = include_str!("v2.sql");
 
-fn make(path: &Path) {
-    Connection::open(path)
-        .unwrap()
-        .execute_batch(VERSION_1)
-        .unwrap();
+fn make(path: &Path, dump: &str) {
+    Connection::open(path).unwrap().execute_batch(dump).unwrap();
 }
 
 /// Every record as it was written, and the version.
@@ -25,7 +23,7 @@ fn written(path: &Path) -> (Vec<String>, u32) {
 fn a_file_of_version_1_is_brought_up_with_everything_in_it() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("state.db");
-    make(&path);
+    make(&path, VERSION_1);
     let before = written(&path).0;
     let mut store = SqliteStore::open(&path, NOW).unwrap();
     assert_eq!(
@@ -62,20 +60,100 @@ fn a_file_of_version_1_is_brought_up_with_everything_in_it() {
         .collect();
     assert_eq!(begun, [("store_migrated", r#"{"from_version":1}"#)]);
     store
-        .commit(Vec::new(), vec![AuditEntry::plain(NOW, "tested")])
+        .commit(
+            Vec::new(),
+            vec![AuditEntry::plain(NOW, "tested")],
+            Vec::new(),
+        )
         .unwrap();
     drop(store);
 
-    assert_eq!(written(&path), (before, 2));
+    assert_eq!(written(&path), (before, 3));
     let store = SqliteStore::open(&path, NOW).unwrap();
     assert_eq!(store.check().unwrap(), [""; 0]);
+}
+
+#[test]
+fn a_file_of_version_2_is_brought_up_and_its_next_cleanings_have_receipts() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("state.db");
+    make(&path, VERSION_2);
+    let before = written(&path).0;
+    let mut looked_at = SqliteStore::inspect(&path).unwrap();
+    let cleaned = AccountId::from("a83a8ecb1a69d79f326be64862949d95");
+    let of = ReceiptsOf::Account(cleaned.clone());
+    assert_eq!(looked_at.receipt_lines(&of).unwrap(), []);
+    drop(looked_at);
+
+    let mut store = SqliteStore::open(&path, NOW).unwrap();
+    let snapshot = store.load().unwrap();
+    assert_eq!(
+        (snapshot.accounts.len(), snapshot.reservations.len()),
+        (3, 3)
+    );
+    let AccountState::Cleaning(cleaning) = &snapshot.accounts[&cleaned].state else {
+        panic!("{snapshot:?}");
+    };
+    assert_eq!((cleaning.receipt, cleaning.passes), (None, 0));
+    assert_eq!(store.receipt_lines(&of).unwrap(), []);
+    let line = ReceiptLine {
+        account: cleaned,
+        cleaning: Fence(20),
+        reservation: None,
+        at: NOW,
+        step: ReceiptStep::Began,
+    };
+    store
+        .commit(Vec::new(), Vec::new(), vec![line.clone()])
+        .unwrap();
+    let mut last = None;
+    store
+        .audit(|record| {
+            last = Some((record.event, record.details));
+            Ok(())
+        })
+        .unwrap();
+    let (event, details) = last.unwrap();
+    assert_eq!(
+        (&*event, &*details),
+        ("store_migrated", r#"{"from_version":2}"#)
+    );
+    drop(store);
+
+    assert_eq!(written(&path), (before, 3));
+    let mut store = SqliteStore::open(&path, NOW).unwrap();
+    assert_eq!(store.receipt_lines(&of).unwrap(), [line]);
+    assert_eq!(store.check().unwrap(), [""; 0]);
+}
+
+#[test]
+fn a_migration_from_version_2_that_fails_leaves_the_file_as_it_was() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("state.db");
+    make(&path, VERSION_2);
+    let before = written(&path);
+    // In the way of the last statement, after all others were carried out.
+    let in_the_way = "CREATE INDEX receipts_of_reservation ON reservations (token)";
+    let connection = Connection::open(&path).unwrap();
+    connection.execute_batch(in_the_way).unwrap();
+    SqliteStore::open(&path, NOW).unwrap_err();
+    assert_eq!(written(&path), before);
+    let query = "SELECT count(*) FROM sqlite_schema WHERE name LIKE 'receipts%'";
+    let receipts: u32 = connection.query_row(query, [], |row| row.get(0)).unwrap();
+    assert_eq!(receipts, 1, "only what is in the way");
+    connection
+        .execute_batch("DROP INDEX receipts_of_reservation")
+        .unwrap();
+    drop(connection);
+    SqliteStore::open(&path, NOW).unwrap();
+    assert_eq!(written(&path), (before.0, 3));
 }
 
 #[test]
 fn a_migration_that_fails_leaves_the_file_as_it_was() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("state.db");
-    make(&path);
+    make(&path, VERSION_1);
     let before = written(&path);
     // In the way of the last statement, after all others were carried out.
     let in_the_way = "CREATE TRIGGER audit_is_pruned_from_its_start BEFORE DELETE ON store
@@ -99,14 +177,14 @@ fn a_migration_that_fails_leaves_the_file_as_it_was() {
         .unwrap();
     drop(connection);
     SqliteStore::open(&path, NOW).unwrap();
-    assert_eq!(written(&path), (before.0, 2));
+    assert_eq!(written(&path), (before.0, 3));
 }
 
 #[test]
 fn a_file_of_version_1_is_looked_at_and_copied_without_being_changed() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("state.db");
-    make(&path);
+    make(&path, VERSION_1);
     let bytes = fs::read(&path).unwrap();
     let mut store = SqliteStore::inspect(&path).unwrap();
     let snapshot = store.load().unwrap();

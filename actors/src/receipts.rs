@@ -1,0 +1,44 @@
+//! What everybody else holds of the store: a way to read receipts.
+
+use actix::{MailboxError, Recipient};
+
+use crate::messages::FindReceipts;
+use crate::pool::{Receipt, ReservationId};
+use crate::store::{ReceiptsOf, StoreError};
+
+/// A handle on the receipts. Cheap to clone.
+#[derive(Clone)]
+pub struct Receipts {
+    store: Recipient<FindReceipts>,
+}
+
+impl Receipts {
+    /// Returns a handle on the actor of the store.
+    #[must_use]
+    pub fn new(store: Recipient<FindReceipts>) -> Self {
+        Self { store }
+    }
+
+    /// Returns the receipt of the cleaning that followed the lease of a reservation, or of the last
+    /// of them where one was begun anew; `None` where none has begun. It says nothing of who asks:
+    /// whether they may is for the caller to know.
+    pub async fn of_reservation(
+        &self,
+        id: ReservationId,
+    ) -> Result<Option<Receipt>, ReceiptsUnavailable> {
+        let lines = self.store.send(FindReceipts(ReceiptsOf::Reservation(id)));
+        // Folded by who asks, not by the store's thread: commits wait for that.
+        Ok(Receipt::from_lines(lines.await??))
+    }
+}
+
+/// Why receipts cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReceiptsUnavailable {
+    /// The store has stopped.
+    #[error("the store has stopped")]
+    Stopped(#[from] MailboxError),
+    /// They cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
