@@ -97,7 +97,10 @@ impl Baseline {
 /// Returns the account's baseline, unless it has none yet.
 pub(super) fn of(session: &Session<'_>) -> Result<Option<Baseline>, Fault> {
     let settings = &session.ibm.settings;
-    settings.baselines.recall(&settings.account).map_err(unkept)
+    settings
+        .baselines
+        .recall(&settings.account)
+        .map_err(|error| unkept(&error))
 }
 
 /// Returns the account's baseline; at the first time, its settings become one.
@@ -111,11 +114,13 @@ pub(super) async fn join(session: &Session<'_>) -> Result<Baseline, Fault> {
         settings: account_settings::read(session).await?,
         items: BTreeSet::new(),
     };
-    baselines.keep(account, &baseline).map_err(unkept)?;
+    baselines
+        .keep(account, &baseline)
+        .map_err(|error| unkept(&error))?;
     log::info!("account {account}: it joins with its settings as they are");
     Ok(baseline)
 }
 
-fn unkept(error: io::Error) -> Fault {
+fn unkept(error: &io::Error) -> Fault {
     CloudError::Transient(format!("the account's baseline cannot be kept: {error}")).into()
 }

@@ -231,6 +231,10 @@ impl Arena {
     }
 
     /// Makes something, as the account's owner does.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "it is written where it is sent"
+    )]
     pub(crate) fn make(&self, target: &str, body: Value) -> Value {
         let (status, made) = self.ask("POST", target, &[], &body);
         assert!((200..300).contains(&status), "{target}: {status} {made}");

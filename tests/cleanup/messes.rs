@@ -9,7 +9,7 @@ use acctpool_actors::cloud::Leftover;
 use crate::arena::{Arena, Cleaned, run};
 
 /// How many messes there are (issue 4).
-const MESSES: u64 = 200;
+const MESSES: u64 = 1000;
 
 fn mess_of(seed: u64) -> Mess {
     // Most are small; what matters is how things refer to each other.

@@ -20,7 +20,8 @@ const PAGE: usize = 100;
 fn large() -> Mess {
     Mess {
         seed: 5,
-        size: ITEMS,
+        // Of what an inventory has, a third is part of something else.
+        size: ITEMS * 3 / 2,
         undeletable: 0,
         networking: true,
         services: true,
@@ -47,6 +48,7 @@ fn five_thousand_items_take_few_more_requests_than_they_must() {
         let ibm = arena.ibm();
         let keys = ManagementKeys::default();
         let plan = ibm.plan(keys).await.unwrap();
+        assert!(plan.items().count() >= ITEMS, "{}", plan.items().count());
         let lists = lists_of(&arena);
         assert_eq!(
             arena.requests.writes(),
@@ -101,7 +103,10 @@ fn assert_planned(plan: &acctpool::ibm::Plan, deleted: &[Leftover]) {
         )
     };
     let planned: BTreeSet<_> = plan.items().map(name).collect();
-    let done: BTreeSet<_> = deleted.iter().map(name).collect();
+    // The janitor is made and deleted by the cleaning itself.
+    let is_janitor = |item: &&Leftover| item.name.as_deref() == Some("acctpool-janitor");
+    let others = deleted.iter().filter(|item| !is_janitor(item));
+    let done: BTreeSet<_> = others.map(name).collect();
     let unplanned: Vec<_> = done
         .difference(&planned)
         // Of what was deleted; a tag shows when nothing carries it any more.
@@ -117,7 +122,12 @@ fn assert_planned(plan: &acctpool::ibm::Plan, deleted: &[Leftover]) {
         "deleted without a plan: {unplanned:#?}"
     );
     let mut along: BTreeMap<&str, usize> = BTreeMap::new();
-    for (collection, ..) in planned.difference(&done) {
+    // A project of Code Engine is a resource instance as well, and deleted as a project.
+    let is_project = |id: &str| id.contains(":codeengine:");
+    let spared = planned
+        .difference(&done)
+        .filter(|(_, _, id)| !is_project(id));
+    for (collection, ..) in spared {
         *along.entry(collection).or_default() += 1;
     }
     // They go with what they belong to.
@@ -130,19 +140,21 @@ fn assert_planned(plan: &acctpool::ibm::Plan, deleted: &[Leftover]) {
         "VPC routes",
         "snapshots",
         "public gateways",
+        "DNS zones",
         "floating IPs",
         "flow log collectors",
         "resource keys",
     ];
-    let alone: Vec<_> = along.keys().filter(|name| !part.contains(name)).collect();
+    let left_out: Vec<_> = along.keys().filter(|name| !part.contains(name)).collect();
     assert!(
-        alone.is_empty(),
-        "planned and not deleted: {alone:?} of {along:?}"
+        left_out.is_empty(),
+        "planned and not deleted: {left_out:?} of {along:?}"
     );
 }
 
 fn is_leaving(item: &Leftover) -> bool {
-    !item.reason.starts_with("it waits for")
+    let ways = ["it is ", "its deletion is under way", "it goes "];
+    ways.iter().any(|way| item.reason.starts_with(way))
 }
 
 /// How many lists the adapter reads to see everything: those that it has just read, without the pages

@@ -154,7 +154,7 @@ fn each_endpoint_is_read_from_its_own_key() {
     let mut expected = Endpoints::default();
     for (number, key) in keys.enumerate() {
         let url = format!("https://host-{number}.example.com/{key}");
-        text += &format!("{key} = \"{url}\"\n");
+        text.extend([key, " = \"", &url, "\"\n"]);
         expected.single.insert(key, url);
     }
     let (config, _) = accepted(&text);

@@ -105,7 +105,8 @@ pub(super) const fn vpc(
 ) -> Collection {
     let (list, items) = list;
     let list = (list, items, Style::NextHref);
-    full(row(name, stage, Api::Vpc, list, Call::delete(delete)))
+    row(name, stage, Api::Vpc, list, Call::delete(delete))
+        .only_in_full()
         .at(Where::Regions)
         .kinds(crns)
 }
@@ -133,19 +134,19 @@ pub(super) const fn service(
     list: (&'static str, &'static str, Style),
     delete: &'static str,
 ) -> Collection {
-    full(row(name, stage, api, list, Call::delete(delete)))
-}
-
-const fn full(row: Collection) -> Collection {
-    Collection {
-        profile: Profile::Full,
-        judge: judge::resource,
-        ..row
-    }
+    row(name, stage, api, list, Call::delete(delete)).only_in_full()
 }
 
 /// What a row adds to what its service has in common.
 impl Collection {
+    const fn only_in_full(self) -> Self {
+        Self {
+            profile: Profile::Full,
+            judge: judge::resource,
+            ..self
+        }
+    }
+
     pub(super) const fn of(self, api: Api) -> Self {
         Self { api, ..self }
     }

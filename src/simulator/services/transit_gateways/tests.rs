@@ -69,7 +69,7 @@ fn lists_come_in_pages_that_name_their_start() {
     for expected in [2, 2, 1] {
         let mut list = path("") + "&limit=2";
         if let Some(start) = start.as_str() {
-            list += &format!("&start={start}");
+            list.extend(["&start=", start]);
         }
         let page = lab.get(&list);
         let gateways = page["transit_gateways"].as_array().unwrap();
