@@ -112,7 +112,6 @@ pub(super) async fn join(session: &Session<'_>) -> Result<Baseline, Fault> {
         items: BTreeSet::new(),
     };
     baselines.keep(account, &baseline).map_err(unkept)?;
-    log::info!("account {account}: it joins with its settings as they are");
     Ok(baseline)
 }
 

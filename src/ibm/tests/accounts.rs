@@ -190,7 +190,7 @@ async fn account_that_is_not_what_it_should_be_needs_a_person() {
 
 #[actix_web::test]
 async fn details_that_may_not_be_read_are_done_without() {
-    for status in [403, 404] {
+    for status in [401, 403, 404] {
         let server = account(move |asked| {
             (asked.path == "/v4/accounts/acct").then(|| Answer::status(status))
         });
