@@ -3,13 +3,14 @@
 //! Depends on the port of `ibm`. Promises that a file is whole or not there: it is written beside its
 //! place, synced and renamed.
 
-use std::fs::{self, File};
+use std::fs::{self, DirBuilder, File};
 use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use acctpool_actors::pool::AccountId;
 
-use crate::ibm::{Baseline, Baselines};
+use crate::ibm::{Baseline, Baselines, FleetingBaselines};
 
 /// See the module.
 #[derive(Debug)]
@@ -22,7 +23,9 @@ impl FileBaselines {
         Self(state_directory.join("baselines"))
     }
 
-    fn path(&self, account: &AccountId) -> PathBuf {
+    /// Returns where the baseline of an account is, or would be.
+    #[must_use]
+    pub fn path(&self, account: &AccountId) -> PathBuf {
         self.0.join(format!("{account}.json"))
     }
 }
@@ -37,7 +40,11 @@ impl Baselines for FileBaselines {
     }
 
     fn keep(&self, account: &AccountId, baseline: &Baseline) -> io::Result<()> {
-        fs::create_dir_all(&self.0)?;
+        // It may be the first thing in the state directory, which is its owner's alone.
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.0)?;
         let path = self.path(account);
         let beside = path.with_extension("new");
         let mut file = File::create(&beside)?;
@@ -45,7 +52,39 @@ impl Baselines for FileBaselines {
         file.write_all(b"\n")?;
         file.sync_all()?;
         fs::rename(&beside, &path)?;
-        File::open(&self.0)?.sync_all()
+        File::open(&self.0)?.sync_all()?;
+        log::info!("account {account}: its baseline is in {}", path.display());
+        Ok(())
+    }
+}
+
+/// The baselines of a state directory, for who only looks: what would be kept is forgotten at the end,
+/// and comes after what is in a file.
+#[derive(Debug)]
+pub struct UnchangedBaselines {
+    files: FileBaselines,
+    forgotten: FleetingBaselines,
+}
+
+impl From<FileBaselines> for UnchangedBaselines {
+    fn from(files: FileBaselines) -> Self {
+        Self {
+            files,
+            forgotten: FleetingBaselines::default(),
+        }
+    }
+}
+
+impl Baselines for UnchangedBaselines {
+    fn recall(&self, account: &AccountId) -> io::Result<Option<Baseline>> {
+        match self.files.recall(account)? {
+            Some(baseline) => Ok(Some(baseline)),
+            None => self.forgotten.recall(account),
+        }
+    }
+
+    fn keep(&self, account: &AccountId, baseline: &Baseline) -> io::Result<()> {
+        self.forgotten.keep(account, baseline)
     }
 }
 
@@ -78,6 +117,30 @@ mod tests {
         baselines.keep(&mine, &baseline).unwrap();
         assert_eq!(baselines.recall(&mine).unwrap(), Some(baseline));
         assert_eq!(baselines.recall(&other).unwrap(), None);
+    }
+
+    #[test]
+    fn who_only_looks_changes_no_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let files = || FileBaselines::within(directory.path());
+        let (mine, other) = (AccountId::from("a"), AccountId::from("b"));
+        let baseline = Baseline {
+            settings: AccountSettings {
+                public_access: true,
+                ..AccountSettings::default()
+            },
+            ..Baseline::default()
+        };
+        files().keep(&mine, &baseline).unwrap();
+        let unchanged = UnchangedBaselines::from(files());
+        for account in [&mine, &other] {
+            unchanged.keep(account, &Baseline::default()).unwrap();
+        }
+        assert_eq!(unchanged.recall(&mine).unwrap(), Some(baseline.clone()));
+        let recalled = unchanged.recall(&other).unwrap();
+        assert_eq!(recalled, Some(Baseline::default()));
+        assert_eq!(files().recall(&mine).unwrap(), Some(baseline));
+        assert_eq!(files().recall(&other).unwrap(), None);
     }
 
     #[test]

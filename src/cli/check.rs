@@ -1,24 +1,19 @@
 //! `acctpool check`: what `serve` would say.
 
-use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use acctpool_actors::cloud::Cloud;
-use acctpool_actors::pool::ManagementKeys;
 use clap::Args;
 use futures_util::StreamExt;
 use futures_util::stream;
-use uuid::Uuid;
 
+use super::account::{KnownAccount, known_accounts};
 use super::state_dir::StateDir;
 use super::{Failure, load_config};
-use crate::app::ibm_settings;
-use crate::clock::SystemClock;
-use crate::config::Config;
-use crate::ibm::{self, Baselines, FleetingBaselines, Ibm};
-use crate::keyring::{Keyring, MasterKey, MasterKeys};
+use crate::baselines::{FileBaselines, UnchangedBaselines};
+use crate::ibm::{Baselines, Observation};
 
 /// How many accounts are verified at once.
 const AT_ONCE: usize = 8;
@@ -32,6 +27,11 @@ pub(super) struct Check {
     /// Verifies each account's key at IBM Cloud too. Reads only.
     #[arg(long)]
     online: bool,
+    /// Says besides how IBM Cloud answers for each account: which APIs of the cleaning plan are open to
+    /// it, what their lists grant, what its search shows. Nothing of it is secret or names what is in
+    /// the account, so it can be pasted into a report.
+    #[arg(long, short = 'v', requires = "online")]
+    verbose: bool,
     #[command(flatten)]
     state: StateDir,
 }
@@ -50,48 +50,34 @@ impl Check {
             count(config.accounts.len(), "account"),
             count(config.tokens.names().count(), "token")
         ))?;
-        let master_keys = self.state.existing_master_keys()?;
+        let files = FileBaselines::within(&self.state.path()?);
+        let baselines: Arc<dyn Baselines> = Arc::new(UnchangedBaselines::from(files));
+        let accounts = known_accounts(&config, &self.state, &baselines)?;
         if !self.online {
             return Ok(());
         }
-        actix_rt::System::new().block_on(verify(&config, master_keys))
+        actix_rt::System::new().block_on(verify(&accounts, self.verbose))
     }
 }
 
-async fn verify(config: &Config, master_keys: Option<MasterKeys>) -> Result<(), Failure> {
-    // Nothing is kept of what is only looked at.
-    let baselines: Arc<dyn Baselines> = Arc::new(FleetingBaselines::default());
-    let mut accounts = ibm_settings(config, &baselines).map_err(Failure::of("cannot verify"))?;
-    if master_keys.is_none() {
-        // Nothing was ever derived, so nothing derived can be found.
-        for settings in &mut accounts {
-            settings.limits.searched_epochs = 0;
-        }
-    }
-    let keyring = if let Some(keys) = master_keys {
-        Keyring::of_store(keys, Uuid::nil(), &BTreeMap::new())
-            .map_err(Failure::of("cannot verify"))?
-    } else {
-        let any = MasterKey::random().map_err(Failure::of("cannot make a key"))?;
-        Keyring::new(any, Uuid::nil())
-    };
-    let Some(limits) = accounts.first().map(|settings| settings.limits) else {
+async fn verify(accounts: &[KnownAccount], is_verbose: bool) -> Result<(), Failure> {
+    let Some(client) = accounts.first().map(KnownAccount::client) else {
         return Ok(());
     };
-    let client = ibm::client(&limits);
-    let keyring = Arc::new(keyring);
-    let verified = accounts.into_iter().map(|settings| {
-        let account = settings.account.clone();
-        let keyring = Arc::clone(&keyring);
-        let cloud = Ibm::new(settings, keyring, Arc::new(SystemClock), client.clone());
+    let verified = accounts.iter().map(|account| {
+        let cloud = account.cloud(&client);
         async move {
-            let result = cloud.verify(ManagementKeys::default()).await;
-            (account, result)
+            let result = cloud.verify(account.keys()).await;
+            let observed = match (&result, is_verbose) {
+                (Ok(_), true) => Some(cloud.observe(account.keys()).await),
+                _ => None,
+            };
+            (account.id(), result, observed)
         }
     });
     let mut verified = stream::iter(verified).buffered(AT_ONCE);
     let mut refused = 0;
-    while let Some((account, result)) = verified.next().await {
+    while let Some((account, result, observed)) = verified.next().await {
         match result {
             Ok(found) if !found.current.is_derived() => {
                 print(&format!("account {account}: good"))?;
@@ -107,12 +93,26 @@ async fn verify(config: &Config, master_keys: Option<MasterKeys>) -> Result<(), 
                 print(&format!("account {account}: {error}"))?;
             }
         }
+        match observed {
+            Some(Ok(seen)) => print_seen(&seen)?,
+            Some(Err(error)) => print(&format!("  nothing more was seen: {error}"))?,
+            None => {}
+        }
     }
     match refused {
         0 => Ok(()),
         1 => Err(Failure::Found("1 account cannot be used".to_owned())),
         n => Err(Failure::Found(format!("{n} accounts cannot be used"))),
     }
+}
+
+fn print_seen(seen: &[Observation]) -> Result<(), Failure> {
+    let width = seen.iter().map(|seen| seen.subject.len()).max();
+    let width = width.unwrap_or_default();
+    for Observation { subject, finding } in seen {
+        print(&format!("  {subject:width$}  {finding}"))?;
+    }
+    Ok(())
 }
 
 fn print(line: &str) -> Result<(), Failure> {

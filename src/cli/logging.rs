@@ -13,6 +13,7 @@ use env_logger::{Builder, Logger, Target, WriteStyle};
 use log::{LevelFilter, Log, Metadata, Record};
 
 use super::Failure;
+use super::status_line::ERASE_LINE;
 
 /// How long a line waits for others.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -41,7 +42,10 @@ pub(super) fn start(level: &str, quiet_access: bool) -> Result<(), Failure> {
 fn formatter(level: &str, quiet_access: bool, lines: Lines) -> Logger {
     let level = level.parse().unwrap_or(LevelFilter::Info);
     let others = level.min(LevelFilter::Warn);
-    let color = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let is_terminal = io::stderr().is_terminal();
+    let color = is_terminal && std::env::var_os("NO_COLOR").is_none();
+    // A verb may be showing there how far it is.
+    let start = if is_terminal { ERASE_LINE } else { "" };
     Builder::new()
         .filter_level(others)
         // Says what is wrong with every malformed request, at length, as an error: anybody could
@@ -63,11 +67,12 @@ fn formatter(level: &str, quiet_access: bool, lines: Lines) -> Logger {
         } else {
             WriteStyle::Never
         })
-        .format(|line, record| {
+        .format(move |line, record| {
             let style = line.default_level_style(record.level());
             let level = record.level();
             let time = line.timestamp_seconds();
-            writeln!(line, "{time} {style}{level:<5}{style:#} {}", record.args())
+            let words = record.args();
+            writeln!(line, "{start}{time} {style}{level:<5}{style:#} {words}")
         })
         .build()
 }

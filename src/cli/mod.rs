@@ -1,20 +1,25 @@
 //! The command line: one file per verb.
 //!
-//! Data goes to stdout, everything else to stderr. Exit codes: 0; 1 failure; 2 usage; 78 bad
-//! configuration (`EX_CONFIG` of sysexits.h).
+//! Data goes to stdout, everything else to stderr. Exit codes: 0; 1 failure; 2 usage; 3 something is to
+//! be done, for who asks `plan` for it; 78 bad configuration (`EX_CONFIG` of sysexits.h).
 
+mod account;
 mod audit;
+mod baseline;
 mod check;
+mod clean;
 mod core_dumps;
 mod demo;
 mod interrupt;
 mod key;
 mod logging;
+mod plan;
 mod receipts;
 mod serve;
 mod simulate;
 mod state;
 mod state_dir;
+mod status_line;
 mod token;
 mod upkeep;
 
@@ -67,6 +72,14 @@ enum Verb {
     Simulate(simulate::Simulate),
     /// Says what `serve` would say about a configuration file, and serves nothing.
     Check(check::Check),
+    /// Shows what a cleaning of an account would delete, and what it would keep. Writes nothing, and
+    /// works beside a running server.
+    Plan(plan::Show),
+    /// Records what is in an account as what belongs there: no cleaning touches it, and the account is
+    /// clean when it holds that and nothing else.
+    Baseline(baseline::Baseline),
+    /// Cleans an account by hand while no server runs, and proves once that it is empty.
+    Clean(clean::Clean),
     /// Makes tokens for consumers.
     Token(token::Token),
     /// Shows, copies and checks what `serve` has written down.
@@ -86,6 +99,8 @@ pub fn run() -> ExitCode {
     log::logger().flush();
     match done {
         Ok(()) => ExitCode::SUCCESS,
+        // It is an answer, not a complaint.
+        Err(failure @ Failure::ToDo) => failure.exit_code(),
         Err(failure) => {
             // Nowhere to complain if stderr is closed.
             let _ = writeln!(std::io::stderr(), "{}", failure.message());
@@ -104,6 +119,9 @@ fn carry_out(arguments: Arguments) -> Result<(), Failure> {
         Verb::Demo(verb) => verb.run(),
         Verb::Simulate(verb) => verb.run(),
         Verb::Check(verb) => verb.run(),
+        Verb::Plan(verb) => verb.run(),
+        Verb::Baseline(verb) => verb.run(),
+        Verb::Clean(verb) => verb.run(),
         Verb::Token(verb) => verb.run(),
         Verb::State(verb) => verb.run(),
         Verb::Audit(verb) => verb.run(),
@@ -121,6 +139,9 @@ enum Failure {
     /// Something that was found is wrong; it has been printed.
     #[error("{0}")]
     Found(String),
+    /// There is something to do, as has been printed.
+    #[error("there is something to do")]
+    ToDo,
     /// Anything else.
     #[error("{action}")]
     Other {
@@ -157,6 +178,7 @@ impl Failure {
     fn exit_code(&self) -> ExitCode {
         match self {
             Self::Config(_) => ExitCode::from(78),
+            Self::ToDo => ExitCode::from(3),
             Self::Found(_) | Self::Other { .. } => ExitCode::FAILURE,
         }
     }

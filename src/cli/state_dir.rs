@@ -55,6 +55,11 @@ impl StateDir {
         SqliteStore::inspect(&path).map_err(Failure::of("no records"))
     }
 
+    /// Tells whether anything was ever written down.
+    pub(super) fn has_records(&self) -> Result<bool, Failure> {
+        Ok(StateDirectory::database_in(&self.path()?).exists())
+    }
+
     /// Tells whether a server has the directory.
     pub(super) fn is_in_use(&self) -> Result<bool, Failure> {
         let path = self.path()?;

@@ -15,7 +15,7 @@ use super::request::{Request, encode, field};
 use super::session::Session;
 
 /// What people call them; it names leftovers.
-const COLLECTION: &str = "account settings";
+pub(super) const COLLECTION: &str = "account settings";
 
 /// The settings of IAM Identity that are restored: all that its update takes (3.4).
 const IDENTITY: [&str; 12] = [

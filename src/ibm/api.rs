@@ -86,6 +86,12 @@ impl Api {
         found.map(|(api, ..)| *api)
     }
 
+    /// Returns the API's key in the configuration.
+    pub(super) fn key(self) -> &'static str {
+        let found = PLACES.iter().find(|(api, ..)| *api == self);
+        found.map_or("", |(_, key, ..)| key)
+    }
+
     /// Returns what every request to the API has to say in its query. VPC's behaviour depends on
     /// the date (8.1), so it is pinned; Transit Gateway and Direct Link want one as well.
     pub(super) fn fixed_query(self) -> Option<&'static str> {

@@ -117,7 +117,6 @@ pub(super) async fn join(session: &Session<'_>) -> Result<Baseline, Fault> {
     baselines
         .keep(account, &baseline)
         .map_err(|error| unkept(&error))?;
-    log::info!("account {account}: it joins with its settings as they are");
     Ok(baseline)
 }
 

@@ -7,8 +7,8 @@
 //! From the wire up: `wire` is one exchange; `request` and `fault` are one call and what can go wrong
 //! with it; `transport` sends; `token` and `session` add the management key and the safety interlock; `paging` reads
 //! lists. `identity`, `policies`, `tags` and `search` are IBM's services. The verbs are `verify`,
-//! `survey`, which reads a whole account, `sweep`, `lease` and `management`; what is surveyed and swept
-//! is the table in `collections`.
+//! `survey`, which reads a whole account, `sweep`, `lease` and `management`, and `observe` for who
+//! wants to know how IBM Cloud behaves; what is surveyed and swept is the table in `collections`.
 
 mod account_settings;
 mod api;
@@ -20,6 +20,7 @@ mod identity;
 mod janitor;
 mod lease;
 mod management;
+mod observe;
 mod paging;
 mod plan;
 mod policies;
@@ -45,7 +46,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use acctpool_actors::clock::Clock;
-use acctpool_actors::cloud::{Cloud, CloudError, Pass, Probe, Proof, Verified};
+use acctpool_actors::cloud::{Cloud, CloudError, Pass, Probe, Proof, Traffic, Verified};
 use acctpool_actors::pool::{
     Credential, Fence, Generation, ManagementKey, ManagementKeys, Timestamp,
 };
@@ -53,6 +54,7 @@ use tokio::sync::Mutex;
 
 pub use api::{Api, Endpoint, Endpoints, Region};
 pub use baseline::{AccountSettings, Baseline, BaselineItem, Baselines, FleetingBaselines};
+pub use observe::Observation;
 pub use plan::{Plan, PlannedStep};
 pub use settings::{BaseUrl, BaseUrlError, Keep, Limits, Places, Profile, Rights, Settings};
 pub use wire::{Incoming, Outgoing, Wire, client};
@@ -120,6 +122,25 @@ impl Ibm {
     pub async fn baseline(&self, keys: ManagementKeys) -> Result<Baseline, CloudError> {
         let session = self.fresh_session(keys).await?;
         plan::baseline(&session).await
+    }
+
+    /// Returns what section 15 of `ibm-cloud.md` could not confirm, as far as reading shows it here.
+    /// Writes nothing; nothing of it is secret.
+    pub async fn observe(&self, keys: ManagementKeys) -> Result<Vec<Observation>, CloudError> {
+        let session = self.fresh_session(keys).await?;
+        Ok(observe::observe(&session).await?)
+    }
+
+    /// Returns how many requests were sent so far.
+    #[must_use]
+    pub fn traffic(&self) -> Traffic {
+        self.transport.traffic()
+    }
+
+    /// Sends nothing from now on: a verb that is under way ends with a fault that passes, once the
+    /// requests that are under way are answered.
+    pub fn end(&self) {
+        self.transport.end();
     }
 
     /// Opens a session for a verb, once the account is known not to be protected: not even its key

@@ -18,6 +18,10 @@ use super::settings::BaseUrl;
 /// How many items are asked for at once: the most that every list grants.
 pub(super) const PAGE: usize = 100;
 
+/// How many items are asked for where a list refuses to show so many: what the lists of VPC and the
+/// Resource Controller grant at most could not be confirmed (`ibm-cloud.md` 15).
+const SMALL_PAGE: usize = 50;
+
 /// More pages than any account may hold items on: 2,000 service IDs, 4,020 policies, some ten
 /// thousand instances.
 const MOST_PAGES: usize = 10_000;
@@ -77,11 +81,19 @@ impl<'a> List<'a> {
         mut take: impl FnMut(Vec<Value>),
     ) -> Result<(), Fault> {
         let mut trail = Trail::default();
-        let mut next = Some(self.first());
+        let mut size = PAGE;
+        let mut next = Some(self.first(size));
         while let Some(target) = next {
             let request = self.request(&target);
             trail.step(&request, &target)?;
-            let reply = session.send(&request).await?;
+            let reply = match session.send(&request).await {
+                Err(fault) if self.is_page_too_large(&fault, &target) => {
+                    size = SMALL_PAGE;
+                    next = Some(self.first(size));
+                    continue;
+                }
+                outcome => outcome?,
+            };
             let call = reply.call.clone();
             let mut body = reply.json()?;
             let page = self.take_page(&call, &mut body)?;
@@ -92,6 +104,7 @@ impl<'a> List<'a> {
                     &body,
                     page.len(),
                     after,
+                    size,
                 )
                 .map_err(|problem| Fault::Unreadable { call, problem })?;
             trail.items = after;
@@ -105,6 +118,17 @@ impl<'a> List<'a> {
         let mut all = Vec::new();
         self.each_page(session, |page| all.extend(page)).await?;
         Ok(all)
+    }
+
+    /// Returns the request for the first page, of so many items.
+    pub(super) fn first_request(&self, size: usize) -> Request {
+        self.request(&self.first(size))
+    }
+
+    /// Tells whether a refusal of the first page may be about its size.
+    fn is_page_too_large(&self, fault: &Fault, target: &str) -> bool {
+        let is_refused = fault.is_status(400) || fault.is_status(422);
+        is_refused && self.style != Style::Whole && target == self.first(PAGE)
     }
 
     fn take_page(&self, call: &str, body: &mut Value) -> Result<Vec<Value>, Fault> {
@@ -123,25 +147,26 @@ impl<'a> List<'a> {
         }
     }
 
-    fn first(&self) -> String {
+    fn first(&self, size: usize) -> String {
         match self.style {
             Style::Whole => self.target.to_owned(),
-            Style::PageToken => self.with("pagesize", &PAGE.to_string()),
-            Style::Offset | Style::OffsetByPage => self.at_offset(0),
+            Style::PageToken => self.with("pagesize", &size.to_string()),
+            Style::Offset | Style::OffsetByPage => self.at_offset(0, size),
             Style::NextUrl | Style::NextStart | Style::NextHref | Style::UnderscoreStart => {
-                self.with("limit", &PAGE.to_string())
+                self.with("limit", &size.to_string())
             }
         }
     }
 
-    /// Returns where the page after `body` is, which held `length` items, or `None` at the end.
-    /// `seen` counts all items so far.
+    /// Returns where the page after `body` is, which held `length` of the `size` items that were asked
+    /// for, or `None` at the end. `seen` counts all items so far.
     fn next(
         &self,
         base: &BaseUrl,
         body: &Value,
         length: usize,
         seen: usize,
+        size: usize,
     ) -> Result<Option<String>, String> {
         let url = |value: &Value| {
             let text = value.as_str().unwrap_or_default();
@@ -169,26 +194,30 @@ impl<'a> List<'a> {
                     .map(|url| at_home(base, &url))
                     .transpose();
             }
-            Style::OffsetByPage => return Ok((length == PAGE).then(|| self.at_offset(seen))),
+            Style::OffsetByPage => return Ok((length == size).then(|| self.at_offset(seen, size))),
             Style::Offset => {
                 let more = match body["total_count"].as_u64() {
                     Some(total) if (seen as u64) < total && length == 0 => {
                         return Err(format!("it holds {total} items and shows {seen}"));
                     }
                     Some(total) => (seen as u64) < total,
-                    None => length == PAGE,
+                    None => {
+                        // A service may grant less than it was asked for, and say so.
+                        let granted = body["limit"].as_u64();
+                        granted.map_or(size as u64, |limit| limit.min(size as u64)) <= length as u64
+                    }
                 };
-                return Ok(more.then(|| self.at_offset(seen)));
+                return Ok(more.then(|| self.at_offset(seen, size)));
             }
         };
         Ok(place.map(|(name, value)| {
-            let first = self.first();
+            let first = self.first(size);
             format!("{first}&{name}={}", encode(&value))
         }))
     }
 
-    fn at_offset(&self, offset: usize) -> String {
-        let limited = self.with("limit", &PAGE.to_string());
+    fn at_offset(&self, offset: usize, size: usize) -> String {
+        let limited = self.with("limit", &size.to_string());
         format!("{limited}&offset={offset}")
     }
 

@@ -4,9 +4,11 @@
 
 use acctpool_actors::cloud::{CloudError, Leftover, Traffic};
 
+use super::account_settings;
 use super::baseline::{Baseline, BaselineItem};
-use super::collections::Verdict;
+use super::collections::{Item, Verdict};
 use super::lease;
+use super::search::SEARCH;
 use super::session::Session;
 use super::survey::{Survey, survey};
 
@@ -49,6 +51,24 @@ impl Plan {
         let items = steps.flat_map(|step| [&step.delete, &step.wait, &step.stuck]);
         items.flatten().chain(&self.others)
     }
+
+    /// Returns what Global Search alone knows: nothing deletes it, so it ends in quarantine.
+    pub fn found_by_search(&self) -> impl Iterator<Item = &Leftover> {
+        self.others.iter().filter(|item| item.collection == SEARCH)
+    }
+
+    /// Returns the settings that a cleaning would restore; their names are the ids.
+    pub fn settings(&self) -> impl Iterator<Item = &Leftover> {
+        let others = self.others.iter();
+        others.filter(|item| item.collection == account_settings::COLLECTION)
+    }
+
+    /// Returns what the baseline has and the account has not: it ends in quarantine.
+    pub fn missing(&self) -> impl Iterator<Item = &Leftover> {
+        let known = [SEARCH, account_settings::COLLECTION];
+        let others = self.others.iter();
+        others.filter(move |item| !known.contains(&item.collection.as_str()))
+    }
 }
 
 /// Reads the whole account and says what a cleaning would do with it.
@@ -58,10 +78,13 @@ pub(super) async fn plan(session: &Session<'_>) -> Result<Plan, CloudError> {
 
 /// Reads the whole account and returns it as a baseline: all that is in it now, and its settings.
 pub(super) async fn baseline(session: &Session<'_>) -> Result<Baseline, CloudError> {
-    let settings = super::account_settings::read(session).await?;
+    let settings = account_settings::read(session).await?;
     let survey = survey(session).await?;
     let items = survey.stops.iter().flat_map(|(stop, reading)| {
-        let unkept = reading.items.iter().map(|item| stop.leftover(item, ""));
+        // What is on its way out will not be there.
+        let staying = |item: &&Item| !matches!(item.verdict, Verdict::Leaving(_));
+        let unkept = reading.items.iter().filter(staying);
+        let unkept = unkept.map(|item| stop.leftover(item, ""));
         let kept = reading.kept.iter().map(|item| stop.kept(item));
         unkept.chain(kept)
     });

@@ -19,7 +19,7 @@ use super::scope::Scope;
 use super::session::Session;
 
 /// The collection under which leftovers are reported that only the index knows.
-const SEARCH: &str = "search";
+pub(super) const SEARCH: &str = "search";
 
 /// Something that the index knows.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -33,8 +33,17 @@ pub(super) struct Hit {
 
 /// Returns everything that the index knows of the account, reclaimed resources included.
 pub(super) async fn everything(session: &Session<'_>) -> Result<Vec<Hit>, Fault> {
+    read_all(session, "&is_reclaimed=any").await
+}
+
+/// Returns what the index shows to who does not ask for more.
+pub(super) async fn by_default(session: &Session<'_>) -> Result<Vec<Hit>, Fault> {
+    read_all(session, "").await
+}
+
+async fn read_all(session: &Session<'_>, filter: &str) -> Result<Vec<Hit>, Fault> {
     let target = format!(
-        "/v3/resources/search?account_id={}&limit={PAGE}&is_reclaimed=any",
+        "/v3/resources/search?account_id={}&limit={PAGE}{filter}",
         encode(session.account())
     );
     let mut hits: Vec<Hit> = Vec::new();

@@ -22,7 +22,7 @@ use super::session::Session;
 use super::settings::Profile;
 
 /// Regions that are asked for the list of all; the second is for when the first does not answer.
-const FIRST_REGIONS: [&str; 2] = ["us-south", "eu-de"];
+pub(super) const FIRST_REGIONS: [&str; 2] = ["us-south", "eu-de"];
 
 /// One collection, in one region if it stands in regions.
 #[derive(Clone)]

@@ -51,8 +51,7 @@ impl Token {
     ///
     /// Its life is counted by our clock, so that IBM's clock and ours need not agree.
     fn new(value: SecretString, claims: Claims, asked_at: Timestamp) -> Self {
-        let life = claims.exp.saturating_sub(claims.iat).clamp(0, LONGEST_LIFE);
-        let life = time::Duration::seconds(life);
+        let life = claims.life().min(time::Duration::seconds(LONGEST_LIFE));
         Self {
             value,
             claims,
@@ -102,6 +101,11 @@ impl Claims {
     /// Returns the id of the account that the token is bound to.
     pub(super) fn account(&self) -> &str {
         &self.account.bss
+    }
+
+    /// Returns for how long the token says that it is good.
+    pub(super) fn life(&self) -> time::Duration {
+        time::Duration::seconds(self.exp.saturating_sub(self.iat).max(0))
     }
 
     /// Reads the claims of a JSON Web Token; the error says what is wrong without quoting it.

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use acctpool_actors::clock::Clock;
-use acctpool_actors::cloud::Traffic;
+use acctpool_actors::cloud::{CloudError, Traffic};
 use acctpool_actors::pool::Timestamp;
 use awc::http::header::{
     ACCEPT, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, InvalidHeaderValue, RETRY_AFTER,
@@ -51,6 +51,8 @@ pub(super) struct Transport {
     clock: Arc<dyn Clock>,
     lanes: RefCell<BTreeMap<BaseUrl, Rc<Lane>>>,
     traffic: Cell<Traffic>,
+    /// Nothing is sent any more.
+    has_ended: Cell<bool>,
 }
 
 /// What is under way to one host.
@@ -74,7 +76,13 @@ impl Transport {
             clock,
             lanes: RefCell::default(),
             traffic: Cell::default(),
+            has_ended: Cell::new(false),
         }
+    }
+
+    /// Sends nothing from now on. What is under way is not broken off.
+    pub(super) fn end(&self) {
+        self.has_ended.set(true);
     }
 
     /// Returns how many requests were sent so far.
@@ -163,6 +171,10 @@ impl Transport {
             .acquire()
             .await
             .expect("the semaphore is never closed");
+        if self.has_ended.get() {
+            let words = format!("{}: not sent, the end was asked for", request.describe());
+            return Err(CloudError::Transient(words).into());
+        }
         // Asked after the wait: the answer before this one may have closed the lane.
         if let Some(wait) = lane.closed_for(self.clock.now()) {
             return Err(Fault::Closed {

@@ -129,7 +129,8 @@ async fn check_account(
     );
     let details = match session.send(&request).await {
         Ok(reply) => reply.json()?,
-        Err(fault) if fault.is_status(403) || fault.is_gone() => {
+        // A token that is good elsewhere and refused here may not read this, whatever the status is.
+        Err(fault) if fault.is_status(401) || fault.is_status(403) || fault.is_gone() => {
             log::debug!("account {account}: its details cannot be read, going on: {fault}");
             return Ok(());
         }

@@ -104,6 +104,47 @@ fn online_verifies_every_account_and_writes_nothing() {
 }
 
 #[test]
+fn verbose_tells_how_ibm_cloud_answers_and_nothing_that_is_secret() {
+    let bench = Bench::new(1);
+    bench.configure("");
+    let ended = check(&bench, &["--online", "-v"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let seen = |subject: &str| {
+        let mut lines = ended.stdout.lines().map(str::trim);
+        let line = lines.find(|line| line.starts_with(subject));
+        line.unwrap_or_else(|| panic!("{subject}: {}", ended.stdout))
+            .to_owned()
+    };
+    for (subject, finding) in [
+        ("account (1)", "type PAYG, status ACTIVE"),
+        ("token", "of a user, good for 60 minutes"),
+        ("search (6)", "1 by default, 1 with is_reclaimed=any"),
+        ("regions", "available: eu-de"),
+        ("vpc ", "lists answer"),
+        ("direct_link", "1 of 1 lists answer"),
+        ("not seen", "a chosen key that exists (3)"),
+    ] {
+        assert!(seen(subject).contains(finding), "{}", seen(subject));
+    }
+    assert!(
+        !bench
+            .simulator
+            .requests()
+            .iter()
+            .any(|request| request.is_write)
+    );
+    for secret in bench.simulator.secrets() {
+        assert!(!ended.stdout.contains(&secret) && !ended.stderr.contains(&secret));
+    }
+    let offline = check(&bench, &["-v"]);
+    assert_eq!(
+        offline.code,
+        Some(2),
+        "there is nothing to say without asking"
+    );
+}
+
+#[test]
 fn online_says_which_account_cannot_be_used() {
     let mut bench = Bench::new(2);
     let wrong = "a-key-that-ibm-cloud-does-not-know-at-all-00";

@@ -2,11 +2,14 @@
 
 use crate::process::{acctpool, run};
 
-const VERBS: [&[&str]; 10] = [
+const VERBS: [&[&str]; 13] = [
     &["serve"],
     &["demo"],
     &["simulate"],
     &["check"],
+    &["plan"],
+    &["baseline"],
+    &["clean"],
     &["token"],
     &["token", "new"],
     &["audit"],

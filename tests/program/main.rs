@@ -7,6 +7,7 @@
 
 mod audit;
 mod bench;
+mod by_hand;
 mod calls;
 mod chance;
 mod check;

@@ -101,6 +101,13 @@ mod tests {
     }
 
     #[test]
+    fn group_that_is_not_empty_waits_whatever_it_answers() {
+        for status in [400, 409, 412, 422, 500] {
+            assert_eq!(passes(&refused(status, "")), Outcome::Waits, "{status}");
+        }
+    }
+
+    #[test]
     fn broker_refusal_is_stuck_unless_reclamation_is_why() {
         let broker = refused(422, "[409, Conflict] CONTAINS_ACTIVE_KEYS");
         assert_eq!(of_instance(&broker), Outcome::Stuck);

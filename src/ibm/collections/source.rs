@@ -211,7 +211,52 @@ impl Collection {
     }
 }
 
+impl Collection {
+    /// Returns the request for the first page, of so many items, of a list that is there whatever the
+    /// account holds: the collection's own, or that of what its items are inside of.
+    pub(in super::super) fn first_request(
+        &self,
+        account: &str,
+        first_region: &str,
+        size: usize,
+    ) -> Option<Request> {
+        let (list, items, style) = match self.each {
+            Each::Instance(_) => return None,
+            Each::In(parent) | Each::Inside(parent, _) => {
+                let outermost = parent.outermost()?;
+                (outermost.list, outermost.items, outermost.style)
+            }
+            _ => (self.list, self.items, self.style),
+        };
+        let region = match self.places {
+            Where::Home => None,
+            Where::Regions => Region::new(first_region),
+            Where::Named(names) => names.first().and_then(|name| Region::new(name)),
+        };
+        let place = Place {
+            region,
+            known: vec![("account", account.to_owned())],
+            ..Place::default()
+        };
+        let place = Place {
+            target: place.fill(list),
+            header: self.header.map(|(name, value)| (name, place.fill(value))),
+            ..place
+        };
+        Some(place.list(self.api, items, style).first_request(size))
+    }
+}
+
 impl Parent {
+    /// Returns what is inside of nothing else, unless that depends on what the account holds.
+    fn outermost(&self) -> Option<&Self> {
+        match self.within {
+            Within::Nothing => Some(self),
+            Within::Other(other) => other.outermost(),
+            Within::Instance(_) => None,
+        }
+    }
+
     /// Returns the place of what is inside of one of them, unless that need not be asked.
     pub(super) fn place(&self, raw: &Value, outer: &Place) -> Result<Option<Place>, Fault> {
         if !(self.only)(raw) {

@@ -1,9 +1,12 @@
 //! Verification and proof of an account whose every list a test decides about.
 
 use acctpool_actors::cloud::{Cloud, CloudError, Leftover};
+use acctpool_actors::pool::{Epoch, Generation, ManagementKey, ManagementKeys};
 use serde_json::{Value, json};
 
-use super::server::{ACCOUNT, Answer, Asked, CONFIGURED, HandClock, Server};
+use super::server::{
+    ACCOUNT, Answer, Asked, CONFIGURED, CONFIGURED_KEY, HandClock, Server, no_token, token,
+};
 
 /// An account that is empty but for its owner (`IBMid-1`), the owner's key and what every account
 /// has. `change` may answer differently.
@@ -190,7 +193,7 @@ async fn account_that_is_not_what_it_should_be_needs_a_person() {
 
 #[actix_web::test]
 async fn details_that_may_not_be_read_are_done_without() {
-    for status in [403, 404] {
+    for status in [401, 403, 404] {
         let server = account(move |asked| {
             (asked.path == "/v4/accounts/acct").then(|| Answer::status(status))
         });
@@ -260,4 +263,84 @@ async fn what_search_has_not_forgotten_yet_is_no_leftover() {
         Ok(vec![]),
         "the list of groups is the truth"
     );
+}
+
+/// How a key of a value that exists already is refused is not documented.
+#[actix_web::test]
+async fn whether_a_key_exists_is_decided_by_its_exchange_and_not_by_a_refusal() {
+    let to = ManagementKey {
+        epoch: Epoch(1),
+        generation: Generation::default(),
+    };
+    let intended = ManagementKeys {
+        pending: Some(to),
+        newest: Epoch(1),
+        ..CONFIGURED
+    };
+    let key = json!({"id": "ApiKey-1", "name": "mine", "iam_id": "IBMid-1", "account_id": ACCOUNT});
+    for status in [400, 409, 422] {
+        for was_made in [true, false] {
+            let key = key.clone();
+            let server = Server::start(move |asked, before| match asked.path.as_str() {
+                "/identity/token" if asked.body.contains(CONFIGURED_KEY) => token(ACCOUNT, before),
+                // An earlier creation, whose answer was lost, has got through meanwhile.
+                "/identity/token" if was_made && before > 2 => token(ACCOUNT, before),
+                "/identity/token" => no_token(400, "BXNIM0415E"),
+                "/v1/apikeys" if asked.method == "POST" => Answer::status(status),
+                "/v1/apikeys" => Answer::json(&json!({"apikeys": [key]})),
+                "/v1/apikeys/details" => Answer::json(&key),
+                _ => Answer::json(&json!({"resources": [{"id": "g", "default": true}]})),
+            });
+            let outcome = server.ibm().0.rotate(intended, to).await;
+            assert_eq!(outcome.is_ok(), was_made, "{status}: {outcome:?}");
+            let made = server.asked_of("/v1/apikeys");
+            let made = made.iter().filter(|asked| asked.method == "POST");
+            assert_eq!(made.count(), 1);
+        }
+    }
+}
+
+#[actix_web::test]
+async fn nothing_is_sent_after_the_end() {
+    let server = account(|_| None);
+    let (ibm, _clock) = server.ibm();
+    ibm.verify(CONFIGURED).await.unwrap();
+    let sent = server.asked().len();
+    ibm.end();
+    let outcome = ibm.sweep(CONFIGURED).await;
+    assert!(
+        matches!(outcome, Err(CloudError::Transient(_))),
+        "{outcome:?}"
+    );
+    assert_eq!(server.asked().len(), sent);
+}
+
+#[actix_web::test]
+async fn observation_tells_what_is_closed_and_what_search_hides() {
+    let server = account(|asked| match asked.path.as_str() {
+        "/v2/groups" => Some(Answer::json(
+            &json!({"groups": [], "limit": 20, "total_count": 0}),
+        )),
+        "/v1/profiles" => Some(Answer::new(403, r#"{"message": "not for you"}"#)),
+        "/v3/resources/search" => {
+            let hit = json!({"crn": "crn:v1:x", "family": "is", "type": "vpc"});
+            let all = asked.query.contains("is_reclaimed=any");
+            let hits: Vec<_> = all.then_some(hit).into_iter().collect();
+            Some(Answer::json(&json!({"items": hits})))
+        }
+        _ => None,
+    });
+    let seen = server.ibm().0.observe(CONFIGURED).await.unwrap();
+    let finding = |subject: &str| {
+        let mut seen = seen.iter();
+        let found = seen.find(|seen| seen.subject == subject).unwrap();
+        found.finding.clone()
+    };
+    let search = "0 by default, 1 with is_reclaimed=any; hidden by default: 1 of is";
+    assert_eq!(finding("search (6)"), search);
+    let iam = finding("iam");
+    for words in ["some grant 20 (5)", "GET /v1/profiles: 403 not for you"] {
+        assert!(iam.contains(words), "{iam}");
+    }
+    assert_eq!(finding("account (1)"), "type not told, status ACTIVE");
 }

@@ -128,6 +128,52 @@ async fn every_style_is_followed_over_three_pages() {
 }
 
 #[actix_web::test]
+async fn list_that_refuses_large_pages_is_read_in_small_ones() {
+    for status in [400, 422] {
+        let server = Server::signed_in(move |asked, _| {
+            if parameter(asked, "limit").as_deref() != Some("50") {
+                return Answer::status(status);
+            }
+            let start = parameter(asked, "start");
+            let items: Vec<Value> = (0..50).map(|n| json!({"id": n})).collect();
+            let mut body = json!({"items": items, "limit": 50});
+            if start.is_none() {
+                body["next"] = json!({"href": "https://host/x?start=second"});
+            }
+            Answer::json(&body)
+        });
+        let found = read(&server, "/next-href", Style::NextHref).await.unwrap();
+        assert_eq!(found.len(), 100, "{status}");
+        assert_eq!(
+            server.asked_of("/next-href").len(),
+            3,
+            "asked once too often, not more"
+        );
+    }
+    let server = Server::signed_in(|_, _| Answer::status(400));
+    let outcome = read(&server, "/next-href", Style::NextHref).await;
+    assert!(
+        outcome.is_err_and(|fault| fault.is_status(400)),
+        "it is about something else"
+    );
+}
+
+#[actix_web::test]
+async fn list_that_grants_less_than_it_was_asked_for_is_read_to_its_end() {
+    let server = Server::signed_in(|asked, _| {
+        let offset: usize = parameter(asked, "offset").unwrap().parse().unwrap();
+        let items: Vec<Value> = (offset..70.min(offset + 50))
+            .map(|n| json!({"id": n}))
+            .collect();
+        Answer::json(&json!({"items": items, "limit": 50, "offset": offset}))
+    });
+    assert_eq!(
+        read(&server, "/offset", Style::Offset).await.unwrap().len(),
+        70
+    );
+}
+
+#[actix_web::test]
 async fn search_is_followed_by_its_cursor() {
     let server = Server::signed_in(|asked, _| {
         let body: Value = serde_json::from_str(&asked.body).unwrap();
