@@ -23,7 +23,7 @@ pub(super) struct Demo {
     /// Where to listen.
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
     bind: SocketAddr,
-    /// How many accounts of which types.
+    /// How many accounts of which types. Those of type `lite` are cleaned by the profile `lite`.
     #[arg(long, value_name = "TYPE=N,…", default_value = "free=2,lite=1")]
     accounts: Crowd,
 }

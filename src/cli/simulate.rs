@@ -24,7 +24,7 @@ pub(super) struct Simulate {
     /// Where to listen.
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9090")]
     bind: SocketAddr,
-    /// How many accounts of which types.
+    /// How many accounts of which types. Those of type `lite` are cleaned by the profile `lite`.
     #[arg(long, value_name = "TYPE=N,…", default_value = "free=3,lite=2")]
     accounts: Crowd,
     /// Writes a configuration for `acctpool serve` there, with short times. Its comment lines hold
@@ -114,6 +114,15 @@ backoff_max = \"2s\"
 const REALISTIC_POLICY: &str =
     "# [policy] is the default: everything takes as long as at IBM Cloud.\n\n";
 
+/// The type whose accounts are cleaned by the profile of the same name.
+const LITE: &str = "lite";
+
+const LITE_TYPE: &str = "
+[types.lite]
+# Without the infrastructure in regions: done in a moment. Other types get the whole plan.
+profile = \"lite\"
+";
+
 impl Simulated {
     pub(super) fn start(bind: SocketAddr, crowd: &Crowd, realistic: bool) -> Result<Self, Failure> {
         let (lags, policy) = if realistic {
@@ -163,6 +172,9 @@ impl Simulated {
             url = self.simulator.url(),
             entry = self.token.toml().trim_end(),
         );
+        if self.accounts.iter().any(|(label, _)| label == LITE) {
+            text.push_str(LITE_TYPE);
+        }
         for (label, account) in &self.accounts {
             write!(
                 text,

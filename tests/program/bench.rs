@@ -1,6 +1,7 @@
 //! What most tests begin with: a home directory, simulated accounts, a configuration, `serve` on top,
 //! and curl.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -14,6 +15,10 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::process::{Process, acctpool, command, eventually, run};
+
+/// A line of every type's section: how much there is to clean is not what these tests are about, and
+/// the whole plan takes many times the requests.
+pub(crate) const LITE: &str = "profile = \"lite\"\n";
 
 /// Simulated accounts, all of type `lite`, in this process, whose truth a test can look at.
 pub(crate) struct Bench {
@@ -60,7 +65,8 @@ impl Bench {
         self.configure_with(policy, accounts)
     }
 
-    /// Writes a configuration that names only these accounts, with their types.
+    /// Writes a configuration that names only these accounts, with their types. Sections may follow
+    /// the lines of `policy`.
     pub(crate) fn configure_with<'a>(
         &self,
         policy: &str,
@@ -73,6 +79,15 @@ impl Bench {
             self.simulator.url(),
             self.token_lines
         );
+        let accounts: Vec<_> = accounts.into_iter().collect();
+        let labels: BTreeSet<_> = accounts.iter().map(|(_, label)| label).collect();
+        for label in labels {
+            let section = format!("[types.{label}]\n");
+            // Who writes the section says the same in it.
+            if !policy.contains(&section) {
+                write!(text, "\n{section}{LITE}").unwrap();
+            }
+        }
         for (account, label) in accounts {
             write!(
                 text,

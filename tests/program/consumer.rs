@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use time::OffsetDateTime;
 
-use crate::bench::Bench;
+use crate::bench::{Bench, LITE};
 use crate::chance::Random;
 use crate::claim::{ABANDONED_AFTER, CUT_OFF, Claim, Lease};
 use crate::wire::Connection;
@@ -19,7 +19,8 @@ use crate::wire::Connection;
 pub(crate) fn policy(rotate_every: &str) -> String {
     format!(
         "rotate_every = \"{rotate_every}\"\npending_timeout = \"2s\"\nclaim_timeout = \"2s\"\n\n\
-         [types.lite]\ndefault_duration = \"3s\"\n\n[types.free]\ndefault_duration = \"3s\"\n"
+         [types.lite]\n{LITE}default_duration = \"3s\"\n\n\
+         [types.free]\n{LITE}default_duration = \"3s\"\n"
     )
 }
 

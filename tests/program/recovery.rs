@@ -9,7 +9,7 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::bench::{Bench, Server, curl};
+use crate::bench::{Bench, LITE, Server, curl};
 use crate::process::eventually;
 use crate::wire::Connection;
 
@@ -82,10 +82,15 @@ fn revocation(bench: &Bench, lease: &Lease, start: OffsetDateTime) -> time::Dura
     first.at - start
 }
 
+/// The section of a type whose leases last so long.
+fn leases_of(duration: &str) -> String {
+    format!("[types.lite]\n{LITE}default_duration = \"{duration}\"\n")
+}
+
 #[test]
 fn a_lease_that_ended_while_the_server_was_down_is_revoked_first() {
     let bench = Bench::new(1);
-    let config = bench.configure("[types.lite]\ndefault_duration = \"1s\"\n");
+    let config = bench.configure(&leases_of("1s"));
     let server = bench.serve(&config);
     server.until("ready", 1);
     let lease = Lease::take(&server, &bench);
@@ -108,7 +113,7 @@ fn a_lease_that_ended_while_the_server_was_down_is_revoked_first() {
 fn fifty_leases_are_revoked_at_once_beside_an_account_that_hangs() {
     const ACCOUNTS: usize = 50;
     let bench = Bench::new(ACCOUNTS);
-    let config = bench.configure("[types.lite]\ndefault_duration = \"5s\"\n");
+    let config = bench.configure(&leases_of("5s"));
     let server = bench.serve(&config);
     server.until("ready", ACCOUNTS.try_into().unwrap());
     let leases: Vec<_> = (0..ACCOUNTS)
@@ -172,7 +177,7 @@ fn reads_are_served_before_the_cloud_has_answered() {
 #[test]
 fn an_account_that_left_the_file_while_it_was_lent_is_drained_after_its_lease() {
     let bench = Bench::new(2);
-    let lasting = "[types.lite]\ndefault_duration = \"2s\"\n";
+    let lasting = leases_of("2s");
     let rotating = format!("rotate_every = \"100ms\"\n{lasting}");
     let server = bench.serve(&bench.configure(&rotating));
     eventually("a key of acctpool's own in each account", || {
@@ -190,7 +195,7 @@ fn an_account_that_left_the_file_while_it_was_lent_is_drained_after_its_lease() 
         .accounts
         .iter()
         .filter(|account| account.id != lease.account());
-    let config = bench.configure_with(lasting, others.map(|account| (account, "lite")));
+    let config = bench.configure_with(&lasting, others.map(|account| (account, "lite")));
     let server = bench.serve(&config);
     let mut connection = Connection::open(server.address()).unwrap();
     let shown = connection.ask("GET", &lease.path, &bench.token).unwrap();
@@ -202,6 +207,6 @@ fn an_account_that_left_the_file_while_it_was_lent_is_drained_after_its_lease() 
     server.process.signal("KILL");
     assert_eq!(server.process.end().code, None, "a signal ended it");
 
-    let server = bench.serve(&bench.configure(lasting));
+    let server = bench.serve(&bench.configure(&lasting));
     server.until("ready", 2);
 }

@@ -68,6 +68,11 @@ pub(crate) struct Setup {
     pub(crate) ibm: &'static str,
     /// Lines of the section `[policy]`.
     pub(crate) policy: &'static str,
+    /// What a lease of any type may do.
+    pub(crate) rights: &'static str,
+    /// How much of the cleaning plan accounts of any type need. The short one, but where a test is
+    /// about the long one: that takes many times the requests.
+    pub(crate) profile: &'static str,
     /// Sections that come before the accounts.
     pub(crate) settings: String,
     /// Changes the accounts' TOML: what is configured, not what is simulated.
@@ -82,6 +87,8 @@ impl Default for Setup {
             start: START,
             ibm: "",
             policy: "",
+            rights: "standard",
+            profile: "lite",
             settings: String::new(),
             configured: |_| {},
         }
@@ -131,6 +138,14 @@ impl TestApp {
             token.toml(),
             other.toml(),
         );
+        for (label, _) in &setup.accounts {
+            let (rights, profile) = (setup.rights, setup.profile);
+            writeln!(
+                text,
+                "[types.{label}]\nrights = \"{rights}\"\nprofile = \"{profile}\""
+            )
+            .unwrap();
+        }
         for (label, account) in labels.iter().zip(&configured) {
             let (id, key) = (&account.id, account.api_key.expose_secret());
             writeln!(

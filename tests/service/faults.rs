@@ -37,7 +37,7 @@ fn setup(accounts: usize) -> Setup {
         ibm: "request_timeout = \"300ms\"",
         // Due in every cleaning: each lease lasts longer.
         policy: "rotate_every = \"30m\"",
-        settings: "[types.free]\nrights = \"administrator\"".to_owned(),
+        rights: "administrator",
         ..Setup::default()
     }
 }

@@ -17,11 +17,7 @@ const NOW: Duration = Duration::ZERO;
 
 /// An account of which the configured key is dead, since acctpool has rotated it; and its owner.
 async fn rotated() -> (TestApp, AccountSpec, Borrower) {
-    let app = TestApp::start(Setup {
-        settings: "[types.free]\nrights = \"standard\"".to_owned(),
-        ..Setup::default()
-    })
-    .await;
+    let app = TestApp::start(Setup { ..Setup::default() }).await;
     app.until_ready("free", 1).await;
     let account = app.accounts[0].clone();
     let configured = account.api_key.expose_secret();

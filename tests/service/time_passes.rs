@@ -64,11 +64,7 @@ async fn a_credential_that_nobody_fetched_goes_to_the_next() {
 
 #[actix_rt::test]
 async fn keys_are_rotated_and_the_next_lease_works() {
-    let app = TestApp::start(Setup {
-        settings: "[types.free]\nrights = \"standard\"".to_owned(),
-        ..Setup::default()
-    })
-    .await;
+    let app = TestApp::start(Setup { ..Setup::default() }).await;
     let consumer = app.consumer();
     app.until_ready("free", 1).await;
     let account = &app.accounts[0];
