@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod arena;
+mod collections;
 mod doors;
 mod messes;
 mod requests;
