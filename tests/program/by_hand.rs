@@ -8,7 +8,7 @@ use acctpool::simulator::catalog::{COS_LITE, PLAIN, Plan};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
-use crate::bench::{Bench, curl, status_of};
+use crate::bench::{Bench, curl, status_of, write_private};
 use crate::process::{Ended, Process, acctpool, run};
 
 impl Bench {
@@ -278,7 +278,10 @@ fn clean_keeps_away_from_servers_and_holders() {
 #[test]
 fn interrupted_clean_ends_between_requests() {
     let bench = Bench::new(1);
-    bench.configure("pass_interval = \"1h\"");
+    let config = bench.configure("");
+    let text = fs::read_to_string(&config).unwrap();
+    let long = text.replace("pass_interval = \"10ms\"", "pass_interval = \"1h\"");
+    write_private(&config, &long);
     bench.make_instance("refusing", &acctpool::simulator::catalog::REFUSING);
     let words = bench.words("clean", &[]);
     let mut clean = Process::start(&mut acctpool(bench.path(), &words));
