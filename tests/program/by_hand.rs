@@ -201,11 +201,15 @@ fn what_the_baseline_has_stays_through_leases_and_is_missed_when_it_is_gone() {
     assert_eq!(status_of(bench.path(), &["-X", "DELETE", &location]), 204);
     server.until("ready", 1);
     assert!(bench.holds(&kept) && !bench.holds(&left));
-    let made = bench.simulator.requests();
-    let made = made
+    let requests = bench.simulator.requests();
+    let creations = requests
         .iter()
         .filter(|request| request.method == "POST" && request.path == "/v2/resource_instances");
-    assert_eq!(made.count(), 2, "nobody but this test made an instance");
+    assert_eq!(
+        creations.count(),
+        2,
+        "nobody but this test made an instance"
+    );
 
     let (location, _) = server.lease(&bench.token);
     let encoded = form_urlencoded::byte_serialize(kept.as_bytes()).collect::<String>();
