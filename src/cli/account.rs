@@ -49,8 +49,9 @@ impl Named {
     pub(super) fn find(
         &self,
         config: &Config,
-        baselines: Arc<dyn Baselines>,
+        baselines: impl Baselines + 'static,
     ) -> Result<KnownAccount, Failure> {
+        let baselines: Arc<dyn Baselines> = Arc::new(baselines);
         let mut accounts = known_accounts(config, &self.state, &baselines)?;
         let found = accounts
             .iter()

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::sync::Arc;
 
 use acctpool_actors::cloud::Leftover;
 use acctpool_actors::pool::AccountState;
@@ -40,7 +39,7 @@ impl Baseline {
         let config = self.named.load_config()?;
         let files =
             || -> Result<_, Failure> { Ok(FileBaselines::within(&self.named.state.path()?)) };
-        let files_to_read = Arc::new(UnchangedBaselines::from(files()?));
+        let files_to_read = UnchangedBaselines::from(files()?);
         let account = self.named.find(&config, files_to_read)?;
         let files = files()?;
         let unusable = "cannot read the baseline";

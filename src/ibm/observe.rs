@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::join_all;
 
-use super::api::Api;
+use super::api::{Api, Region};
 use super::collections::TABLE;
 use super::fault::{Fault, scrub};
 use super::paging::{PAGE, take_array};
@@ -115,7 +115,7 @@ fn compare(by_default: &[Hit], everything: &[Hit]) -> String {
 
 async fn regions(session: &Session<'_>) -> String {
     let mut request = Request::get(Api::Vpc, "/v1/regions");
-    request.region = super::api::Region::new(FIRST_REGIONS[0]);
+    request.region = Region::new(FIRST_REGIONS[0]);
     let read = session.send(&request).await.and_then(Reply::json);
     let listed = read.and_then(|mut body| take_array(&request.describe(), &mut body, "regions"));
     match listed {
@@ -182,9 +182,8 @@ impl Lists {
         if !self.other_sizes.is_empty() {
             let sizes = self.other_sizes.iter().map(u64::to_string);
             let sizes = sizes.collect::<Vec<_>>().join(" and ");
-            words.push_str(&format!(
-                "; asked for {PAGE} items a page, some grant {sizes} (5)"
-            ));
+            let few = format!("; asked for {PAGE} items a page, some grant {sizes} (5)");
+            words.push_str(&few);
         }
         for refusal in &self.refused {
             words.push_str("; ");

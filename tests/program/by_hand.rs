@@ -8,7 +8,7 @@ use acctpool::simulator::catalog::{COS_LITE, PLAIN, Plan};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
-use crate::bench::{Bench, curl, status_of};
+use crate::bench::{Bench, curl, status_of, write_private};
 use crate::process::{Ended, Process, acctpool, run};
 
 impl Bench {
@@ -201,11 +201,15 @@ fn what_the_baseline_has_stays_through_leases_and_is_missed_when_it_is_gone() {
     assert_eq!(status_of(bench.path(), &["-X", "DELETE", &location]), 204);
     server.until("ready", 1);
     assert!(bench.holds(&kept) && !bench.holds(&left));
-    let made = bench.simulator.requests();
-    let made = made
+    let requests = bench.simulator.requests();
+    let creations = requests
         .iter()
         .filter(|request| request.method == "POST" && request.path == "/v2/resource_instances");
-    assert_eq!(made.count(), 2, "nobody but this test made an instance");
+    assert_eq!(
+        creations.count(),
+        2,
+        "nobody but this test made an instance"
+    );
 
     let (location, _) = server.lease(&bench.token);
     let encoded = form_urlencoded::byte_serialize(kept.as_bytes()).collect::<String>();
@@ -278,7 +282,10 @@ fn clean_keeps_away_from_servers_and_holders() {
 #[test]
 fn interrupted_clean_ends_between_requests() {
     let bench = Bench::new(1);
-    bench.configure("pass_interval = \"1h\"");
+    let config = bench.configure("");
+    let text = fs::read_to_string(&config).unwrap();
+    let long = text.replace("pass_interval = \"10ms\"", "pass_interval = \"1h\"");
+    write_private(&config, &long);
     bench.make_instance("refusing", &acctpool::simulator::catalog::REFUSING);
     let words = bench.words("clean", &[]);
     let mut clean = Process::start(&mut acctpool(bench.path(), &words));

@@ -34,6 +34,8 @@ pub(super) struct Cleaning<'a> {
     account: &'a AccountId,
     cloud: &'a Ibm,
     policy: &'a Policy,
+    /// Whether somebody sees how far it is, and needs no line for each pass.
+    is_watched: bool,
     keys: Cell<ManagementKeys>,
     /// The lease credential that waits in the account.
     credential: Option<Credential>,
@@ -44,11 +46,17 @@ pub(super) struct Cleaning<'a> {
 }
 
 impl<'a> Cleaning<'a> {
-    pub(super) fn new(account: &'a KnownAccount, cloud: &'a Ibm, policy: &'a Policy) -> Self {
+    pub(super) fn new(
+        account: &'a KnownAccount,
+        cloud: &'a Ibm,
+        policy: &'a Policy,
+        is_watched: bool,
+    ) -> Self {
         Self {
             account: account.id(),
             cloud,
             policy,
+            is_watched,
             keys: Cell::new(account.keys()),
             credential: account.credential().cloned(),
             started: Instant::now(),
@@ -127,7 +135,7 @@ impl<'a> Cleaning<'a> {
             let only_refusals = pass.deleted.is_empty() && pass.waiting.is_empty();
             refusals = if only_refusals { refusals + 1 } else { 0 };
             let told = self.tally.borrow_mut().take_pass(pass);
-            if let Some(words) = told {
+            if let Some(words) = told.filter(|_| !self.is_watched) {
                 info!("account {}: {words}", self.account);
             }
             if is_clean {

@@ -5,7 +5,6 @@ mod tally;
 
 use std::io::Write;
 use std::pin::pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
@@ -47,7 +46,7 @@ impl Clean {
         // Held until the process ends.
         let _directory = self.named.state.take()?;
         let files = FileBaselines::within(&self.named.state.path()?);
-        let account = self.named.find(&config, Arc::new(files))?;
+        let account = self.named.find(&config, files)?;
         if account.is_leased() {
             return Err(Failure::Found(format!(
                 "account {} is leased: a server ends the lease when it is over, and cleans the account",
@@ -62,9 +61,9 @@ async fn clean(account: &KnownAccount, config: &Config) -> Result<(), Failure> {
     let cannot_listen = || Failure::of("cannot listen for signals");
     let mut end = pin!(interrupted().map_err(cannot_listen())?);
     let cloud = account.cloud(&account.client());
-    let cleaning = Cleaning::new(account, &cloud, &config.policy);
-    let mut work = pin!(cleaning.run());
     let line = StatusLine::new();
+    let cleaning = Cleaning::new(account, &cloud, &config.policy, line.is_seen());
+    let mut work = pin!(cleaning.run());
     let mut refresh = tokio::time::interval(REFRESH);
     let done = loop {
         tokio::select! {
@@ -96,7 +95,8 @@ async fn clean(account: &KnownAccount, config: &Config) -> Result<(), Failure> {
         Err(unclean) => {
             let mut words = format!("account {id} is not clean: {unclean}; {summary}");
             for item in cleaning.left() {
-                words.push_str(&format!("\n  {item}"));
+                words.push_str("\n  ");
+                words.push_str(&item.to_string());
             }
             Err(Failure::Found(words))
         }

@@ -4,7 +4,6 @@ mod json;
 mod text;
 
 use std::io::Write;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use acctpool_actors::cloud::{CloudError, Leftover};
@@ -71,7 +70,7 @@ impl Show {
     pub(super) fn run(self) -> Result<(), Failure> {
         let config = self.named.load_config()?;
         let files = FileBaselines::within(&self.named.state.path()?);
-        let baselines = Arc::new(UnchangedBaselines::from(files));
+        let baselines = UnchangedBaselines::from(files);
         let account = self.named.find(&config, baselines)?;
         let started = Instant::now();
         let plan = actix_rt::System::new().block_on(async {
