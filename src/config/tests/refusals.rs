@@ -489,7 +489,7 @@ fn columns_count_characters() {
         &[
             "1:16: `tag` must be a tag of 1 to 128 letters, digits, spaces or any of _ - . :",
             "1:21: unknown key in [keep]; allowed: `crns`, `tag`, `resource_groups`, \
-             `created_before`, `users`, `protected_accounts`",
+             `created_before`, `users`, `collections`, `protected_accounts`",
             "1:42: each entry of `users` must be an IAM id, such as \"IBMid-270000ABCD\"; found: integer",
         ],
     );
