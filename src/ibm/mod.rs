@@ -46,7 +46,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use acctpool_actors::clock::Clock;
-use acctpool_actors::cloud::{Cloud, CloudError, Pass, Probe, Proof, Traffic, Verified};
+use acctpool_actors::cloud::{Cloud, CloudError, Leftover, Pass, Probe, Proof, Traffic, Verified};
 use acctpool_actors::pool::{
     Credential, Fence, Generation, ManagementKey, ManagementKeys, Timestamp,
 };
@@ -70,6 +70,13 @@ pub fn collections() -> impl Iterator<Item = &'static str> {
     collections::TABLE.iter().map(|row| row.name)
 }
 
+/// What a pass would have told.
+#[derive(Default)]
+struct Untold {
+    deleted: Vec<Leftover>,
+    traffic: Traffic,
+}
+
 /// One account at IBM Cloud.
 pub struct Ibm {
     settings: Settings,
@@ -82,6 +89,9 @@ pub struct Ibm {
     search_exhausted: Cell<bool>,
     /// What a sweep remembers between its passes.
     course: RefCell<Course>,
+    /// What was deleted and is not told yet: by a pass that ended with a fault, or between passes. The
+    /// next pass that ends well tells it.
+    untold: RefCell<Untold>,
     /// Who deletes clusters, while there are any.
     janitor: Mutex<Option<Janitor>>,
     /// Until when a context-based restriction that is gone may still refuse what it refused.
@@ -107,6 +117,7 @@ impl Ibm {
             access: Mutex::new(None),
             search_exhausted: Cell::new(false),
             course: RefCell::default(),
+            untold: RefCell::default(),
             janitor: Mutex::new(None),
             restricted_until: Cell::new(None),
         }

@@ -6,13 +6,13 @@
 
 use std::time::Duration;
 
-use acctpool_actors::cloud::CloudError;
+use acctpool_actors::cloud::{CloudError, Leftover, Traffic};
 use serde_json::Value;
 
 use super::Ibm;
 use super::api::Api;
 use super::baseline;
-use super::fault::Fault;
+use super::fault::{Fault, scrub};
 use super::paging::{List, Style};
 use super::request::{Request, encode, field};
 use super::session::Session;
@@ -37,7 +37,9 @@ pub(super) async fn lift(session: &Session<'_>) -> Result<(), Fault> {
         session.ibm.note_restriction();
         let request = Request::delete(Api::Restrictions, format!("/v1/rules/{}", encode(&id)));
         match session.send(&request).await {
-            Ok(_) => {}
+            Ok(_) => session
+                .ibm
+                .tell_later(vec![leftover(&rule, &id)], Traffic::default()),
             Err(fault) if fault.is_gone() => {}
             Err(fault) => return Err(fault),
         }
@@ -52,6 +54,19 @@ fn is_kept(session: &Session<'_>, rule: &Value, id: &str) -> Result<bool, Fault>
     Ok(is_listed
         || keep.collections.contains(COLLECTION)
         || baseline::of(session)?.is_some_and(|baseline| baseline.has(COLLECTION, None, id)))
+}
+
+fn leftover(rule: &Value, id: &str) -> Leftover {
+    let name = rule["description"].as_str();
+    Leftover {
+        collection: COLLECTION.to_owned(),
+        id: scrub(id, &[]),
+        name: name
+            .filter(|name| !name.is_empty())
+            .map(|name| scrub(name, &[])),
+        region: None,
+        reason: String::new(),
+    }
 }
 
 impl Ibm {

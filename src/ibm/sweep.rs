@@ -6,11 +6,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use acctpool_actors::cloud::{CloudError, Leftover, Pass};
+use acctpool_actors::cloud::{CloudError, Leftover, Pass, Traffic};
 use acctpool_actors::pool::Timestamp;
 use futures_util::future::join_all;
 use futures_util::{StreamExt, stream};
 
+use super::Ibm;
 use super::account_settings;
 use super::api::Region;
 use super::collections::{Collection, Item, KeptItem, Outcome, Stage, Verdict, Where};
@@ -44,8 +45,30 @@ pub(super) async fn sweep(session: &Session<'_>) -> Result<Pass, CloudError> {
     session.ibm.course.replace(course);
     pass.traffic = session.traffic_since(before);
     match worst(faults) {
-        Some(error) => Err(error),
-        None => Ok(pass),
+        Some(error) => {
+            session.ibm.tell_later(pass.deleted, pass.traffic);
+            Err(error)
+        }
+        None => Ok(session.ibm.tell(pass)),
+    }
+}
+
+impl Ibm {
+    /// Leaves what was deleted to the next pass that ends well.
+    pub(super) fn tell_later(&self, deleted: Vec<Leftover>, traffic: Traffic) {
+        let mut untold = self.untold.borrow_mut();
+        untold.deleted.extend(deleted);
+        untold.traffic.requests += traffic.requests;
+        untold.traffic.retries += traffic.retries;
+    }
+
+    /// Adds what was left to a pass.
+    fn tell(&self, mut pass: Pass) -> Pass {
+        let untold = self.untold.take();
+        pass.deleted.splice(0..0, untold.deleted);
+        pass.traffic.requests += untold.traffic.requests;
+        pass.traffic.retries += untold.traffic.retries;
+        pass
     }
 }
 

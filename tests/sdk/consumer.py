@@ -10,6 +10,7 @@ import secrets
 import sys
 import time
 
+import mess
 import requests
 from cloud import ADMINISTRATOR, Clients, refused
 from ibm_cloud_sdk_core import ApiException
@@ -229,6 +230,11 @@ def listing(iam_url: str, account: str, key: str) -> list:
     return sorted(lines)
 
 
+def listing_of_everything(iam_url: str, account: str, key: str) -> list:
+    """Lists what any borrower can have left."""
+    return listing(iam_url, account, key) + mess.listing(iam_url, account, key)
+
+
 def _subject(policy: dict):
     subjects = policy.get("subjects") or [{}]
     attributes = subjects[0].get("attributes") or [{}]
@@ -246,6 +252,8 @@ STEPS = {
         back_doors_are_refused,
         await_refusal,
         listing,
+        listing_of_everything,
+        mess.make_everything,
     )
 }
 

@@ -8,6 +8,7 @@
 mod app;
 mod consumer;
 mod contention;
+mod everything;
 mod faults;
 mod interlock;
 mod keys;

@@ -70,22 +70,17 @@ enum End {
 
 const MINUTES: u64 = 30;
 
-async fn an_account_is_used_and_given_back(rights: &str, end: End) {
+async fn an_account_is_used_and_given_back(rights: &'static str, end: End) {
     let app = TestApp::start(Setup {
         accounts: vec![("lent", 1)],
-        settings: format!("[types.lent]\nrights = \"{rights}\""),
+        rights,
         start: OffsetDateTime::now_utc(),
         ..Setup::default()
     })
     .await;
     let mut python = Python::start();
     let account = app.accounts[0].clone();
-    let listing = json!({
-        "step": "listing",
-        "iam_url": app.simulator.url(),
-        "account": account.id,
-        "key": account.api_key.expose_secret(),
-    });
+    let listing = as_owner("listing", &app, &account);
     let before = python.step(&listing);
     assert!(!before.as_array().unwrap().is_empty());
 
@@ -156,8 +151,18 @@ fn use_account(python: &mut Python, rights: &str, lease: &Value) -> Option<Value
     None
 }
 
+/// A step that the owner of an account does.
+pub(super) fn as_owner(step: &str, app: &TestApp, account: &AccountSpec) -> Value {
+    json!({
+        "step": step,
+        "iam_url": app.simulator.url(),
+        "account": account.id,
+        "key": account.api_key.expose_secret(),
+    })
+}
+
 /// Reserves and polls; meanwhile, time passes until the account is lent.
-async fn reserve(python: &mut Python, app: &TestApp) -> Value {
+pub(super) async fn reserve(python: &mut Python, app: &TestApp) -> Value {
     python.begin(&json!({
         "step": "reserve",
         "pool": app.url(),
@@ -169,7 +174,7 @@ async fn reserve(python: &mut Python, app: &TestApp) -> Value {
     python.end()
 }
 
-fn about(app: &TestApp, step: &str, lease: &Value) -> Value {
+pub(super) fn about(app: &TestApp, step: &str, lease: &Value) -> Value {
     json!({ "step": step, "location": lease["location"], "token": app.token })
 }
 
@@ -191,14 +196,14 @@ fn script(name: &str) -> Command {
 }
 
 /// A running `consumer.py`.
-struct Python {
+pub(super) struct Python {
     process: Child,
     steps: Option<ChildStdin>,
     results: BufReader<ChildStdout>,
 }
 
 impl Python {
-    fn start() -> Self {
+    pub(super) fn start() -> Self {
         let mut process = script("consumer.py")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -212,7 +217,7 @@ impl Python {
         }
     }
 
-    fn step(&mut self, step: &Value) -> Value {
+    pub(super) fn step(&mut self, step: &Value) -> Value {
         self.begin(step);
         self.end()
     }

@@ -1,6 +1,8 @@
 //! What cannot be deleted.
 
 use acctpool::simulator::catalog::REFUSING;
+use secrecy::ExposeSecret;
+use serde_json::json;
 
 use crate::app::{Setup, TestApp};
 use crate::log_capture;
@@ -47,5 +49,50 @@ async fn what_cannot_be_deleted_quarantines_its_account_and_no_other() {
         assert_ne!(consumer.show(&id).await["account"]["id"], *account);
         consumer.cancel(&id).await;
     }
+    app.finish().await;
+}
+
+#[actix_rt::test]
+async fn what_is_outside_of_the_profile_is_found_by_the_proof() {
+    let app = TestApp::start(Setup {
+        accounts: vec![("lite", 1)],
+        profile: "lite",
+        ..Setup::default()
+    })
+    .await;
+    app.until_ready("lite", 1).await;
+    let account = &app.accounts[0];
+    let key = account.api_key.expose_secret();
+    let owner = Borrower::enter(app.simulator.url(), &account.id, key).await;
+    let consumer = app.consumer();
+    let id = consumer.reserve("lite", 60).await;
+    consumer.key(&id).await;
+    let network = json!({ "name": "left" });
+    let path = "/vpc/eu-de/v1/vpcs?version=2026-05-01&generation=2";
+    let (status, made) = owner.unwrap().post(path, &network).await;
+    assert_eq!(status, 201, "{made}");
+    let crn = made["crn"].as_str().unwrap();
+    // Search knows it by the time of the proof, but nothing else of this profile does.
+    consumer.cancel(&id).await;
+
+    app.until("lite", |counts| counts.ready + counts.quarantined == 1)
+        .await;
+    assert_eq!(app.count("lite").await.quarantined, 1);
+    let receipt = consumer.show(&format!("{id}/receipt")).await;
+    assert_eq!(receipt["state"], "quarantined");
+    let text = receipt["collections"].to_string();
+    assert!(text.contains(crn), "{receipt:#}");
+    let log = log_capture::everything();
+    let quarantined = |line: &str| line.contains(&account.id) && line.contains("quarantined");
+    let line = log.lines().find(|line| quarantined(line)).unwrap();
+    assert!(line.contains(crn), "{line}");
+    let asked = app.simulator.requests();
+    let in_region = asked
+        .iter()
+        .filter(|request| request.path.contains("/vpc/"));
+    assert_eq!(in_region.count(), 1, "only the owner has asked for VPCs");
+    let held = app.inventory(&account.id);
+    let kept = held.iter().filter(|line| line.starts_with("vpcs "));
+    assert_eq!(kept.count(), 1, "{held:?}");
     app.finish().await;
 }

@@ -41,10 +41,10 @@ pub(super) fn default_may_not_go(vpc: &Vpc, resource: &Resource) -> Result<(), R
     Err(Refusal::conflict(format!("The {word} is the default of its VPC.")).with_code(code))
 }
 
-/// Counts the VPCs that a hub resolves names for.
+/// Counts the bindings of a VPC: of a hub those to it, of another one its own (docstring of
+/// `list_vpc_dns_resolution_bindings`).
 pub(super) fn view_vpc(vpc: &Vpc, resource: &Resource, _: &str, json: &mut Map<String, Value>) {
     let bound = vpc.referrers_from(&resource.id, DNS_BINDINGS);
-    let bound = bound.filter(|binding| binding.link("vpc") == Some(resource.id.as_str()));
     let is_hub = is_hub(resource);
     json.insert(
         "dns".into(),
