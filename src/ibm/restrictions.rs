@@ -41,6 +41,8 @@ pub(super) async fn lift(session: &Session<'_>) -> Result<(), Fault> {
                 .ibm
                 .tell_later(vec![leftover(&rule, &id)], Traffic::default()),
             Err(fault) if fault.is_gone() => {}
+            // It may hinder nothing; the sweep names it.
+            Err(Fault::Refused(refusal)) if refusal.status == 403 => {}
             Err(fault) => return Err(fault),
         }
     }

@@ -38,7 +38,7 @@ pub(super) const RECIPES: &[Recipe] = &[
         ];
         let contexts = [json!({"attributes": [attribute("networkZoneId", &zone["id"])]})];
         let body = json!({
-            "description": "left", "enforcement_mode": "enabled", "contexts": contexts,
+            "description": "left", "enforcement_mode": "disabled", "contexts": contexts,
             "resources": [{"attributes": attributes}],
         });
         Left::new(&arena.make("/cbr/v1/rules", body))
@@ -146,13 +146,13 @@ pub(super) const RECIPES: &[Recipe] = &[
     Recipe("service ID groups", |arena| {
         of_account(arena, "/v1/serviceid_groups")
     }),
-    // A tag stays when nothing carries it any more.
+    // A tag goes when nothing carries it any more.
     Recipe("user tags", |arena| {
-        let resources = json!([{"resource_id": instance(arena, &PLAIN)["crn"]}]);
+        let instance = instance(arena, &PLAIN);
+        let resources = json!([{"resource_id": instance["crn"]}]);
         let body = json!({"resources": resources, "tag_names": ["left-tag"]});
-        arena.make("/v3/tags/attach?tag_type=user", body.clone());
-        arena.make("/v3/tags/detach?tag_type=user", body);
-        Left::called("left-tag".into())
+        arena.make("/v3/tags/attach?tag_type=user", body);
+        Left::called("left-tag".into()).in_what_is(&instance["guid"])
     }),
     Recipe("access tags", |arena| {
         let path = format!("/v3/tags?tag_type=access&account_id={}", arena.spec.id);
