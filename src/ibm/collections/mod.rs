@@ -14,6 +14,8 @@ mod row;
 mod source;
 mod stage;
 mod table;
+#[cfg(test)]
+mod tests;
 
 use serde_json::Value;
 

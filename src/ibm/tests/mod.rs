@@ -6,5 +6,5 @@ mod accounts;
 mod judging;
 mod lists;
 mod sending;
-mod server;
+pub(super) mod server;
 mod sessions;

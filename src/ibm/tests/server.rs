@@ -23,10 +23,10 @@ use super::super::{Ibm, client};
 use crate::keyring::{Keyring, MasterKey};
 
 /// The account of all these tests.
-pub(super) const ACCOUNT: &str = "acct";
+pub(in super::super) const ACCOUNT: &str = "acct";
 
 /// The epoch-0 key in use.
-pub(super) const CONFIGURED: ManagementKeys = ManagementKeys {
+pub(in super::super) const CONFIGURED: ManagementKeys = ManagementKeys {
     current: ManagementKey::CONFIGURED,
     pending: None,
     previous: None,
@@ -35,37 +35,37 @@ pub(super) const CONFIGURED: ManagementKeys = ManagementKeys {
 };
 
 /// The value of the epoch-0 key.
-pub(super) const CONFIGURED_KEY: &str = "configured-key-configured-key-01";
+pub(in super::super) const CONFIGURED_KEY: &str = "configured-key-configured-key-01";
 
 /// What the server was asked.
 #[derive(Clone, Debug)]
-pub(super) struct Asked {
-    pub(super) method: String,
-    pub(super) path: String,
-    pub(super) query: String,
-    pub(super) body: String,
-    pub(super) bearer: Option<String>,
+pub(in super::super) struct Asked {
+    pub(in super::super) method: String,
+    pub(in super::super) path: String,
+    pub(in super::super) query: String,
+    pub(in super::super) body: String,
+    pub(in super::super) bearer: Option<String>,
 }
 
 /// What it is to say.
 #[derive(Clone, Debug)]
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) headers: Vec<(&'static str, String)>,
-    pub(super) body: String,
-    pub(super) delay: Duration,
+pub(in super::super) struct Answer {
+    pub(in super::super) status: u16,
+    pub(in super::super) headers: Vec<(&'static str, String)>,
+    pub(in super::super) body: String,
+    pub(in super::super) delay: Duration,
 }
 
 impl Answer {
-    pub(super) fn status(status: u16) -> Self {
+    pub(in super::super) fn status(status: u16) -> Self {
         Self::new(status, "{}")
     }
 
-    pub(super) fn json(body: &Value) -> Self {
+    pub(in super::super) fn json(body: &Value) -> Self {
         Self::new(200, &body.to_string())
     }
 
-    pub(super) fn new(status: u16, body: &str) -> Self {
+    pub(in super::super) fn new(status: u16, body: &str) -> Self {
         Self {
             status,
             headers: Vec::new(),
@@ -74,12 +74,12 @@ impl Answer {
         }
     }
 
-    pub(super) fn header(mut self, name: &'static str, value: &str) -> Self {
+    pub(in super::super) fn header(mut self, name: &'static str, value: &str) -> Self {
         self.headers.push((name, value.to_owned()));
         self
     }
 
-    pub(super) fn after(mut self, delay: Duration) -> Self {
+    pub(in super::super) fn after(mut self, delay: Duration) -> Self {
         self.delay = delay;
         self
     }
@@ -95,7 +95,7 @@ struct Shared {
 }
 
 /// A running server; it ends when dropped.
-pub(super) struct Server {
+pub(in super::super) struct Server {
     url: BaseUrl,
     shared: Data<Shared>,
     handle: ServerHandle,
@@ -104,7 +104,9 @@ pub(super) struct Server {
 impl Server {
     /// Starts a server whose answers are `script`'s, which is told how many requests with the same
     /// path came before.
-    pub(super) fn start(script: impl Fn(&Asked, usize) -> Answer + Send + Sync + 'static) -> Self {
+    pub(in super::super) fn start(
+        script: impl Fn(&Asked, usize) -> Answer + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let shared = Data::new(Shared {
@@ -131,7 +133,7 @@ impl Server {
     }
 
     /// Starts a server that also exchanges the configured key for a token of [`ACCOUNT`].
-    pub(super) fn signed_in(
+    pub(in super::super) fn signed_in(
         script: impl Fn(&Asked, usize) -> Answer + Send + Sync + 'static,
     ) -> Self {
         Self::start(move |asked, before| match asked.path.as_str() {
@@ -141,31 +143,34 @@ impl Server {
     }
 
     /// Everything that was asked, in order.
-    pub(super) fn asked(&self) -> Vec<Asked> {
+    pub(in super::super) fn asked(&self) -> Vec<Asked> {
         self.shared.asked.lock().unwrap().clone()
     }
 
     /// What was asked of one path.
-    pub(super) fn asked_of(&self, path: &str) -> Vec<Asked> {
+    pub(in super::super) fn asked_of(&self, path: &str) -> Vec<Asked> {
         let mut asked = self.asked();
         asked.retain(|asked| asked.path == path);
         asked
     }
 
-    pub(super) fn most_at_once(&self) -> i64 {
+    pub(in super::super) fn most_at_once(&self) -> i64 {
         self.shared.most_at_once.load(Ordering::SeqCst)
     }
 
-    pub(super) fn url(&self) -> &BaseUrl {
+    pub(in super::super) fn url(&self) -> &BaseUrl {
         &self.url
     }
 
     /// Makes an adapter that talks to this server, and its clock.
-    pub(super) fn ibm(&self) -> (Ibm, Arc<HandClock>) {
+    pub(in super::super) fn ibm(&self) -> (Ibm, Arc<HandClock>) {
         self.ibm_with(|_| {})
     }
 
-    pub(super) fn ibm_with(&self, change: impl FnOnce(&mut Settings)) -> (Ibm, Arc<HandClock>) {
+    pub(in super::super) fn ibm_with(
+        &self,
+        change: impl FnOnce(&mut Settings),
+    ) -> (Ibm, Arc<HandClock>) {
         let limits = Limits {
             request_timeout: Duration::from_millis(500),
             backoff_min: Duration::from_millis(1),
@@ -232,11 +237,11 @@ async fn serve(request: HttpRequest, body: Bytes, shared: Data<Shared>) -> HttpR
 }
 
 /// An answer of the token endpoint: the `n`th token of an account's owner, good for an hour.
-pub(super) fn token(account: &str, n: usize) -> Answer {
+pub(in super::super) fn token(account: &str, n: usize) -> Answer {
     Answer::json(&json!({"access_token": jwt(account, n), "refresh_token": "not_supported"}))
 }
 
-pub(super) fn jwt(account: &str, n: usize) -> String {
+pub(in super::super) fn jwt(account: &str, n: usize) -> String {
     let claims = json!({
         "iam_id": "IBMid-1", "account": {"valid": true, "bss": account, "frozen": true},
         "iat": 100, "exp": 3700, "jti": n,
@@ -245,16 +250,16 @@ pub(super) fn jwt(account: &str, n: usize) -> String {
 }
 
 /// An answer of the token endpoint that refuses a key.
-pub(super) fn no_token(status: u16, code: &str) -> Answer {
+pub(in super::super) fn no_token(status: u16, code: &str) -> Answer {
     let body = json!({"errorCode": code, "errorMessage": "no"});
     Answer::new(status, &body.to_string())
 }
 
 /// A clock that a test moves.
-pub(super) struct HandClock(AtomicI64);
+pub(in super::super) struct HandClock(AtomicI64);
 
 impl HandClock {
-    pub(super) fn advance(&self, seconds: i64) {
+    pub(in super::super) fn advance(&self, seconds: i64) {
         self.0.fetch_add(seconds, Ordering::SeqCst);
     }
 }
