@@ -285,6 +285,11 @@ impl Arena {
         groups["resources"][0]["id"].clone()
     }
 
+    /// Returns after how long the search index knows everything.
+    pub(crate) fn index_lag() -> Duration {
+        Lags::realistic().search_index * 2
+    }
+
     /// Lets so much time pass.
     pub(crate) async fn wait(&self, time: Duration) {
         tokio::time::sleep(time).await;

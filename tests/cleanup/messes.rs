@@ -13,7 +13,7 @@ const MESSES: u64 = 1000;
 
 /// How many of them are cleaned with faults as well in every test run; `ACCTPOOL_TEST_MESSES=1000` takes
 /// all.
-const WITH_FAULTS: u64 = 200;
+const WITH_FAULTS: u64 = 60;
 
 fn mess_of(seed: u64) -> Mess {
     // Most are small; what matters is how things refer to each other.
@@ -38,6 +38,10 @@ fn clean_one(seed: u64, faults: (u32, Duration)) -> Result<Cleaned, String> {
         let arena = Arena::new(seed);
         let mess = mess_of(seed);
         let made = arena.cloud.mess(&arena.spec.id, &mess);
+        if mess.undeletable > 0 {
+            // What only Global Search knows is named once it does.
+            arena.wait(Arena::index_lag()).await;
+        }
         arena.requests.faults.set(faults);
         let cleaned = arena.clean().await;
         let left = arena.excess(&cleaned);
