@@ -11,6 +11,9 @@ use serde_json::{Value, json};
 use crate::bench::{Bench, curl, status_of, write_private};
 use crate::process::{Ended, Process, acctpool, run};
 
+/// Accounts that can hold everything.
+const EVERYTHING: &str = "[types.lite]\nprofile = \"full\"\n";
+
 impl Bench {
     /// Runs a verb on the first account.
     fn by_hand(&self, verb: &str, more: &[&str]) -> Ended {
@@ -82,7 +85,7 @@ impl Bench {
 #[test]
 fn plan_lists_a_mess_and_makes_no_write_call() {
     let bench = Bench::new(1);
-    bench.configure("");
+    bench.configure(EVERYTHING);
     let undeletable = bench.mess(80, 2);
     let before = bench.inventory();
     let ended = bench.by_hand("plan", &["--format", "json"]);
@@ -227,7 +230,7 @@ fn what_the_baseline_has_stays_through_leases_and_is_missed_when_it_is_gone() {
 #[test]
 fn clean_empties_an_account_and_proves_it() {
     let bench = Bench::new(1);
-    bench.configure("");
+    bench.configure(EVERYTHING);
     let untouched = bench.inventory();
     bench.mess(60, 0);
     assert!(bench.inventory().len() >= untouched.len() + 60);

@@ -14,7 +14,7 @@ use crate::spoiled::{EVERYTHING, Spoil, Spoiled, state_directory};
 use crate::wire::Connection;
 
 /// What a small disk has left for the records: less than a write-ahead log grows to.
-const LEFT: u64 = 256 * 1024;
+const LEFT: u64 = 2 * 256 * 1024;
 
 /// How long consumers may work until it is used up, on a machine that has other work too.
 const PATIENCE: Duration = Duration::from_mins(3);

@@ -195,7 +195,9 @@ fn check_found(bench: &Bench, expected: &Found) {
 fn lose_the_records(bench: &Bench) {
     for file in fs::read_dir(state_directory(bench)).unwrap() {
         let file = file.unwrap();
-        if file.file_name() != "master.key" {
+        if file.file_type().unwrap().is_dir() {
+            fs::remove_dir_all(file.path()).unwrap();
+        } else if file.file_name() != "master.key" {
             fs::remove_file(file.path()).unwrap();
         }
     }

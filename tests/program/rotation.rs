@@ -26,7 +26,9 @@ fn a_rotated_account_survives_a_restart_with_nothing_but_the_master_key() {
     assert_eq!(metadata.len(), 32);
     // The records are lost.
     for file in fs::read_dir(&state).unwrap().map(Result::unwrap) {
-        if file.file_name() != "master.key" {
+        if file.file_type().unwrap().is_dir() {
+            fs::remove_dir_all(file.path()).unwrap();
+        } else if file.file_name() != "master.key" {
             fs::remove_file(file.path()).unwrap();
         }
     }

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
+use std::path::Path;
 use std::time::Duration;
 
 use acctpool::simulator::catalog::{COS_STANDARD, REFUSING};
@@ -73,8 +74,11 @@ fn what_serve_prints_holds_no_secret() {
 /// Every byte that the server wrote below its state directory, but for the master key.
 fn kept_records(bench: &Bench) -> Vec<u8> {
     let state = bench.path().join(".local/state/acctpool");
-    let files = fs::read_dir(state).unwrap().map(Result::unwrap);
+    let in_directory = |path: &Path| fs::read_dir(path).unwrap().map(Result::unwrap);
+    let baselines = in_directory(&state.join("baselines"));
+    let files = in_directory(&state).chain(baselines);
     let kept: Vec<u8> = files
+        .filter(|file| file.file_type().unwrap().is_file())
         .filter(|file| file.file_name() != "master.key")
         .flat_map(|file| fs::read(file.path()).unwrap())
         .collect();
