@@ -10,8 +10,8 @@ use crate::arena::{Arena, Cleaned, run};
 
 /// How many messes are cleaned in every test run, and how many of them with faults as well.
 /// `ACCTPOOL_TEST_MESSES=1000` takes so many of both.
-const MESSES: u64 = 400;
-const WITH_FAULTS: u64 = 60;
+const MESSES: u64 = 250;
+const WITH_FAULTS: u64 = 40;
 
 fn mess_of(seed: u64) -> Mess {
     // Most are small; what matters is how things refer to each other.
