@@ -255,6 +255,7 @@ mod tests {
                 id: id(sequence),
                 account_type: LABELS[usize::from(sequence.is_multiple_of(3))].into(),
                 duration: Duration::from_hours(1),
+                ttl: None,
                 created_at: NOW,
                 status,
             },

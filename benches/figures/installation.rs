@@ -176,6 +176,7 @@ impl Records {
             token: TokenId::from(TOKEN),
             account_type: AccountType::from(TYPE),
             duration: LEASE,
+            ttl: None,
             created_at: self.now,
             state,
             silent_since: self.now,

@@ -159,6 +159,7 @@ fn held(accounts: usize, reservations: usize, expiration: &dyn Fn(usize) -> Time
             token: TOKEN.into(),
             account_type: TYPE.into(),
             duration: DAY,
+            ttl: None,
             created_at: START,
             state,
             silent_since: START,
@@ -242,12 +243,11 @@ fn reservation_id(number: u128) -> ReservationId {
 }
 
 fn request(number: u128) -> RequestReservation {
-    RequestReservation {
-        id: reservation_id(number),
-        token: TokenId::from(TOKEN),
-        account_type: AccountType::from(TYPE),
-        duration: None,
-    }
+    RequestReservation::new(
+        reservation_id(number),
+        TokenId::from(TOKEN),
+        AccountType::from(TYPE),
+    )
 }
 
 fn cancel(number: u128) -> CancelReservation {

@@ -39,6 +39,7 @@ impl From<&ReservationView> for Told {
                 expiration,
                 account,
                 credential,
+                ..
             } => credential.as_ref().map_or(Self::Nothing, |credential| {
                 Self::Active(Lease {
                     account: account.clone(),

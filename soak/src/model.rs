@@ -111,6 +111,17 @@ impl Model {
                 self.cleanliness
                     .insert(account.clone(), Cleanliness::default());
             }
+            Event::ReservationRenewed {
+                reservation,
+                expiration,
+                ..
+            } => {
+                let held = self.holders.values_mut();
+                for holder in held.filter(|holder| holder.reservation == *reservation) {
+                    assert!(*expiration >= holder.expiration, "a renewal shortened");
+                    holder.expiration = *expiration;
+                }
+            }
             Event::ReservationEnded {
                 reservation,
                 account,
@@ -166,9 +177,12 @@ impl Model {
     ) {
         let holder = self.holders.remove(account).expect("ended what was held");
         assert_eq!(holder.reservation, reservation, "one_holder");
-        if reason == EndReason::Expired {
-            assert!(now >= holder.expiration, "ended too early");
-        }
+        let has_lapsed = match reason {
+            EndReason::Expired => true,
+            EndReason::Abandoned => holder.shown,
+            EndReason::Cancelled | EndReason::Revoked => false,
+        };
+        assert!(!has_lapsed || now >= holder.expiration, "ended too early");
         if holder.shown {
             assert!(
                 turn.iter().any(|event| matches!(
@@ -240,6 +254,7 @@ impl Model {
             expiration,
             account,
             credential,
+            ..
         } = &view.status
         else {
             return;

@@ -8,7 +8,7 @@
 //! - `connection`: closes what rests too long.
 //! - `edge`: what holds for every exchange: limits, headers, problems, the access log.
 //! - `caller`: who asks, proven before anything else is looked at.
-//! - `parameters`: the query, taken literally.
+//! - `parameters`, `values`: the query, taken literally.
 //! - `reservations`, `receipts`, `statistics`: the resources.
 //! - `problem`: everything that can go wrong, in one table.
 
@@ -28,6 +28,7 @@ mod reservations;
 mod routes;
 mod server;
 mod statistics;
+mod values;
 
 use std::fmt;
 use std::net::IpAddr;

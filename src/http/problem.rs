@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use acctpool_actors::pool::{RequestError, UnknownReservation};
+use acctpool_actors::pool::{RenewError, RequestError, UnknownReservation};
 use acctpool_actors::store::StoreError;
 use acctpool_actors::{PoolUnavailable, ReceiptsUnavailable};
 use actix_web::http::StatusCode;
@@ -76,6 +76,12 @@ pub(super) enum HttpError {
     /// No such reservation, or somebody else's.
     #[error("you have no reservation with this id")]
     UnknownReservation,
+    /// A reservation that holds nothing yet, where a lease is needed.
+    #[error("this reservation is pending: it holds no account that it could keep for longer")]
+    ReservationPending,
+    /// A reservation that is over, where a lease is needed.
+    #[error("this reservation has ended; make another one")]
+    ReservationEnded,
     /// A reservation whose lease no cleaning has followed.
     #[error(
         "this reservation has no receipt: one begins when its lease is over, if its credential was \
@@ -166,6 +172,8 @@ impl HttpError {
             Self::UnknownReservation => {
                 (S::NOT_FOUND, "unknown_reservation", "Unknown reservation")
             }
+            Self::ReservationPending => (S::CONFLICT, "reservation_pending", "Not yet active"),
+            Self::ReservationEnded => (S::CONFLICT, "reservation_ended", "No longer active"),
             Self::NoReceipt => (S::NOT_FOUND, "no_receipt", "No receipt"),
             Self::UnknownPath => (S::NOT_FOUND, "unknown_path", "Unknown path"),
             Self::MethodNotAllowed { .. } => (
@@ -322,6 +330,16 @@ impl From<ReceiptsUnavailable> for HttpError {
 impl From<UnknownReservation> for HttpError {
     fn from(_: UnknownReservation) -> Self {
         Self::UnknownReservation
+    }
+}
+
+impl From<RenewError> for HttpError {
+    fn from(error: RenewError) -> Self {
+        match error {
+            RenewError::Unknown(UnknownReservation) => Self::UnknownReservation,
+            RenewError::Pending => Self::ReservationPending,
+            RenewError::Ended => Self::ReservationEnded,
+        }
     }
 }
 

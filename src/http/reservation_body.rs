@@ -6,6 +6,7 @@
 use acctpool_actors::pool::{
     AccountId, Credential, EndReason, ReservationStatus, ReservationView, Timestamp,
 };
+use humantime::format_duration;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Serialize, Serializer};
 
@@ -21,6 +22,9 @@ pub(super) struct ReservationBody<'a> {
     account_type: &'a str,
     /// In minutes.
     duration: u64,
+    /// As it can be sent back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ttl: Option<String>,
     #[serde(serialize_with = "whole_seconds")]
     created_at: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -76,9 +80,9 @@ impl<'a> ReservationBody<'a> {
                     id: account.as_str(),
                 });
             }
-            ReservationStatus::Active { expiration, .. } => {
-                body.end(EndReason::Expired, *expiration);
-            }
+            ReservationStatus::Active {
+                expiration, lapse, ..
+            } => body.end(*lapse, *expiration),
             ReservationStatus::Ended { reason, ended_at } => body.end(*reason, *ended_at),
         }
         body
@@ -110,6 +114,7 @@ impl<'a> ReservationBody<'a> {
             state: "ended",
             account_type: view.account_type.as_str(),
             duration: whole_minutes(view.duration),
+            ttl: view.ttl.map(|ttl| format_duration(ttl).to_string()),
             created_at: view.created_at,
             queue_position: None,
             expiration: None,
@@ -133,6 +138,7 @@ fn live_credential(view: &ReservationView, now: Timestamp) -> Option<(&AccountId
             expiration,
             account,
             credential: Some(credential),
+            ..
         } if now < *expiration => Some((account, credential)),
         _ => None,
     }

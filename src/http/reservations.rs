@@ -1,11 +1,11 @@
-//! `/reservations`: ask, look, give back.
+//! `/reservations`: ask, look, renew, give back.
 
 use std::future::{Ready, ready};
 use std::time::Duration;
 
 use acctpool_actors::pool::{
-    AccountType, CancelReservation, GetReservation, NoteInterest, RequestReservation,
-    ReservationId, ReservationStatus,
+    AccountType, CancelReservation, GetReservation, NoteInterest, RenewReservation,
+    RequestReservation, ReservationId, ReservationStatus,
 };
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
@@ -19,10 +19,10 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::caller::Caller;
-use super::parameters::{self, TOKEN};
+use super::parameters::{self, Parameters, TOKEN};
 use super::problem::HttpError;
 use super::reservation_body::ReservationBody;
-use super::{Context, routes};
+use super::{Context, routes, values};
 
 /// What is asked for when nothing is said.
 const DEFAULT_TYPE: &str = "free";
@@ -36,16 +36,16 @@ pub(super) async fn request(
     caller: Caller,
     _: NoBody,
 ) -> Result<HttpResponse, HttpError> {
-    caller.parameters.only(&[TOKEN, "duration", "type"])?;
+    let asked = &caller.parameters;
+    asked.only(&[TOKEN, "duration", "type", "ttl"])?;
     let command = RequestReservation {
-        id: ReservationId::from(Uuid::new_v4()),
-        token: caller.token,
-        account_type: AccountType::from(caller.parameters.get("type").unwrap_or(DEFAULT_TYPE)),
-        duration: caller
-            .parameters
-            .get("duration")
-            .map(readable)
-            .transpose()?,
+        duration: duration(asked)?,
+        ttl: values::ttl(asked)?,
+        ..RequestReservation::new(
+            ReservationId::from(Uuid::new_v4()),
+            caller.token,
+            AccountType::from(asked.get("type").unwrap_or(DEFAULT_TYPE)),
+        )
     };
     let view = context.pool.ask(command).await??;
     let location = location(view.id, caller.query_token.as_ref());
@@ -107,6 +107,24 @@ fn json(body: &ReservationBody<'_>) -> Bytes {
     Bytes::from_owner(Zeroizing::new(text))
 }
 
+/// `POST /reservations/{id}/renew`: lets a lease go on for longer, or shows that somebody is there.
+pub(super) async fn renew(
+    context: Data<Context>,
+    caller: Caller,
+    _: NoBody,
+    id: Option<ReservationId>,
+) -> Result<HttpResponse, HttpError> {
+    caller.parameters.only(&[TOKEN, "duration"])?;
+    let command = RenewReservation {
+        id: id.ok_or(HttpError::UnknownReservation)?,
+        duration: duration(&caller.parameters)?,
+        token: caller.token,
+    };
+    let view = context.pool.ask(command).await??;
+    let body = ReservationBody::without_credentials(&view, context.clock.now());
+    Ok(HttpResponse::Ok().json(body))
+}
+
 /// `DELETE /reservations/{id}`: gives the account back, or stops waiting. May be repeated.
 pub(super) async fn cancel(
     context: Data<Context>,
@@ -123,8 +141,9 @@ pub(super) async fn cancel(
     Ok(HttpResponse::NoContent().finish())
 }
 
-fn readable(text: &str) -> Result<Duration, HttpError> {
-    parameters::duration(text).ok_or_else(HttpError::unreadable_duration)
+fn duration(asked: &Parameters) -> Result<Option<Duration>, HttpError> {
+    let readable = |text| parameters::duration(text).ok_or_else(HttpError::unreadable_duration);
+    asked.get("duration").map(readable).transpose()
 }
 
 /// Returns the relative reference of a reservation. A client that sent its token in the query gets
@@ -151,15 +170,22 @@ impl FromRequest for NoBody {
     type Future = Ready<Result<Self, HttpError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Self::of(request))
+    }
+}
+
+impl NoBody {
+    /// Makes sure that a request brings no body.
+    pub(super) fn of(request: &HttpRequest) -> Result<Self, HttpError> {
         let headers = request.headers();
         let is_empty = headers
             .get(CONTENT_LENGTH)
             .is_none_or(|length| length.as_bytes() == b"0");
         let has_body = !is_empty || headers.contains_key(TRANSFER_ENCODING);
-        ready(if has_body {
+        if has_body {
             Err(HttpError::UnexpectedBody)
         } else {
             Ok(Self)
-        })
+        }
     }
 }

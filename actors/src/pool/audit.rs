@@ -106,6 +106,15 @@ impl AuditEntry {
                     .by(token)
                     .about(*reservation)
                     .on(account),
+                Event::ReservationRenewed {
+                    reservation,
+                    token,
+                    expiration,
+                    is_longer: true,
+                } => named("reservation_renewed")
+                    .by(token)
+                    .about(*reservation)
+                    .with("expiration", Detail::Text(rfc3339(*expiration))),
                 Event::ReservationEnded {
                     reservation,
                     token,
@@ -159,7 +168,11 @@ impl AuditEntry {
                     .with("number", Detail::Number(generation.0.into())),
                 Event::MasterKeyForgotten { generation } => named("master_key_forgotten")
                     .with("number", Detail::Number(generation.0.into())),
-                Event::ReservationForgotten { .. }
+                // Those that only keep a lease alive come every other minute.
+                Event::ReservationRenewed {
+                    is_longer: false, ..
+                }
+                | Event::ReservationForgotten { .. }
                 | Event::JobIssued { .. }
                 | Event::JobTimedOut { .. }
                 | Event::PassEnded { .. }

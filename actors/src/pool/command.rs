@@ -46,6 +46,22 @@ pub struct RequestReservation {
     pub account_type: AccountType,
     /// How long the lease may last; `None` for the type's default.
     pub duration: Option<Duration>,
+    /// How long it lasts without a renewal; `None` if it needs none.
+    pub ttl: Option<Duration>,
+}
+
+impl RequestReservation {
+    /// Returns a request for an account, without any wishes.
+    #[must_use]
+    pub fn new(id: ReservationId, token: TokenId, account_type: AccountType) -> Self {
+        Self {
+            id,
+            token,
+            account_type,
+            duration: None,
+            ttl: None,
+        }
+    }
 }
 
 /// Why a reservation was not made.
@@ -118,6 +134,7 @@ impl Rule for RequestReservation {
             token: self.token,
             account_type: self.account_type,
             duration,
+            ttl: self.ttl,
             created_at: pool.now,
             state: ReservationState::Pending,
             silent_since: pool.now,
@@ -405,7 +422,7 @@ impl Command for EnableAccount {
 }
 
 impl Pool {
-    fn owned(
+    pub(super) fn owned(
         &self,
         id: ReservationId,
         token: &TokenId,
@@ -450,6 +467,7 @@ impl Pool {
             id,
             account_type: reservation.account_type.clone(),
             duration: reservation.duration,
+            ttl: reservation.ttl,
             created_at: reservation.created_at,
             status: match &reservation.state {
                 ReservationState::Pending => ReservationStatus::Pending {
@@ -457,10 +475,12 @@ impl Pool {
                 },
                 ReservationState::Active {
                     account,
+                    granted_at,
                     expiration,
                     ..
                 } => ReservationStatus::Active {
                     expiration: *expiration,
+                    lapse: reservation.lapse(*granted_at, *expiration),
                     account: account.clone(),
                     credential,
                 },

@@ -63,6 +63,14 @@ pub enum Event {
         token: TokenId,
         account: AccountId,
     },
+    /// A lease goes on.
+    ReservationRenewed {
+        reservation: ReservationId,
+        token: TokenId,
+        expiration: Timestamp,
+        /// Whether its end by duration has moved, and not only its time without a renewal begun anew.
+        is_longer: bool,
+    },
     /// A reservation is over.
     ReservationEnded {
         reservation: ReservationId,
@@ -175,6 +183,15 @@ impl fmt::Display for Event {
             } => write!(
                 f,
                 "reservation {reservation}: credential of account {account} fetched"
+            ),
+            Self::ReservationRenewed {
+                reservation,
+                expiration,
+                ..
+            } => write!(
+                f,
+                "reservation {reservation}: renewed until {}",
+                rfc3339(expiration.truncate_to_second())
             ),
             Self::ReservationEnded {
                 reservation,

@@ -29,12 +29,12 @@ mod publication;
 mod queue;
 mod receipt;
 mod record;
+mod renewal;
 mod reservation;
 mod rotation;
 mod view;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 pub use account::{Account, AccountState, Cleaning, Phase, Purpose, Quarantine, StateKind, Step};
 pub use audit::{AuditEntry, Detail};
@@ -59,6 +59,7 @@ pub use receipt::{
     ReceiptLine, ReceiptState, ReceiptStep,
 };
 pub use record::{Change, Snapshot};
+pub use renewal::{RenewError, RenewReservation};
 pub use reservation::{EndReason, Reservation, ReservationState};
 pub use rotation::{GetMasterKeys, NotNewer, RotateKey, UseMasterKey};
 pub use view::{ReservationStatus, ReservationView, Statistics, TypeStatistics};
@@ -264,11 +265,16 @@ impl Pool {
     }
 
     fn reservation_due(&mut self, id: ReservationId) {
-        match self.reservations[&id].state {
+        let reservation = &self.reservations[&id];
+        match reservation.state {
             ReservationState::Pending => self.end_reservation(id, EndReason::Abandoned),
-            ReservationState::Active { expiration, .. } => {
+            ReservationState::Active {
+                granted_at,
+                expiration,
+                ..
+            } => {
                 let reason = if expiration <= self.now {
-                    EndReason::Expired
+                    reservation.lapse(granted_at, expiration)
                 } else {
                     EndReason::Abandoned
                 };
@@ -288,7 +294,7 @@ impl Pool {
             });
             let now = self.now;
             let (token, expiration) = self.change_reservation(reservation, |reservation| {
-                let expiration = deadline(now, reservation.duration);
+                let expiration = reservation.expiration(now, now);
                 reservation.silent_since = now;
                 reservation.state = ReservationState::Active {
                     account: account.clone(),
@@ -413,12 +419,4 @@ impl Pool {
         let master_keys = std::mem::take(&mut self.master_key_changes);
         master_keys.into_iter().chain(records).collect()
     }
-}
-
-/// Returns when a lease ends that begins now: on a whole second, as it is told, so that nothing is
-/// shown after the moment that its owner knows.
-fn deadline(now: Timestamp, duration: Duration) -> Timestamp {
-    let end = now + duration;
-    let whole = end.truncate_to_second();
-    if whole > now { whole } else { end }
 }

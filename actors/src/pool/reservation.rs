@@ -17,8 +17,11 @@ pub struct Reservation {
     pub token: TokenId,
     /// The type of account that it asks for.
     pub account_type: AccountType,
-    /// How long its lease may last.
+    /// How long its lease may last. A renewal raises it.
     pub duration: Duration,
+    /// How long its lease lasts without a renewal; `None` if it needs none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ttl: Option<Duration>,
     /// When it was made.
     #[serde(with = "time::serde::rfc3339")]
     pub created_at: Timestamp,
@@ -44,7 +47,7 @@ pub enum ReservationState {
         /// Since when.
         #[serde(with = "time::serde::rfc3339")]
         granted_at: Timestamp,
-        /// Until when, at the latest.
+        /// Until when: the end by its duration, or an earlier one unless it is renewed.
         #[serde(with = "time::serde::rfc3339")]
         expiration: Timestamp,
         /// Whether its owner has been shown the credential.
@@ -64,6 +67,35 @@ fn never() -> Timestamp {
     Timestamp::UNIX_EPOCH
 }
 
+impl Reservation {
+    /// Returns when a lease ends that was granted then, if it is last renewed now.
+    pub(super) fn expiration(&self, granted_at: Timestamp, now: Timestamp) -> Timestamp {
+        let end = deadline(granted_at, self.duration);
+        match self.ttl {
+            None => end,
+            // A longer one ends no sooner than the lease.
+            Some(ttl) => end.min(deadline(now, ttl.min(self.duration))),
+        }
+    }
+
+    /// Returns why a lease is over that was granted then, and has reached its expiration.
+    pub(super) fn lapse(&self, granted_at: Timestamp, expiration: Timestamp) -> EndReason {
+        if expiration < deadline(granted_at, self.duration) {
+            EndReason::Abandoned
+        } else {
+            EndReason::Expired
+        }
+    }
+}
+
+/// Returns when something ends that begins now: on a whole second, as it is told, so that nothing is
+/// shown after the moment that its owner knows.
+fn deadline(now: Timestamp, duration: Duration) -> Timestamp {
+    let end = now + duration;
+    let whole = end.truncate_to_second();
+    if whole > now { whole } else { end }
+}
+
 /// Why a reservation is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -72,7 +104,7 @@ pub enum EndReason {
     Cancelled,
     /// Its time was up.
     Expired,
-    /// Its owner stopped asking about it.
+    /// Its owner stopped asking about it, or did not renew it in time.
     Abandoned,
     /// The operator took it away.
     Revoked,

@@ -16,6 +16,8 @@ pub struct ReservationView {
     pub account_type: AccountType,
     /// How long its lease may last.
     pub duration: Duration,
+    /// How long its lease lasts without a renewal; `None` if it needs none.
+    pub ttl: Option<Duration>,
     /// When it was made.
     pub created_at: Timestamp,
     /// Where it stands.
@@ -34,6 +36,8 @@ pub enum ReservationStatus {
     Active {
         /// When the lease ends. The credential must not be shown at or after this moment.
         expiration: Timestamp,
+        /// Why it is over then.
+        lapse: EndReason,
         /// The account.
         account: AccountId,
         /// The lease credential, in answers to `GetReservation` only.

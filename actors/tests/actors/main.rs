@@ -24,12 +24,7 @@ fn id(n: u128) -> ReservationId {
 async fn request(stage: &Stage, n: u128) -> Result<ReservationView, PoolUnavailable> {
     let reply = stage
         .pool
-        .ask(RequestReservation {
-            id: id(n),
-            token: "ci".into(),
-            account_type: "free".into(),
-            duration: None,
-        })
+        .ask(RequestReservation::new(id(n), "ci".into(), "free".into()))
         .await?;
     Ok(reply.expect("within the limits"))
 }
@@ -148,13 +143,8 @@ async fn decisions_that_queue_up_share_one_commit() {
         .map(|n| {
             let pool = stage.pool.clone();
             actix_rt::spawn(async move {
-                pool.ask(RequestReservation {
-                    id: id(n),
-                    token: "ci".into(),
-                    account_type: "free".into(),
-                    duration: None,
-                })
-                .await
+                pool.ask(RequestReservation::new(id(n), "ci".into(), "free".into()))
+                    .await
             })
         })
         .collect();

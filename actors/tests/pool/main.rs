@@ -9,6 +9,7 @@ mod histories;
 mod keys;
 mod lessons;
 mod receipts;
+mod renewals;
 mod stories;
 
 use acctpool_soak::{model, promises, world};

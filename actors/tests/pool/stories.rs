@@ -13,12 +13,11 @@ use crate::world::{Answer, START, World, leftover, policy};
 
 pub(crate) fn request(world: &mut World, account_type: &str) -> ReservationId {
     let id = world.fresh_id();
-    let reply = world.apply(RequestReservation {
+    let reply = world.apply(RequestReservation::new(
         id,
-        token: "ci".into(),
-        account_type: account_type.into(),
-        duration: None,
-    });
+        "ci".into(),
+        account_type.into(),
+    ));
     reply.unwrap().id
 }
 
@@ -387,10 +386,8 @@ fn quotas_and_limits_say_what_is_allowed() {
     let mut ask = |token: &str, account_type: &str, seconds| {
         let id = world.fresh_id();
         let reply = world.apply(RequestReservation {
-            id,
-            token: token.into(),
-            account_type: account_type.into(),
             duration: Some(Duration::from_secs(seconds)),
+            ..RequestReservation::new(id, token.into(), account_type.into())
         });
         reply.map(|_| ())
     };

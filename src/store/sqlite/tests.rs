@@ -49,6 +49,7 @@ fn reservation(sequence: u64, state: ReservationState) -> Reservation {
         token: "ci".into(),
         account_type: "lite".into(),
         duration: Duration::from_mins(90),
+        ttl: None,
         created_at: NOW,
         state,
         silent_since: Timestamp::UNIX_EPOCH,
