@@ -145,7 +145,7 @@ fn held(accounts: usize, reservations: usize, expiration: &dyn Fn(usize) -> Time
                 .accounts
                 .insert(account.clone(), Account { state, ..unknown });
             ReservationState::Active {
-                account,
+                accounts: vec![account],
                 granted_at: START,
                 expiration: expiration(number),
                 claimed: true,
@@ -158,6 +158,7 @@ fn held(accounts: usize, reservations: usize, expiration: &dyn Fn(usize) -> Time
             sequence: number as u64 + 1,
             token: TOKEN.into(),
             account_type: TYPE.into(),
+            count: 1,
             duration: DAY,
             ttl: None,
             created_at: START,

@@ -351,6 +351,12 @@ impl From<RequestError> for HttpError {
                 parameter: "type",
                 allowed: known.into_iter().map(String::from).collect(),
             },
+            RequestError::CountOutOfRange { max } => Self::InvalidParameter {
+                parameter: "count",
+                allowed: vec![format!(
+                    "1 to {max}, as many accounts as there are of this type"
+                )],
+            },
             RequestError::DurationOutOfRange { max } => Self::InvalidParameter {
                 parameter: "duration",
                 allowed: vec![format!(

@@ -37,8 +37,9 @@ pub(super) async fn request(
     _: NoBody,
 ) -> Result<HttpResponse, HttpError> {
     let asked = &caller.parameters;
-    asked.only(&[TOKEN, "duration", "type", "ttl"])?;
+    asked.only(&[TOKEN, "duration", "type", "ttl", "count"])?;
     let command = RequestReservation {
+        count: values::count(asked)?.unwrap_or(1),
         duration: duration(asked)?,
         ttl: values::ttl(asked)?,
         ..RequestReservation::new(
@@ -80,10 +81,8 @@ pub(super) async fn show(
             ))
         }
         ReservationStatus::Active {
-            expiration,
-            credential: None,
-            ..
-        } if now < *expiration => {
+            expiration, leases, ..
+        } if now < *expiration && leases.iter().any(|lease| lease.credential.is_none()) => {
             let token = caller.token;
             let view = context.pool.ask(GetReservation { id, token }).await??;
             // The clock is read again: the answer may have waited for the disk.

@@ -25,6 +25,19 @@ pub(super) fn ttl(parameters: &Parameters) -> Result<Option<Duration>, HttpError
     )
 }
 
+/// Reads `count`. How many there may be is for the pool to say.
+pub(super) fn count(parameters: &Parameters) -> Result<Option<usize>, HttpError> {
+    read(
+        parameters,
+        "count",
+        |text| {
+            let is_digits = text.bytes().all(|byte| byte.is_ascii_digit());
+            text.parse().ok().filter(|_| is_digits)
+        },
+        "a number of accounts, 1 or more",
+    )
+}
+
 fn read<T>(
     parameters: &Parameters,
     parameter: &'static str,

@@ -18,5 +18,6 @@ mod ports;
 mod problems;
 mod receipts;
 mod renewals;
+mod several;
 mod wire;
 mod workflow;

@@ -74,7 +74,7 @@ fn what_a_ttl_answers_can_be_sent_back() {
 fn a_ttl_without_a_unit_or_too_short_is_refused() {
     let app = App::new();
     for ttl in [
-        "90", "", "0", "9s", "10500ms", "-5m", "soon", "5", "\u{663}m",
+        "90", "", "0", "9s", "10500ms", "-5m", "soon", "5", "%D9%A3m",
     ] {
         let answer = app.as_ci("POST", &format!("/reservations?type=lite&ttl={ttl}"));
         assert_eq!(answer.status, 400, "{ttl:?}");

@@ -6,13 +6,12 @@
 use std::time::Duration;
 
 use super::Pool;
-use super::account::AccountState;
 use super::credentials::Credential;
 use super::event::Event;
 use super::findings::{CloudError, Pass, Probe, Proof, Verified};
 use super::ids::{AccountId, AccountType, Fence, ReservationId, Timestamp, TokenId};
 use super::reservation::{EndReason, Reservation, ReservationState};
-use super::view::{ReservationStatus, ReservationView, Statistics};
+use super::view::{Lease, ReservationStatus, ReservationView, Statistics};
 
 /// A request to the pool. Only the commands of this module are.
 pub trait Command: sealed::Rule + Send + 'static {
@@ -35,7 +34,10 @@ pub(super) mod sealed {
 }
 use sealed::Rule;
 
-/// Asks for an account.
+/// How many accounts may be asked for at once, whatever a pool has.
+pub const MAX_COUNT: usize = 100;
+
+/// Asks for an account, or for several at once.
 #[derive(Clone, Debug)]
 pub struct RequestReservation {
     /// The id for the reservation: a fresh random UUID.
@@ -44,6 +46,8 @@ pub struct RequestReservation {
     pub token: TokenId,
     /// The type of account.
     pub account_type: AccountType,
+    /// How many of them, at once or not at all.
+    pub count: usize,
     /// How long the lease may last; `None` for the type's default.
     pub duration: Option<Duration>,
     /// How long it lasts without a renewal; `None` if it needs none.
@@ -51,13 +55,14 @@ pub struct RequestReservation {
 }
 
 impl RequestReservation {
-    /// Returns a request for an account, without any wishes.
+    /// Returns a request for one account, without any further wishes.
     #[must_use]
     pub fn new(id: ReservationId, token: TokenId, account_type: AccountType) -> Self {
         Self {
             id,
             token,
             account_type,
+            count: 1,
             duration: None,
             ttl: None,
         }
@@ -75,6 +80,12 @@ pub enum RequestError {
     UnknownType {
         /// The types that there are.
         known: Vec<AccountType>,
+    },
+    /// None is asked for, or more than there are.
+    #[error("count out of range")]
+    CountOutOfRange {
+        /// How many of the type may be asked for at once.
+        max: usize,
     },
     /// The duration is zero or too long.
     #[error("duration out of range")]
@@ -109,6 +120,10 @@ impl Rule for RequestReservation {
                 known: policy.types.keys().cloned().collect(),
             });
         };
+        let max = pool.most_at_once(&self.account_type);
+        if !(1..=max).contains(&self.count) {
+            return Err(RequestError::CountOutOfRange { max });
+        }
         let max = of_type.max_duration;
         let duration = self.duration.unwrap_or(of_type.default_duration);
         if duration.is_zero() || duration > max {
@@ -127,12 +142,14 @@ impl Rule for RequestReservation {
             reservation: self.id,
             token: self.token.clone(),
             account_type: self.account_type.clone(),
+            count: self.count,
         });
         pool.add_reservation(Reservation {
             id: self.id,
             sequence,
             token: self.token,
             account_type: self.account_type,
+            count: self.count,
             duration,
             ttl: self.ttl,
             created_at: pool.now,
@@ -147,7 +164,7 @@ impl Command for RequestReservation {
     type Reply = Result<ReservationView, RequestError>;
 
     fn reply(outcome: Self::Outcome, pool: &Pool) -> Self::Reply {
-        outcome.map(|id| pool.view(id, None))
+        outcome.map(|id| pool.view(id))
     }
 }
 
@@ -156,8 +173,8 @@ impl Command for RequestReservation {
 #[error("unknown reservation")]
 pub struct UnknownReservation;
 
-/// Asks where one's own reservation stands. While it is active, the answer has the credential, and
-/// from then on the account counts as used.
+/// Asks where one's own reservation stands. While it is active, the answer has the credentials, and
+/// from then on the accounts count as used.
 #[derive(Clone, Debug)]
 pub struct GetReservation {
     /// The reservation.
@@ -167,27 +184,16 @@ pub struct GetReservation {
 }
 
 impl Rule for GetReservation {
-    type Outcome = Result<(ReservationId, Option<Credential>), UnknownReservation>;
+    type Outcome = Result<ReservationId, UnknownReservation>;
 
     fn rule(self, pool: &mut Pool) -> Self::Outcome {
         let reservation = pool.owned(self.id, &self.token)?;
-        let credential = match &reservation.state {
-            ReservationState::Pending => {
-                pool.note_interest(self.id, pool.now);
-                None
-            }
-            ReservationState::Active {
-                account, claimed, ..
-            } => {
-                let (account, claimed) = (account.clone(), *claimed);
-                if !claimed {
-                    pool.claim(self.id, account.clone());
-                }
-                pool.accounts[&account].credential.clone()
-            }
-            ReservationState::Ended { .. } => None,
-        };
-        Ok((self.id, credential))
+        match reservation.state {
+            ReservationState::Pending => pool.note_interest(self.id, pool.now),
+            ReservationState::Active { claimed: false, .. } => pool.claim(self.id),
+            ReservationState::Active { .. } | ReservationState::Ended { .. } => {}
+        }
+        Ok(self.id)
     }
 }
 
@@ -195,7 +201,7 @@ impl Command for GetReservation {
     type Reply = Result<ReservationView, UnknownReservation>;
 
     fn reply(outcome: Self::Outcome, pool: &Pool) -> Self::Reply {
-        outcome.map(|(id, credential)| pool.view(id, credential))
+        outcome.map(|id| pool.view(id))
     }
 }
 
@@ -439,33 +445,31 @@ impl Pool {
         }
     }
 
-    fn claim(&mut self, id: ReservationId, account: AccountId) {
-        let token = self.change_reservation(id, |reservation| {
-            if let ReservationState::Active { claimed, .. } = &mut reservation.state {
-                *claimed = true;
-            }
-            reservation.token.clone()
+    fn claim(&mut self, id: ReservationId) {
+        let shown = self.change_reservation(id, |reservation| {
+            let ReservationState::Active {
+                accounts, claimed, ..
+            } = &mut reservation.state
+            else {
+                return None;
+            };
+            *claimed = true;
+            Some(Event::CredentialShown {
+                reservation: id,
+                token: reservation.token.clone(),
+                accounts: accounts.clone(),
+            })
         });
-        debug_assert!(matches!(
-            self.accounts[&account].state,
-            AccountState::Leased { reservation } if reservation == id
-        ));
-        self.events.push(Event::CredentialShown {
-            reservation: id,
-            token,
-            account,
-        });
+        self.events.extend(shown);
     }
 
-    pub(super) fn view(
-        &self,
-        id: ReservationId,
-        credential: Option<Credential>,
-    ) -> ReservationView {
+    /// Returns what the owner of a reservation may see, with the credentials once they were claimed.
+    pub(super) fn view(&self, id: ReservationId) -> ReservationView {
         let reservation = &self.reservations[&id];
         ReservationView {
             id,
             account_type: reservation.account_type.clone(),
+            count: reservation.count,
             duration: reservation.duration,
             ttl: reservation.ttl,
             created_at: reservation.created_at,
@@ -474,15 +478,14 @@ impl Pool {
                     queue_position: self.index.position(reservation),
                 },
                 ReservationState::Active {
-                    account,
+                    accounts,
                     granted_at,
                     expiration,
-                    ..
+                    claimed,
                 } => ReservationStatus::Active {
                     expiration: *expiration,
                     lapse: reservation.lapse(*granted_at, *expiration),
-                    account: account.clone(),
-                    credential,
+                    leases: self.leases(accounts, *claimed),
                 },
                 ReservationState::Ended { reason, ended_at } => ReservationStatus::Ended {
                     reason: *reason,
@@ -490,5 +493,16 @@ impl Pool {
                 },
             },
         }
+    }
+
+    fn leases(&self, accounts: &[AccountId], claimed: bool) -> Vec<Lease> {
+        let leases = accounts.iter().map(|account| Lease {
+            account: account.clone(),
+            credential: self.accounts[account]
+                .credential
+                .clone()
+                .filter(|_| claimed),
+        });
+        leases.collect()
     }
 }

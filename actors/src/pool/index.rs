@@ -25,6 +25,7 @@ pub(super) enum Subject {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct AccountFile {
     kind: StateKind,
+    configured: bool,
     leaving: bool,
     ready_order: Option<u64>,
     deadline: Option<Timestamp>,
@@ -35,6 +36,7 @@ impl AccountFile {
     pub(super) fn of(account: &Account) -> Self {
         Self {
             kind: account.kind(),
+            configured: account.configured,
             leaving: account.is_leaving(),
             ready_order: match account.state {
                 AccountState::Ready { order } => Some(order),
@@ -98,7 +100,7 @@ impl ReservationFile {
 pub(super) struct Index {
     deadlines: BTreeSet<(Timestamp, Subject)>,
     types: BTreeMap<AccountType, TypeIndex>,
-    /// Types that have both somebody waiting and something ready.
+    /// Types that have as much ready as the next one who waits has asked for.
     matches: BTreeSet<AccountType>,
     pending_by_token: BTreeMap<TokenId, usize>,
     pending: usize,
@@ -114,6 +116,8 @@ struct TypeIndex {
     queue: Queue,
     ready: BTreeMap<u64, AccountId>,
     counts: TypeStatistics,
+    /// How many accounts the operator's file names.
+    configured: usize,
 }
 
 impl Index {
@@ -139,12 +143,14 @@ impl Index {
         if let Some(before) = before {
             *of_type.counts.accounts_mut(before.kind) -= 1;
             of_type.counts.leaving -= usize::from(before.is_hopeless());
+            of_type.configured -= usize::from(before.configured);
             if let Some(order) = before.ready_order {
                 of_type.ready.remove(&order);
             }
         }
         *of_type.counts.accounts_mut(after.kind) += 1;
         of_type.counts.leaving += usize::from(after.is_hopeless());
+        of_type.configured += usize::from(after.configured);
         if let Some(order) = after.ready_order {
             of_type.ready.insert(order, account.id.clone());
         }
@@ -173,7 +179,13 @@ impl Index {
             .or_default();
         match after.kind {
             ReservationKind::Pending => {
-                of_type.queue.push(reservation.sequence, reservation.id);
+                let Reservation {
+                    sequence,
+                    id,
+                    count,
+                    ..
+                } = *reservation;
+                of_type.queue.push(sequence, id, count);
                 of_type.counts.pending += 1;
                 self.pending += 1;
                 *self
@@ -260,19 +272,28 @@ impl Index {
 
     fn match_type(&mut self, account_type: &AccountType) {
         let of_type = &self.types[account_type];
-        if of_type.queue.is_empty() || of_type.ready.is_empty() {
-            self.matches.remove(account_type);
-        } else {
+        let next = of_type.queue.first();
+        if next.is_some_and(|(_, count)| count <= of_type.ready.len()) {
             self.matches.insert(account_type.clone());
+        } else {
+            self.matches.remove(account_type);
         }
     }
 
-    /// Returns the oldest pending reservation that can be granted, with the account for it.
-    pub(super) fn next_match(&self) -> Option<(ReservationId, AccountId)> {
+    /// Returns the oldest pending reservation that can be granted, with the accounts for it: those
+    /// that have been ready for longest.
+    pub(super) fn next_match(&self) -> Option<(ReservationId, Vec<AccountId>)> {
         let of_type = &self.types[self.matches.first()?];
-        let reservation = of_type.queue.first()?;
-        let account = of_type.ready.values().next()?.clone();
-        Some((reservation, account))
+        let (reservation, count) = of_type.queue.first()?;
+        let accounts = of_type.ready.values().take(count).cloned().collect();
+        Some((reservation, accounts))
+    }
+
+    /// Returns how many accounts of a type the operator's file names.
+    pub(super) fn configured(&self, account_type: &AccountType) -> usize {
+        self.types
+            .get(account_type)
+            .map_or(0, |of_type| of_type.configured)
     }
 
     /// Returns whose deadline has passed, the earliest first.
@@ -341,7 +362,8 @@ impl Index {
 struct Derived<'a> {
     counts: TypeStatistics,
     ready: Vec<(u64, &'a AccountId)>,
-    next: Option<(u64, ReservationId)>,
+    configured: usize,
+    next: Option<(u64, ReservationId, usize)>,
 }
 
 impl Index {
@@ -369,6 +391,7 @@ impl Index {
             let of_type = types.entry(&account.account_type).or_default();
             *of_type.counts.accounts_mut(file.kind) += 1;
             of_type.counts.leaving += usize::from(file.is_hopeless());
+            of_type.configured += usize::from(file.configured);
             let ready = file.ready_order.map(|order| (order, &account.id));
             of_type.ready.extend(ready);
             if let Some(at) = file.deadline {
@@ -381,7 +404,7 @@ impl Index {
             let of_type = types.entry(&reservation.account_type).or_default();
             match file.kind {
                 ReservationKind::Pending => {
-                    let place = (reservation.sequence, reservation.id);
+                    let place = (reservation.sequence, reservation.id, reservation.count);
                     of_type.next = Some(of_type.next.map_or(place, |next| next.min(place)));
                     of_type.counts.pending += 1;
                     pending += 1;
@@ -407,10 +430,12 @@ impl Index {
             derived.ready.sort_unstable();
             let ready = of_type.ready.iter().map(|(order, id)| (*order, id));
             assert!(ready.eq(derived.ready.iter().copied()), "ready of {label}");
-            assert_eq!(derived.next.map(|(_, id)| id), of_type.queue.first());
+            assert_eq!(derived.configured, of_type.configured, "of {label}");
+            let next = derived.next.map(|(_, id, count)| (id, count));
+            assert_eq!(next, of_type.queue.first());
             assert_eq!(
                 self.matches.contains(label),
-                derived.next.is_some() && !derived.ready.is_empty(),
+                next.is_some_and(|(_, count)| count <= derived.ready.len()),
                 "a match of {label}"
             );
         }

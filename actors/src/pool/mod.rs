@@ -40,8 +40,8 @@ pub use account::{Account, AccountState, Cleaning, Phase, Purpose, Quarantine, S
 pub use audit::{AuditEntry, Detail};
 pub use command::{
     CancelReservation, Command, Done, DrainAccount, EnableAccount, GetReservation, GetStatistics,
-    NoteInterest, ReportCleaning, RequestError, RequestReservation, RevokeReservation, Tick,
-    UnknownAccount, UnknownReservation,
+    MAX_COUNT, NoteInterest, ReportCleaning, RequestError, RequestReservation, RevokeReservation,
+    Tick, UnknownAccount, UnknownReservation,
 };
 pub use credentials::{Credential, ManagementKey, ManagementKeys};
 pub use event::{Event, Job};
@@ -62,7 +62,7 @@ pub use record::{Change, Snapshot};
 pub use renewal::{RenewError, RenewReservation};
 pub use reservation::{EndReason, Reservation, ReservationState};
 pub use rotation::{GetMasterKeys, NotNewer, RotateKey, UseMasterKey};
-pub use view::{ReservationStatus, ReservationView, Statistics, TypeStatistics};
+pub use view::{Lease, ReservationStatus, ReservationView, Statistics, TypeStatistics};
 
 /// What a turn produced.
 #[derive(Debug)]
@@ -110,7 +110,7 @@ impl Pool {
     /// lease is over and it is clean, and left out from the next start on. Its record stays: should it
     /// come back, its fences go on, so that no lease key is ever derived twice. What the configuration
     /// no longer allows to those who wait is cut down: their type's longest duration, or the type as a
-    /// whole.
+    /// whole, or more accounts at once than there are.
     #[must_use]
     pub fn open(
         policy: Policy,
@@ -189,11 +189,12 @@ impl Pool {
         reservation.silent_since = self.now;
         if reservation.state == ReservationState::Pending {
             let longest = self.policy.longest_lease(&reservation.account_type);
+            let too_many = reservation.count > self.most_at_once(&reservation.account_type);
             if reservation.duration > longest {
                 reservation.duration = longest;
                 self.touched.insert(Subject::Reservation(reservation.id));
             }
-            if longest.is_zero() {
+            if longest.is_zero() || too_many {
                 reservation.state = ReservationState::Ended {
                     reason: EndReason::Revoked,
                     ended_at: self.now,
@@ -202,7 +203,7 @@ impl Pool {
                     reservation: reservation.id,
                     token: reservation.token.clone(),
                     reason: EndReason::Revoked,
-                    account: None,
+                    accounts: Vec::new(),
                 });
             }
         }
@@ -284,20 +285,25 @@ impl Pool {
         }
     }
 
-    /// Gives ready accounts to those who wait: oldest first, per type.
+    /// Gives ready accounts to those who wait: oldest first, per type. Whoever asked for several takes
+    /// none before all of them are ready, and is not overtaken meanwhile.
     fn grant(&mut self) {
-        while let Some((reservation, account)) = self.index.next_match() {
-            let fence = self.change_account(&account, |account| {
-                account.fence = account.fence.next();
-                account.state = AccountState::Leased { reservation };
-                account.fence
+        while let Some((reservation, accounts)) = self.index.next_match() {
+            let fences = accounts.iter().map(|account| {
+                self.change_account(account, |account| {
+                    account.fence = account.fence.next();
+                    account.state = AccountState::Leased { reservation };
+                    account.fence
+                })
             });
+            let fences: Vec<Fence> = fences.collect();
+            let leases = accounts.iter().cloned().zip(fences).collect();
             let now = self.now;
             let (token, expiration) = self.change_reservation(reservation, |reservation| {
                 let expiration = reservation.expiration(now, now);
                 reservation.silent_since = now;
                 reservation.state = ReservationState::Active {
-                    account: account.clone(),
+                    accounts,
                     granted_at: now,
                     expiration,
                     claimed: false,
@@ -307,8 +313,7 @@ impl Pool {
             self.events.push(Event::ReservationGranted {
                 reservation,
                 token,
-                account,
-                fence,
+                leases,
                 expiration,
             });
         }
@@ -317,16 +322,16 @@ impl Pool {
     /// Ends a pending or active reservation; what it held goes back.
     fn end_reservation(&mut self, id: ReservationId, reason: EndReason) {
         let now = self.now;
-        let (token, held) = self.change_reservation(id, |reservation| {
+        let (token, (accounts, claimed)) = self.change_reservation(id, |reservation| {
             let ended = ReservationState::Ended {
                 reason,
                 ended_at: now,
             };
             let held = match std::mem::replace(&mut reservation.state, ended) {
                 ReservationState::Active {
-                    account, claimed, ..
-                } => Some((account, claimed)),
-                ReservationState::Pending | ReservationState::Ended { .. } => None,
+                    accounts, claimed, ..
+                } => (accounts, claimed),
+                ReservationState::Pending | ReservationState::Ended { .. } => (Vec::new(), false),
             };
             (reservation.token.clone(), held)
         });
@@ -334,9 +339,9 @@ impl Pool {
             reservation: id,
             token,
             reason,
-            account: held.as_ref().map(|(account, _)| account.clone()),
+            accounts: accounts.clone(),
         });
-        if let Some((account, claimed)) = held {
+        for account in accounts {
             self.take_back(&account, claimed.then_some(id));
         }
         while let Some(oldest) = self.index.ended_beyond(self.policy.max_ended) {
@@ -353,6 +358,12 @@ impl Pool {
             self.events
                 .push(Event::ReservationForgotten { reservation: id });
         }
+    }
+
+    /// Returns how many accounts of a type may be asked for at once.
+    fn most_at_once(&self, account_type: &AccountType) -> usize {
+        // One may be asked for although there is none yet.
+        self.index.configured(account_type).clamp(1, MAX_COUNT)
     }
 
     fn add_reservation(&mut self, reservation: Reservation) {

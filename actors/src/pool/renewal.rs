@@ -46,16 +46,16 @@ impl Rule for RenewReservation {
 
     fn rule(self, pool: &mut Pool) -> Self::Outcome {
         let reservation = pool.owned(self.id, &self.token)?;
-        let (granted_at, account) = match &reservation.state {
+        let (granted_at, accounts) = match &reservation.state {
             ReservationState::Pending => return Err(RenewError::Pending),
             ReservationState::Ended { .. } => return Err(RenewError::Ended),
             ReservationState::Active {
                 granted_at,
-                account,
+                accounts,
                 ..
-            } => (*granted_at, account),
+            } => (*granted_at, accounts),
         };
-        let latest = pool.latest_end(reservation, granted_at, account);
+        let latest = pool.latest_end(reservation, granted_at, accounts);
         let longest = pool.policy.longest_lease(&reservation.account_type);
         let wished = self.duration.map(|wished| {
             // What is longer than any lease ends as late as is allowed.
@@ -71,7 +71,7 @@ impl Command for RenewReservation {
     type Reply = Result<ReservationView, RenewError>;
 
     fn reply(outcome: Self::Outcome, pool: &Pool) -> Self::Reply {
-        outcome.map(|id| pool.view(id, None))
+        outcome.map(|id| pool.view(id))
     }
 }
 
@@ -81,13 +81,16 @@ impl Pool {
         &self,
         reservation: &Reservation,
         granted_at: Timestamp,
-        account: &AccountId,
+        accounts: &[AccountId],
     ) -> Timestamp {
         let by_policy = granted_at + self.policy.longest_lease(&reservation.account_type);
-        let credential = self.accounts[account].credential.as_ref();
-        credential.map_or(granted_at, |credential| {
-            by_policy.min(credential.expires_at - self.policy.credential_grace)
-        })
+        let by_credential = accounts.iter().map(|account| {
+            let credential = self.accounts[account].credential.as_ref();
+            credential.map_or(granted_at, |credential| {
+                credential.expires_at - self.policy.credential_grace
+            })
+        });
+        by_credential.fold(by_policy, Timestamp::min)
     }
 
     fn renew(&mut self, id: ReservationId, granted_at: Timestamp, duration: Duration) {

@@ -1,12 +1,14 @@
 //! A consumer's claim, and where it stands.
 
+use std::fmt;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{SeqAccess, Visitor, value::SeqAccessDeserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::ids::{AccountId, AccountType, ReservationId, Timestamp, TokenId};
 
-/// A consumer's claim to an account.
+/// A consumer's claim to an account, or to several at once.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reservation {
     /// Its id.
@@ -17,6 +19,9 @@ pub struct Reservation {
     pub token: TokenId,
     /// The type of account that it asks for.
     pub account_type: AccountType,
+    /// How many accounts it asks for, all or none.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub count: usize,
     /// How long its lease may last. A renewal raises it.
     pub duration: Duration,
     /// How long its lease lasts without a renewal; `None` if it needs none.
@@ -40,17 +45,18 @@ pub struct Reservation {
 pub enum ReservationState {
     /// It waits.
     Pending,
-    /// It holds an account.
+    /// It holds what it asked for.
     Active {
-        /// Which.
-        account: AccountId,
+        /// Which accounts. Records from before there could be several name one.
+        #[serde(alias = "account", deserialize_with = "one_or_several")]
+        accounts: Vec<AccountId>,
         /// Since when.
         #[serde(with = "time::serde::rfc3339")]
         granted_at: Timestamp,
         /// Until when: the end by its duration, or an earlier one unless it is renewed.
         #[serde(with = "time::serde::rfc3339")]
         expiration: Timestamp,
-        /// Whether its owner has been shown the credential.
+        /// Whether its owner has been shown the credentials.
         claimed: bool,
     },
     /// It is over.
@@ -65,6 +71,40 @@ pub enum ReservationState {
 
 fn never() -> Timestamp {
     Timestamp::UNIX_EPOCH
+}
+
+fn one() -> usize {
+    1
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference to the field, whatever its type"
+)]
+fn is_one(count: &usize) -> bool {
+    *count == 1
+}
+
+fn one_or_several<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<AccountId>, D::Error> {
+    struct OneOrSeveral;
+
+    impl<'de> Visitor<'de> for OneOrSeveral {
+        type Value = Vec<AccountId>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("the id of an account, or a list of them")
+        }
+
+        fn visit_str<E>(self, one: &str) -> Result<Self::Value, E> {
+            Ok(vec![one.into()])
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, several: A) -> Result<Self::Value, A::Error> {
+            Vec::deserialize(SeqAccessDeserializer::new(several))
+        }
+    }
+
+    deserializer.deserialize_any(OneOrSeveral)
 }
 
 impl Reservation {

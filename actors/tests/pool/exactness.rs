@@ -539,7 +539,7 @@ fn a_reservation_that_nobody_polls_is_abandoned_exactly_in_time() {
         reservation: id,
         token: "ci".into(),
         reason: EndReason::Abandoned,
-        account: None
+        accounts: Vec::new()
     }));
 }
 

@@ -21,6 +21,7 @@ enum Step {
         lite: bool,
         minutes: Option<u8>,
         ttl: Option<u16>,
+        count: usize,
     },
     Renew {
         pick: usize,
@@ -91,8 +92,11 @@ fn step() -> impl Strategy<Value = Step> {
             any::<bool>(),
             prop::option::of(0..150_u8),
             prop::option::weighted(0.3, 10..9000_u16),
+            prop_oneof![8 => Just(1), 3 => Just(2), 1 => 0..5_usize],
         )
-            .prop_map(|(token, lite, minutes, ttl)| Step::Request { token, lite, minutes, ttl }),
+            .prop_map(|(token, lite, minutes, ttl, count)| {
+                Step::Request { token, lite, minutes, ttl, count }
+            }),
         6 => (pick.clone(), prop::bool::weighted(0.1), prop::option::of(0..200_u8))
             .prop_map(|(pick, stranger, minutes)| Step::Renew { pick, stranger, minutes }),
         12 => (pick.clone(), prop::bool::weighted(0.1))
@@ -136,7 +140,8 @@ impl History {
                 lite,
                 minutes,
                 ttl,
-            } => self.request(n, lite, minutes, ttl),
+                count,
+            } => self.request(n, lite, minutes, ttl, count),
             Step::Renew {
                 pick,
                 stranger,
@@ -195,20 +200,23 @@ impl History {
         self.model.observe(&self.world);
     }
 
-    fn request(&mut self, n: u8, lite: bool, minutes: Option<u8>, ttl: Option<u16>) {
+    fn request(&mut self, n: u8, lite: bool, minutes: Option<u8>, ttl: Option<u16>, count: usize) {
         let id = self.world.fresh_id();
         let account_type = if lite { "lite" } else { "free" };
         let duration = minutes.map(|m| Duration::from_mins(m.into()));
         let reply = self.world.apply(RequestReservation {
             duration,
+            count,
             ttl: ttl.map(|seconds| Duration::from_secs(seconds.into())),
             ..RequestReservation::new(id, token(n), account_type.into())
         });
         let longest = self.longest.as_secs() / 60;
-        let valid = minutes.is_none_or(|m| (1..=longest).contains(&m.into()));
+        let most = if lite { 2 } else { 3 };
+        let valid = minutes.is_none_or(|m| (1..=longest).contains(&m.into()))
+            && (1..=most).contains(&count);
         match reply {
             Ok(view) => {
-                assert!(valid, "a duration out of range was accepted");
+                assert!(valid, "what is out of range was accepted");
                 self.made.push((view.id, token(n)));
             }
             Err(_) => assert!(

@@ -10,6 +10,7 @@ mod keys;
 mod lessons;
 mod receipts;
 mod renewals;
+mod several;
 mod stories;
 
 use acctpool_soak::{model, promises, world};

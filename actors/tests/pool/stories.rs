@@ -31,10 +31,10 @@ pub(crate) fn status(world: &mut World, id: ReservationId) -> ReservationStatus 
 
 pub(crate) fn credential(world: &mut World, id: ReservationId) -> Credential {
     match status(world, id) {
-        ReservationStatus::Active {
-            credential: Some(credential),
-            ..
-        } => credential,
+        ReservationStatus::Active { mut leases, .. } if leases.len() == 1 => {
+            let lease = leases.remove(0);
+            lease.credential.unwrap()
+        }
         other => panic!("not active: {other:?}"),
     }
 }
@@ -200,7 +200,7 @@ fn a_leftover_that_refuses_to_go_quarantines_and_is_named() {
     assert!(world.apply(GetStatistics).is_degraded());
     let next = request(&mut world, "free");
     assert!(
-        matches!(status(&mut world, next), ReservationStatus::Active { account, .. } if account.as_str() == "free-1")
+        matches!(status(&mut world, next), ReservationStatus::Active { leases, .. } if leases[0].account.as_str() == "free-1")
     );
 }
 

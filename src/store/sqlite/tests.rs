@@ -48,8 +48,9 @@ fn reservation(sequence: u64, state: ReservationState) -> Reservation {
         sequence,
         token: "ci".into(),
         account_type: "lite".into(),
+        count: 2,
         duration: Duration::from_mins(90),
-        ttl: None,
+        ttl: Some(Duration::from_secs(90)),
         created_at: NOW,
         state,
         silent_since: Timestamp::UNIX_EPOCH,
@@ -95,7 +96,7 @@ fn everything() -> Vec<Change> {
     let accounts = accounts.into_iter().enumerate();
     let accounts = accounts.map(|(n, state)| Change::Account(account(&n.to_string(), state)));
     let active = ReservationState::Active {
-        account: "3".into(),
+        accounts: vec!["3".into(), "3a".into()],
         granted_at: NOW,
         expiration: NOW + Duration::from_mins(90),
         claimed: true,
