@@ -257,6 +257,8 @@ mod tests {
                 count: 1,
                 duration: Duration::from_hours(1),
                 ttl: None,
+                purpose: None,
+                link: None,
                 created_at: NOW,
                 status,
             },

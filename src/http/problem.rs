@@ -76,6 +76,12 @@ pub(super) enum HttpError {
     /// No such reservation, or somebody else's.
     #[error("you have no reservation with this id")]
     UnknownReservation,
+    /// A key that is taken by another request.
+    #[error(
+        "this Idempotency-Key was sent with other parameters, and stands for the reservation that \
+         they led to"
+    )]
+    KeyReused,
     /// A reservation that holds nothing yet, where a lease is needed.
     #[error("this reservation is pending: it holds no account that it could keep for longer")]
     ReservationPending,
@@ -172,6 +178,11 @@ impl HttpError {
             Self::UnknownReservation => {
                 (S::NOT_FOUND, "unknown_reservation", "Unknown reservation")
             }
+            Self::KeyReused => (
+                S::UNPROCESSABLE_ENTITY,
+                "idempotency_key_reused",
+                "Idempotency key reused",
+            ),
             Self::ReservationPending => (S::CONFLICT, "reservation_pending", "Not yet active"),
             Self::ReservationEnded => (S::CONFLICT, "reservation_ended", "No longer active"),
             Self::NoReceipt => (S::NOT_FOUND, "no_receipt", "No receipt"),
@@ -347,6 +358,7 @@ impl From<RequestError> for HttpError {
     fn from(error: RequestError) -> Self {
         match error {
             RequestError::IdTaken => Self::Unavailable(PoolUnavailable::Full),
+            RequestError::KeyReused => Self::KeyReused,
             RequestError::UnknownType { known } => Self::InvalidParameter {
                 parameter: "type",
                 allowed: known.into_iter().map(String::from).collect(),

@@ -26,6 +26,10 @@ pub(super) struct ReservationBody<'a> {
     /// As it can be sent back.
     #[serde(skip_serializing_if = "Option::is_none")]
     ttl: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    purpose: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    link: Option<&'a str>,
     #[serde(serialize_with = "whole_seconds")]
     created_at: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -134,6 +138,8 @@ impl<'a> ReservationBody<'a> {
             count: (view.count > 1).then_some(view.count),
             duration: whole_minutes(view.duration),
             ttl: view.ttl.map(|ttl| format_duration(ttl).to_string()),
+            purpose: view.purpose.as_deref(),
+            link: view.link.as_deref(),
             created_at: view.created_at,
             queue_position: None,
             expiration: None,

@@ -33,15 +33,19 @@ const POLL_AFTER: u64 = 2;
 /// `POST /reservations`: makes a reservation and redirects to it.
 pub(super) async fn request(
     context: Data<Context>,
+    request: HttpRequest,
     caller: Caller,
     _: NoBody,
 ) -> Result<HttpResponse, HttpError> {
     let asked = &caller.parameters;
-    asked.only(&[TOKEN, "duration", "type", "ttl", "count"])?;
+    asked.only(&[TOKEN, "duration", "type", "ttl", "count", "purpose", "link"])?;
     let command = RequestReservation {
         count: values::count(asked)?.unwrap_or(1),
         duration: duration(asked)?,
         ttl: values::ttl(asked)?,
+        purpose: values::purpose(asked)?,
+        link: values::link(asked)?,
+        key: values::idempotency_key(request.headers())?,
         ..RequestReservation::new(
             ReservationId::from(Uuid::new_v4()),
             caller.token,

@@ -3,12 +3,25 @@
 
 use std::time::Duration;
 
+use acctpool_actors::pool::IdempotencyKey;
+use actix_web::http::Uri;
+use actix_web::http::header::{HeaderMap, HeaderValue};
+use actix_web::http::uri::Authority;
+use sha2::{Digest, Sha256};
+
 use super::parameters::Parameters;
 use super::problem::HttpError;
 
 /// The shortest time without a renewal: a client that renews at a third of it still has time to try
 /// again.
 const SHORTEST_TTL: Duration = Duration::from_secs(10);
+/// The longest `purpose` and `link`, in characters.
+const LONGEST_PURPOSE: usize = 200;
+const LONGEST_LINK: usize = 500;
+
+const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
+/// The longest key, in bytes.
+const LONGEST_KEY: usize = 255;
 
 /// Reads `ttl`: a span of whole seconds with its unit. A bare number would be minutes to one reader
 /// and seconds to the next.
@@ -36,6 +49,64 @@ pub(super) fn count(parameters: &Parameters) -> Result<Option<usize>, HttpError>
         },
         "a number of accounts, 1 or more",
     )
+}
+
+/// Reads `purpose`: words for people, who see them in logs and on pages.
+pub(super) fn purpose(parameters: &Parameters) -> Result<Option<Box<str>>, HttpError> {
+    read(
+        parameters,
+        "purpose",
+        |text| {
+            let is_plain = !text.is_empty() && !text.chars().any(char::is_control);
+            (is_plain && text.chars().count() <= LONGEST_PURPOSE).then(|| text.into())
+        },
+        "1 to 200 characters, none of them a control character",
+    )
+}
+
+/// Reads `link`: where a person who follows it finds a page, and nothing that logs them in.
+pub(super) fn link(parameters: &Parameters) -> Result<Option<Box<str>>, HttpError> {
+    read(
+        parameters,
+        "link",
+        |text| (is_short_and_plain(text) && is_of_a_page(text)).then(|| text.into()),
+        "an http or https URL of at most 500 characters, without user name and password",
+    )
+}
+
+fn is_short_and_plain(text: &str) -> bool {
+    let is_odd = |symbol: char| symbol.is_control() || symbol.is_whitespace();
+    text.chars().count() <= LONGEST_LINK && !text.chars().any(is_odd)
+}
+
+fn is_of_a_page(text: &str) -> bool {
+    let Ok(uri) = text.parse::<Uri>() else {
+        return false;
+    };
+    let is_web = matches!(uri.scheme_str(), Some("http" | "https"));
+    let names_user = |authority: &Authority| authority.as_str().contains('@');
+    let is_public = uri
+        .authority()
+        .is_some_and(|authority| !names_user(authority));
+    is_web && is_public && uri.host().is_some_and(|host| !host.is_empty())
+}
+
+/// Reads the header `Idempotency-Key`. Of a client's key its digest is kept.
+pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, HttpError> {
+    let mut values = headers.get_all(IDEMPOTENCY_KEY);
+    let Some(key) = values.next().map(HeaderValue::as_bytes) else {
+        return Ok(None);
+    };
+    let is_visible = key.iter().all(u8::is_ascii_graphic);
+    if values.next().is_some() || !is_visible || !(1..=LONGEST_KEY).contains(&key.len()) {
+        return Err(HttpError::InvalidParameter {
+            parameter: IDEMPOTENCY_KEY,
+            allowed: vec!["one key of 1 to 255 visible ASCII characters".to_owned()],
+        });
+    }
+    let digest = Sha256::digest(key);
+    let hexadecimal: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(Some(hexadecimal.into()))
 }
 
 fn read<T>(

@@ -18,6 +18,7 @@ mod ports;
 mod problems;
 mod receipts;
 mod renewals;
+mod repeatable;
 mod several;
 mod wire;
 mod workflow;

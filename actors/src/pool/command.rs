@@ -9,8 +9,10 @@ use super::Pool;
 use super::credentials::Credential;
 use super::event::Event;
 use super::findings::{CloudError, Pass, Probe, Proof, Verified};
-use super::ids::{AccountId, AccountType, Fence, ReservationId, Timestamp, TokenId};
-use super::reservation::{EndReason, Reservation, ReservationState};
+use super::ids::{
+    AccountId, AccountType, Fence, IdempotencyKey, ReservationId, Timestamp, TokenId,
+};
+use super::reservation::{EndReason, Repeatable, Reservation, ReservationState};
 use super::view::{Lease, ReservationStatus, ReservationView, Statistics};
 
 /// A request to the pool. Only the commands of this module are.
@@ -37,7 +39,7 @@ use sealed::Rule;
 /// How many accounts may be asked for at once, whatever a pool has.
 pub const MAX_COUNT: usize = 100;
 
-/// Asks for an account, or for several at once.
+/// Asks for an account, or for several at once; with a key, no more than once.
 #[derive(Clone, Debug)]
 pub struct RequestReservation {
     /// The id for the reservation: a fresh random UUID.
@@ -52,6 +54,13 @@ pub struct RequestReservation {
     pub duration: Option<Duration>,
     /// How long it lasts without a renewal; `None` if it needs none.
     pub ttl: Option<Duration>,
+    /// What it is needed for, in words.
+    pub purpose: Option<Box<str>>,
+    /// Where there is more about that.
+    pub link: Option<Box<str>>,
+    /// With it, the same request of the same token is answered with the same reservation, for as long
+    /// as that is kept.
+    pub key: Option<IdempotencyKey>,
 }
 
 impl RequestReservation {
@@ -65,6 +74,9 @@ impl RequestReservation {
             count: 1,
             duration: None,
             ttl: None,
+            purpose: None,
+            link: None,
+            key: None,
         }
     }
 }
@@ -75,6 +87,9 @@ pub enum RequestError {
     /// There is a reservation with this id already: draw another.
     #[error("the id is taken")]
     IdTaken,
+    /// The token has asked for something else with this key.
+    #[error("the idempotency key was used for another request")]
+    KeyReused,
     /// There is no such type.
     #[error("unknown account type")]
     UnknownType {
@@ -107,12 +122,35 @@ pub enum RequestError {
     },
 }
 
+impl RequestReservation {
+    /// Tells whether a reservation with the same key was made by the same request.
+    fn is_what_led_to(&self, reservation: &Reservation) -> bool {
+        let asked = reservation.repeatable.as_ref();
+        self.account_type == reservation.account_type
+            && self.count == reservation.count
+            && asked.is_some_and(|asked| asked.duration == self.duration)
+            && self.ttl == reservation.ttl
+            && self.purpose == reservation.purpose
+            && self.link == reservation.link
+    }
+}
+
 impl Rule for RequestReservation {
     type Outcome = Result<ReservationId, RequestError>;
 
     fn rule(self, pool: &mut Pool) -> Self::Outcome {
         if pool.reservations.contains_key(&self.id) {
             return Err(RequestError::IdTaken);
+        }
+        if let Some(earlier) = pool.asked_with(&self) {
+            if !self.is_what_led_to(earlier) {
+                return Err(RequestError::KeyReused);
+            }
+            let id = earlier.id;
+            if earlier.state == ReservationState::Pending {
+                pool.note_interest(id, pool.now);
+            }
+            return Ok(id);
         }
         let policy = &pool.policy;
         let Some(of_type) = policy.types.get(&self.account_type) else {
@@ -152,6 +190,12 @@ impl Rule for RequestReservation {
             count: self.count,
             duration,
             ttl: self.ttl,
+            purpose: self.purpose,
+            link: self.link,
+            repeatable: self.key.map(|key| Repeatable {
+                key,
+                duration: self.duration,
+            }),
             created_at: pool.now,
             state: ReservationState::Pending,
             silent_since: pool.now,
@@ -428,6 +472,12 @@ impl Command for EnableAccount {
 }
 
 impl Pool {
+    /// Returns the reservation that the same token has asked for with the same key.
+    fn asked_with(&self, request: &RequestReservation) -> Option<&Reservation> {
+        let id = self.index.of_key(&request.token, request.key.as_ref()?)?;
+        Some(&self.reservations[&id])
+    }
+
     pub(super) fn owned(
         &self,
         id: ReservationId,
@@ -472,6 +522,8 @@ impl Pool {
             count: reservation.count,
             duration: reservation.duration,
             ttl: reservation.ttl,
+            purpose: reservation.purpose.clone(),
+            link: reservation.link.clone(),
             created_at: reservation.created_at,
             status: match &reservation.state {
                 ReservationState::Pending => ReservationStatus::Pending {

@@ -7,7 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::account::{Account, AccountState, StateKind};
-use super::ids::{AccountId, AccountType, Generation, ReservationId, Timestamp, TokenId};
+use super::ids::{
+    AccountId, AccountType, Generation, IdempotencyKey, ReservationId, Timestamp, TokenId,
+};
 use super::policy::Policy;
 use super::queue::Queue;
 use super::reservation::{Reservation, ReservationState};
@@ -95,6 +97,11 @@ impl ReservationFile {
     }
 }
 
+fn key_of(reservation: &Reservation) -> Option<(TokenId, IdempotencyKey)> {
+    let repeatable = reservation.repeatable.as_ref()?;
+    Some((reservation.token.clone(), repeatable.key.clone()))
+}
+
 /// See the module.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Index {
@@ -104,6 +111,8 @@ pub(super) struct Index {
     matches: BTreeSet<AccountType>,
     pending_by_token: BTreeMap<TokenId, usize>,
     pending: usize,
+    /// The reservations whose requests may be repeated.
+    by_key: BTreeMap<(TokenId, IdempotencyKey), ReservationId>,
     /// How many accounts need no older master key than this one.
     generations: BTreeMap<Generation, usize>,
     /// The reservations that are over, by when they are to be forgotten, and in the order of
@@ -170,8 +179,12 @@ impl Index {
         if before.map(|b| b.kind) == Some(after.kind) {
             return;
         }
-        if let Some(before) = before {
-            self.reservation_left(reservation, before);
+        match before {
+            Some(before) => self.reservation_left(reservation, before),
+            None => {
+                let key = key_of(reservation).map(|key| (key, reservation.id));
+                self.by_key.extend(key);
+            }
         }
         let of_type = self
             .types
@@ -210,6 +223,9 @@ impl Index {
     ) {
         let subject = Subject::Reservation(reservation.id);
         self.deadline_moved(subject, Some(file.deadline), None);
+        if let Some(key) = key_of(reservation) {
+            self.by_key.remove(&key);
+        }
         self.reservation_left(reservation, file);
     }
 
@@ -314,6 +330,11 @@ impl Index {
             .position(reservation.sequence)
     }
 
+    /// Returns the reservation that a token has asked for with a key.
+    pub(super) fn of_key(&self, token: &TokenId, key: &IdempotencyKey) -> Option<ReservationId> {
+        self.by_key.get(&(token.clone(), key.clone())).copied()
+    }
+
     /// Returns the oldest master key that some account needs.
     pub(super) fn oldest_generation(&self) -> Option<Generation> {
         self.generations
@@ -382,6 +403,7 @@ impl Index {
         let mut types: BTreeMap<&AccountType, Derived<'_>> = BTreeMap::new();
         types.extend(policy.types.keys().map(|label| (label, Derived::default())));
         let (mut pending, mut ended) = (0, 0);
+        let mut by_key = BTreeMap::new();
         let mut generations: BTreeMap<Generation, usize> = BTreeMap::new();
         for account in accounts {
             let file = AccountFile::of(account);
@@ -412,6 +434,7 @@ impl Index {
                 ReservationKind::Active => of_type.counts.active += 1,
                 ReservationKind::Ended => ended += 1,
             }
+            by_key.extend(key_of(reservation).map(|key| (key, reservation.id)));
             assert!(file.deadline > now, "{reservation:?} is overdue");
             deadlines.push((file.deadline, Subject::Reservation(reservation.id)));
         }
@@ -423,6 +446,7 @@ impl Index {
         );
         assert_eq!((pending, ended), (self.pending, self.ended.len()));
         assert_eq!(generations, self.generations);
+        assert_eq!(by_key, self.by_key);
         assert!(types.keys().copied().eq(self.types.keys()));
         for (label, mut derived) in types {
             let of_type = &self.types[label];

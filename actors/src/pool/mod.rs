@@ -47,8 +47,8 @@ pub use credentials::{Credential, ManagementKey, ManagementKeys};
 pub use event::{Event, Job};
 pub use findings::{CloudError, Leftover, Pass, Probe, Proof, Traffic, Verified};
 pub use ids::{
-    AccountId, AccountType, Epoch, Fence, Fingerprint, Generation, ReservationId, Timestamp,
-    TokenId, rfc3339,
+    AccountId, AccountType, Epoch, Fence, Fingerprint, Generation, IdempotencyKey, ReservationId,
+    Timestamp, TokenId, rfc3339,
 };
 use index::{AccountFile, Index, ReservationFile, Subject};
 pub use policy::{Policy, TypePolicy};
@@ -60,7 +60,7 @@ pub use receipt::{
 };
 pub use record::{Change, Snapshot};
 pub use renewal::{RenewError, RenewReservation};
-pub use reservation::{EndReason, Reservation, ReservationState};
+pub use reservation::{EndReason, Repeatable, Reservation, ReservationState};
 pub use rotation::{GetMasterKeys, NotNewer, RotateKey, UseMasterKey};
 pub use view::{Lease, ReservationStatus, ReservationView, Statistics, TypeStatistics};
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::de::{SeqAccess, Visitor, value::SeqAccessDeserializer};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::ids::{AccountId, AccountType, ReservationId, Timestamp, TokenId};
+use super::ids::{AccountId, AccountType, IdempotencyKey, ReservationId, Timestamp, TokenId};
 
 /// A consumer's claim to an account, or to several at once.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +27,15 @@ pub struct Reservation {
     /// How long its lease lasts without a renewal; `None` if it needs none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ttl: Option<Duration>,
+    /// What its owner needs it for, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purpose: Option<Box<str>>,
+    /// Where there is more about that: the URL of a CI run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<Box<str>>,
+    /// What its request is told from others by, if it may be repeated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeatable: Option<Repeatable>,
     /// When it was made.
     #[serde(with = "time::serde::rfc3339")]
     pub created_at: Timestamp,
@@ -37,6 +46,15 @@ pub struct Reservation {
     /// while the service was down.
     #[serde(skip, default = "never")]
     pub silent_since: Timestamp,
+}
+
+/// What a request that may be repeated is told from others by, beside what its reservation keeps of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Repeatable {
+    /// The client's key.
+    pub key: IdempotencyKey,
+    /// The duration that was asked for; `None` for the type's default.
+    pub duration: Option<Duration>,
 }
 
 /// Where a reservation stands.

@@ -20,6 +20,10 @@ pub struct ReservationView {
     pub duration: Duration,
     /// How long its lease lasts without a renewal; `None` if it needs none.
     pub ttl: Option<Duration>,
+    /// What its owner needs it for, in words.
+    pub purpose: Option<Box<str>>,
+    /// Where there is more about that.
+    pub link: Option<Box<str>>,
     /// When it was made.
     pub created_at: Timestamp,
     /// Where it stands.

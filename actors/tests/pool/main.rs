@@ -10,6 +10,7 @@ mod keys;
 mod lessons;
 mod receipts;
 mod renewals;
+mod repeatable;
 mod several;
 mod stories;
 

@@ -53,18 +53,10 @@ fn of_reservations() -> Vec<(Event, &'static str)> {
             r#"reservation_requested ci - 1 {"type":"li\"te"}"#,
         ),
         (
-            several,
-            r#"reservation_requested ci - 1 {"type":"lite","count":3}"#,
-        ),
-        (
             granted,
             r#"reservation_granted ci acct 1 {"fence":7,"expiration":"2026-05-01T11:30:00.123456789Z"}"#,
         ),
         (shown, "credential_shown ci acct 1 {}"),
-        (
-            renewed,
-            r#"reservation_renewed ci - 1 {"expiration":"2026-05-01T11:35:00.123456789Z"}"#,
-        ),
         (
             cancelled,
             r#"reservation_ended ci acct 1 {"reason":"cancelled"}"#,
@@ -72,6 +64,14 @@ fn of_reservations() -> Vec<(Event, &'static str)> {
         (
             abandoned,
             r#"reservation_ended ci - 1 {"reason":"abandoned"}"#,
+        ),
+        (
+            several,
+            r#"reservation_requested ci - 1 {"type":"lite","count":3}"#,
+        ),
+        (
+            renewed,
+            r#"reservation_renewed ci - 1 {"expiration":"2026-05-01T11:35:00.123456789Z"}"#,
         ),
     ]
 }
