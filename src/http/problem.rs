@@ -131,6 +131,21 @@ pub(super) enum HttpError {
         /// The limit.
         limit: usize,
     },
+    /// The consumer would wait for more accounts, and hold more, than it may.
+    #[error(
+        "this token may wait for and hold {limit} accounts at once, which is its limit of \
+         reservations; give one back"
+    )]
+    TooManyReservations {
+        /// The limit.
+        limit: usize,
+    },
+    /// A type that is not for this consumer.
+    #[error("this token may not ask for accounts of this type; allowed: {}", allowed.join(", "))]
+    TypeNotAllowed {
+        /// The types that are.
+        allowed: Vec<String>,
+    },
     /// All consumers together have as many pending reservations as there may be.
     #[error("{limit} reservations are pending, which is the limit; come back later")]
     TooManyPending {
@@ -204,6 +219,12 @@ impl HttpError {
                 "too_many_pending",
                 "Too many pending reservations",
             ),
+            Self::TooManyReservations { .. } => (
+                S::TOO_MANY_REQUESTS,
+                "too_many_reservations",
+                "Too many reservations",
+            ),
+            Self::TypeNotAllowed { .. } => (S::FORBIDDEN, "type_not_allowed", "Type not allowed"),
             Self::TooManyPending { .. } => {
                 (S::SERVICE_UNAVAILABLE, "queue_full", "The queue is full")
             }
@@ -267,7 +288,9 @@ impl HttpError {
             Self::MethodNotAllowed { allow, .. } => {
                 response.insert_header((header::ALLOW, HeaderValue::from_static(allow)));
             }
-            Self::TooManyPendingOfToken { .. } | Self::TooManyPending { .. } => {
+            Self::TooManyPendingOfToken { .. }
+            | Self::TooManyReservations { .. }
+            | Self::TooManyPending { .. } => {
                 response.insert_header((header::RETRY_AFTER, RETRY_QUOTA));
             }
             Self::Unavailable(_) => {
@@ -283,6 +306,7 @@ impl HttpError {
                 Some(parameter)
             }
             Self::InvalidParameter { parameter, .. } => Some(parameter),
+            Self::TypeNotAllowed { .. } => Some("type"),
             _ => None,
         }
     }
@@ -290,7 +314,9 @@ impl HttpError {
     fn allowed(&self) -> Vec<&str> {
         match self {
             Self::UnknownParameter { allowed, .. } => allowed.to_vec(),
-            Self::InvalidParameter { allowed, .. } => allowed.iter().map(String::as_str).collect(),
+            Self::InvalidParameter { allowed, .. } | Self::TypeNotAllowed { allowed } => {
+                allowed.iter().map(String::as_str).collect()
+            }
             _ => Vec::new(),
         }
     }
@@ -359,6 +385,10 @@ impl From<RequestError> for HttpError {
         match error {
             RequestError::IdTaken => Self::Unavailable(PoolUnavailable::Full),
             RequestError::KeyReused => Self::KeyReused,
+            RequestError::TypeNotAllowed { allowed } => Self::TypeNotAllowed {
+                allowed: allowed.into_iter().map(String::from).collect(),
+            },
+            RequestError::TooManyReservations { limit } => Self::TooManyReservations { limit },
             RequestError::UnknownType { known } => Self::InvalidParameter {
                 parameter: "type",
                 allowed: known.into_iter().map(String::from).collect(),
@@ -366,7 +396,7 @@ impl From<RequestError> for HttpError {
             RequestError::CountOutOfRange { max } => Self::InvalidParameter {
                 parameter: "count",
                 allowed: vec![format!(
-                    "1 to {max}, as many accounts as there are of this type"
+                    "1 to {max}: as many as there are, and as the token may hold"
                 )],
             },
             RequestError::DurationOutOfRange { max } => Self::InvalidParameter {

@@ -20,5 +20,6 @@ mod receipts;
 mod renewals;
 mod repeatable;
 mod several;
+mod token_limits;
 mod wire;
 mod workflow;

@@ -93,25 +93,37 @@ pub enum RequestError {
     /// There is no such type.
     #[error("unknown account type")]
     UnknownType {
-        /// The types that there are.
+        /// The types that this token may ask for.
         known: Vec<AccountType>,
     },
-    /// None is asked for, or more than there are.
+    /// The type is not for this token.
+    #[error("account type not allowed")]
+    TypeNotAllowed {
+        /// The types that are.
+        allowed: Vec<AccountType>,
+    },
+    /// None is asked for, or more than there are, or than the token may ever hold.
     #[error("count out of range")]
     CountOutOfRange {
-        /// How many of the type may be asked for at once.
+        /// How many of the type the token may ask for at once.
         max: usize,
     },
     /// The duration is zero or too long.
     #[error("duration out of range")]
     DurationOutOfRange {
-        /// The longest that the type allows.
+        /// The longest that the type allows, and the token.
         max: Duration,
     },
     /// The consumer has too many pending reservations.
     #[error("too many pending reservations of this token")]
     TooManyPendingOfToken {
         /// How many it may have.
+        limit: usize,
+    },
+    /// The consumer would wait for more accounts, and hold more, than it may.
+    #[error("too many reservations of this token")]
+    TooManyReservations {
+        /// How many accounts it may wait for and hold at once.
         limit: usize,
     },
     /// The pool has too many pending reservations.
@@ -153,19 +165,32 @@ impl Rule for RequestReservation {
             return Ok(id);
         }
         let policy = &pool.policy;
+        let allows = |label: &&AccountType| policy.allows(&self.token, label);
+        let allowed = || policy.types.keys().filter(allows).cloned().collect();
         let Some(of_type) = policy.types.get(&self.account_type) else {
-            return Err(RequestError::UnknownType {
-                known: policy.types.keys().cloned().collect(),
-            });
+            return Err(RequestError::UnknownType { known: allowed() });
         };
-        let max = pool.most_at_once(&self.account_type);
+        if !allows(&&self.account_type) {
+            return Err(RequestError::TypeNotAllowed { allowed: allowed() });
+        }
+        let limit = policy.max_reservations_of(&self.token);
+        // What never fits into the token's limit is not refused for now, but for good.
+        let max = limit.map_or(usize::MAX, |limit| limit.max(1));
+        let max = max.min(pool.most_at_once(&self.account_type));
         if !(1..=max).contains(&self.count) {
             return Err(RequestError::CountOutOfRange { max });
         }
-        let max = of_type.max_duration;
-        let duration = self.duration.unwrap_or(of_type.default_duration);
+        let max = policy.longest_lease_of(&self.token, &self.account_type);
+        let default = of_type.default_duration.min(max);
+        let duration = self.duration.unwrap_or(default);
         if duration.is_zero() || duration > max {
             return Err(RequestError::DurationOutOfRange { max });
+        }
+        let present = pool.index.accounts_of(&self.token);
+        if let Some(limit) = limit
+            && present + self.count > limit
+        {
+            return Err(RequestError::TooManyReservations { limit });
         }
         let limit = policy.max_pending_per_token;
         if pool.index.pending_of(&self.token) >= limit {

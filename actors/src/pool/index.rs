@@ -109,7 +109,7 @@ pub(super) struct Index {
     types: BTreeMap<AccountType, TypeIndex>,
     /// Types that have as much ready as the next one who waits has asked for.
     matches: BTreeSet<AccountType>,
-    pending_by_token: BTreeMap<TokenId, usize>,
+    tokens: BTreeMap<TokenId, TokenCounts>,
     pending: usize,
     /// The reservations whose requests may be repeated.
     by_key: BTreeMap<(TokenId, IdempotencyKey), ReservationId>,
@@ -118,6 +118,15 @@ pub(super) struct Index {
     /// The reservations that are over, by when they are to be forgotten, and in the order of
     /// asking.
     ended: BTreeMap<(Timestamp, u64), ReservationId>,
+}
+
+/// What a token waits for and holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct TokenCounts {
+    /// Its pending reservations.
+    pending: usize,
+    /// The accounts of its pending and active reservations.
+    accounts: usize,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -201,16 +210,17 @@ impl Index {
                 of_type.queue.push(sequence, id, count);
                 of_type.counts.pending += 1;
                 self.pending += 1;
-                *self
-                    .pending_by_token
-                    .entry(reservation.token.clone())
-                    .or_default() += 1;
             }
             ReservationKind::Active => of_type.counts.active += 1,
             ReservationKind::Ended => {
                 let place = (after.deadline, reservation.sequence);
                 self.ended.insert(place, reservation.id);
             }
+        }
+        if after.kind != ReservationKind::Ended {
+            let of_token = self.tokens.entry(reservation.token.clone()).or_default();
+            of_token.pending += usize::from(after.kind == ReservationKind::Pending);
+            of_token.accounts += reservation.count;
         }
         self.match_type(&reservation.account_type);
     }
@@ -239,16 +249,19 @@ impl Index {
                 of_type.queue.remove(reservation.sequence);
                 of_type.counts.pending -= 1;
                 self.pending -= 1;
-                if let Some(count) = self.pending_by_token.get_mut(&reservation.token) {
-                    *count -= 1;
-                    if *count == 0 {
-                        self.pending_by_token.remove(&reservation.token);
-                    }
-                }
             }
             ReservationKind::Active => of_type.counts.active -= 1,
             ReservationKind::Ended => {
                 self.ended.remove(&(file.deadline, reservation.sequence));
+            }
+        }
+        if file.kind != ReservationKind::Ended
+            && let Some(of_token) = self.tokens.get_mut(&reservation.token)
+        {
+            of_token.pending -= usize::from(file.kind == ReservationKind::Pending);
+            of_token.accounts -= reservation.count;
+            if *of_token == TokenCounts::default() {
+                self.tokens.remove(&reservation.token);
             }
         }
     }
@@ -353,7 +366,12 @@ impl Index {
     }
 
     pub(super) fn pending_of(&self, token: &TokenId) -> usize {
-        self.pending_by_token.get(token).copied().unwrap_or(0)
+        self.tokens.get(token).map_or(0, |counts| counts.pending)
+    }
+
+    /// Returns how many accounts a token waits for and holds.
+    pub(super) fn accounts_of(&self, token: &TokenId) -> usize {
+        self.tokens.get(token).map_or(0, |counts| counts.accounts)
     }
 
     pub(super) fn statistics(&self) -> Statistics {
@@ -404,6 +422,7 @@ impl Index {
         types.extend(policy.types.keys().map(|label| (label, Derived::default())));
         let (mut pending, mut ended) = (0, 0);
         let mut by_key = BTreeMap::new();
+        let mut tokens: BTreeMap<TokenId, TokenCounts> = BTreeMap::new();
         let mut generations: BTreeMap<Generation, usize> = BTreeMap::new();
         for account in accounts {
             let file = AccountFile::of(account);
@@ -434,6 +453,11 @@ impl Index {
                 ReservationKind::Active => of_type.counts.active += 1,
                 ReservationKind::Ended => ended += 1,
             }
+            if file.kind != ReservationKind::Ended {
+                let of_token = tokens.entry(reservation.token.clone()).or_default();
+                of_token.pending += usize::from(file.kind == ReservationKind::Pending);
+                of_token.accounts += reservation.count;
+            }
             by_key.extend(key_of(reservation).map(|key| (key, reservation.id)));
             assert!(file.deadline > now, "{reservation:?} is overdue");
             deadlines.push((file.deadline, Subject::Reservation(reservation.id)));
@@ -447,6 +471,7 @@ impl Index {
         assert_eq!((pending, ended), (self.pending, self.ended.len()));
         assert_eq!(generations, self.generations);
         assert_eq!(by_key, self.by_key);
+        assert_eq!(tokens, self.tokens);
         assert!(types.keys().copied().eq(self.types.keys()));
         for (label, mut derived) in types {
             let of_type = &self.types[label];

@@ -51,7 +51,7 @@ pub use ids::{
     Timestamp, TokenId, rfc3339,
 };
 use index::{AccountFile, Index, ReservationFile, Subject};
-pub use policy::{Policy, TypePolicy};
+pub use policy::{Policy, TokenLimits, TypePolicy};
 pub use progress::{Lasting, Progress};
 pub use publication::{News, Publication};
 pub use receipt::{
@@ -109,8 +109,8 @@ impl Pool {
     /// crash are the same path. An account that is no longer configured is drained as soon as its
     /// lease is over and it is clean, and left out from the next start on. Its record stays: should it
     /// come back, its fences go on, so that no lease key is ever derived twice. What the configuration
-    /// no longer allows to those who wait is cut down: their type's longest duration, or the type as a
-    /// whole, or more accounts at once than there are.
+    /// no longer allows to those who wait is cut down: the longest duration, or the type as a whole, or
+    /// more accounts at once than there are.
     #[must_use]
     pub fn open(
         policy: Policy,
@@ -188,7 +188,9 @@ impl Pool {
     fn open_reservation(&mut self, mut reservation: Reservation) {
         reservation.silent_since = self.now;
         if reservation.state == ReservationState::Pending {
-            let longest = self.policy.longest_lease(&reservation.account_type);
+            let longest = self
+                .policy
+                .longest_lease_of(&reservation.token, &reservation.account_type);
             let too_many = reservation.count > self.most_at_once(&reservation.account_type);
             if reservation.duration > longest {
                 reservation.duration = longest;

@@ -56,7 +56,7 @@ impl Rule for RenewReservation {
             } => (*granted_at, accounts),
         };
         let latest = pool.latest_end(reservation, granted_at, accounts);
-        let longest = pool.policy.longest_lease(&reservation.account_type);
+        let longest = pool.longest(reservation);
         let wished = self.duration.map(|wished| {
             // What is longer than any lease ends as late as is allowed.
             let end = (pool.now + wished.min(longest)).min(latest);
@@ -83,7 +83,7 @@ impl Pool {
         granted_at: Timestamp,
         accounts: &[AccountId],
     ) -> Timestamp {
-        let by_policy = granted_at + self.policy.longest_lease(&reservation.account_type);
+        let by_policy = granted_at + self.longest(reservation);
         let by_credential = accounts.iter().map(|account| {
             let credential = self.accounts[account].credential.as_ref();
             credential.map_or(granted_at, |credential| {
@@ -91,6 +91,12 @@ impl Pool {
             })
         });
         by_credential.fold(by_policy, Timestamp::min)
+    }
+
+    /// Returns the longest lease that the owner of a reservation may have.
+    fn longest(&self, reservation: &Reservation) -> Duration {
+        self.policy
+            .longest_lease_of(&reservation.token, &reservation.account_type)
     }
 
     fn renew(&mut self, id: ReservationId, granted_at: Timestamp, duration: Duration) {

@@ -8,6 +8,7 @@ mod exactness;
 mod histories;
 mod keys;
 mod lessons;
+mod limits;
 mod receipts;
 mod renewals;
 mod repeatable;
