@@ -54,7 +54,8 @@ pub(super) async fn request(
     };
     let view = context.pool.ask(command).await??;
     let location = location(view.id, caller.query_token.as_ref());
-    let body = ReservationBody::without_credentials(&view, context.clock.now());
+    let body = ReservationBody::without_credentials(&view, context.clock.now())
+        .with_reasons(&context.published.statistics());
     Ok(HttpResponse::build(StatusCode::FOUND)
         .insert_header((LOCATION, location))
         .json(body))
@@ -79,10 +80,9 @@ pub(super) async fn show(
                 context.pool.tell(NoteInterest { id, until });
             }
             response.insert_header((RETRY_AFTER, POLL_AFTER));
-            json(&ReservationBody::without_credentials(
-                &published.show(&reservation),
-                now,
-            ))
+            let view = published.show(&reservation);
+            let body = ReservationBody::without_credentials(&view, now);
+            json(&body.with_reasons(&published.statistics()))
         }
         ReservationStatus::Active {
             expiration, leases, ..

@@ -21,5 +21,6 @@ mod renewals;
 mod repeatable;
 mod several;
 mod token_limits;
+mod waiting;
 mod wire;
 mod workflow;

@@ -13,7 +13,7 @@ use super::ids::{
 use super::policy::Policy;
 use super::queue::Queue;
 use super::reservation::{Reservation, ReservationState};
-use super::view::{Statistics, TypeStatistics};
+use super::view::TypeStatistics;
 
 /// Whose deadline it is. Reservations go first, so that an account whose lease ends at the very
 /// moment at which something else is due is seen as it then is.
@@ -374,21 +374,12 @@ impl Index {
         self.tokens.get(token).map_or(0, |counts| counts.accounts)
     }
 
-    pub(super) fn statistics(&self) -> Statistics {
-        Statistics {
-            types: self
-                .types
-                .iter()
-                .map(|(label, of_type)| (label.clone(), of_type.counts))
-                .collect(),
-        }
-    }
-
     /// Returns the types of accounts that there are or were.
     pub(super) fn types(&self) -> impl Iterator<Item = &AccountType> {
         self.types.keys()
     }
 
+    /// Returns the counts of a type, without what was observed of it.
     pub(super) fn counts(&self, label: &AccountType) -> TypeStatistics {
         self.types
             .get(label)

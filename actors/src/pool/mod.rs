@@ -23,6 +23,7 @@ mod ids;
 mod index;
 mod invariants;
 mod life;
+mod observed;
 mod policy;
 mod progress;
 mod publication;
@@ -51,6 +52,7 @@ pub use ids::{
     Timestamp, TokenId, rfc3339,
 };
 use index::{AccountFile, Index, ReservationFile, Subject};
+use observed::Observed;
 pub use policy::{Policy, TokenLimits, TypePolicy};
 pub use progress::{Lasting, Progress};
 pub use publication::{News, Publication};
@@ -89,6 +91,7 @@ pub struct Pool {
     /// Those that some key may be derived from; the last is in use.
     master_keys: BTreeMap<Generation, Fingerprint>,
     index: Index,
+    observed: Observed,
     /// Of the present turn.
     events: Vec<Event>,
     /// Of the present turn; of the first one also what the start found unfinished.
@@ -125,6 +128,7 @@ impl Pool {
         } = written;
         let mut pool = Self {
             index: Index::new(policy.types.keys()),
+            observed: Observed::default(),
             policy,
             now,
             sequence: 0,
@@ -324,6 +328,15 @@ impl Pool {
     /// Ends a pending or active reservation; what it held goes back.
     fn end_reservation(&mut self, id: ReservationId, reason: EndReason) {
         let now = self.now;
+        let held = self.reservations.get(&id);
+        if let Some(Reservation {
+            account_type,
+            state: ReservationState::Active { granted_at, .. },
+            ..
+        }) = held
+        {
+            self.observed.lease_ended(account_type, *granted_at, now);
+        }
         let (token, (accounts, claimed)) = self.change_reservation(id, |reservation| {
             let ended = ReservationState::Ended {
                 reason,
