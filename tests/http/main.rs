@@ -10,12 +10,16 @@
 
 mod app;
 mod auth;
+mod body;
 mod fuzz;
+mod known;
 mod limits;
+mod listing;
 mod log;
 mod page;
 mod ports;
 mod problems;
 mod receipts;
+mod waiting;
 mod wire;
 mod workflow;
