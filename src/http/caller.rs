@@ -10,9 +10,9 @@ use actix_web::web::Data;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::Context;
-use super::parameters::Parameters;
+use super::parameters::{Parameters, TOKEN};
 use super::problem::HttpError;
+use super::{Context, body};
 
 /// An authenticated consumer, and what it asks for.
 pub(super) struct Caller {
@@ -63,6 +63,23 @@ impl Caller {
             query_token,
             parameters,
         })
+    }
+}
+
+/// Tells whether a request presents a token at all, be it anybody's.
+pub(super) fn presents_token(request: &HttpRequest) -> bool {
+    let query = form_urlencoded::parse(request.query_string().as_bytes());
+    request.headers().contains_key(AUTHORIZATION) || query.into_iter().any(|(name, _)| name == TOKEN)
+}
+
+impl Caller {
+    /// Adds the members of a JSON body to the parameters, if there is a body. Nothing of a body is
+    /// read before its sender is known.
+    pub(super) async fn with_body(mut self, request: &HttpRequest) -> Result<Self, HttpError> {
+        for (name, value) in body::members(request).await? {
+            self.parameters.add(name, value)?;
+        }
+        Ok(self)
     }
 }
 

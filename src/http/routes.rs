@@ -9,11 +9,10 @@ use uuid::Uuid;
 
 use super::caller::Caller;
 use super::problem::HttpError;
-use super::reservations::NoBody;
-use super::{Context, page, receipts, reservations, statistics};
+use super::{Context, listing, page, receipts, reservations, statistics};
 
 const ROOT: &str = "/";
-const RESERVATIONS: &str = "/reservations";
+pub(super) const RESERVATIONS: &str = "/reservations";
 const RESERVATION_PREFIX: &str = "/reservations/";
 /// What follows the id of a reservation.
 const RECEIPT: &str = "/receipt";
@@ -34,8 +33,11 @@ pub(super) fn configure(config: &mut ServiceConfig) {
         .service(
             web::scope(RESERVATIONS)
                 .service(
-                    only("POST", "", web::resource(""))
-                        .route(web::post().to(reservations::request)),
+                    web::resource("")
+                        .route(web::get().to(listing::list))
+                        .route(web::head().to(listing::list))
+                        .route(web::post().to(reservations::request))
+                        .default_service(web::to(listing::no_such_method)),
                 )
                 // Not a resource with a pattern: those are matched by regular expressions, and
                 // that would take a sixth of the time of a GET.
@@ -109,7 +111,9 @@ async fn one_reservation(
     id: Option<ReservationId>,
 ) -> Result<HttpResponse, HttpError> {
     match *request.method() {
-        Method::GET | Method::HEAD => reservations::show(context, Caller::of(request)?, id).await,
+        Method::GET | Method::HEAD => {
+            reservations::show(context, request, Caller::of(request)?, id).await
+        }
         Method::DELETE => reservations::cancel(context, Caller::of(request)?, id).await,
         _ => Err(HttpError::MethodNotAllowed {
             allow: "GET, HEAD, DELETE",
@@ -138,10 +142,7 @@ async fn renewal(
     id: Option<ReservationId>,
 ) -> Result<HttpResponse, HttpError> {
     match *request.method() {
-        Method::POST => {
-            let caller = Caller::of(request)?;
-            reservations::renew(context, caller, NoBody::of(request)?, id).await
-        }
+        Method::POST => reservations::renew(context, request, id).await,
         _ => Err(HttpError::MethodNotAllowed {
             allow: "POST",
             hint: "",

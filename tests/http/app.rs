@@ -40,6 +40,7 @@ pub(crate) struct Setup {
     pub(crate) max_pending: usize,
     /// What single tokens may not do, by their names.
     pub(crate) tokens: Vec<(&'static str, TokenLimits)>,
+    pub(crate) pending_timeout: Duration,
 }
 
 impl Default for Setup {
@@ -53,6 +54,7 @@ impl Default for Setup {
             max_pending_per_token: 100,
             max_pending: 100,
             tokens: Vec::new(),
+            pending_timeout: NEVER,
         }
     }
 }
@@ -153,6 +155,21 @@ impl App {
         self.send(method, target, &[&bearer(CI)])
     }
 
+    /// Posts a JSON body with the bearer token of `ci`.
+    pub(crate) fn post_json(&self, target: &str, body: &str) -> Answer {
+        let mut wire = self.connect();
+        wire.send(
+            format!(
+                "POST {target} HTTP/1.1\r\nhost: pool\r\nconnection: close\r\n{}\r\n\
+                content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+                bearer(CI),
+                body.len()
+            )
+            .as_bytes(),
+        );
+        wire.last_answer()
+    }
+
     /// Makes a reservation of `ci` and returns its path.
     pub(crate) fn reserve(&self, query: &str) -> String {
         let answer = self.as_ci("POST", &format!("/reservations?{query}"));
@@ -245,7 +262,7 @@ fn policy(setup: &Setup) -> Policy {
         max_duration: 480 * MINUTE,
     };
     Policy {
-        pending_timeout: NEVER,
+        pending_timeout: setup.pending_timeout,
         claim_timeout: NEVER,
         settle: SECOND,
         proof_gap: SECOND,

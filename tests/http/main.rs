@@ -10,8 +10,12 @@
 
 mod app;
 mod auth;
+mod body;
+mod estimates;
 mod fuzz;
+mod known;
 mod limits;
+mod listing;
 mod log;
 mod page;
 mod ports;
