@@ -31,8 +31,7 @@ pub(super) fn ttl(parameters: &Parameters) -> Result<Option<Duration>, HttpError
         "ttl",
         |text| {
             let ttl = humantime::parse_duration(text).ok()?;
-            let has_unit = text.bytes().any(|byte| byte.is_ascii_alphabetic());
-            (has_unit && ttl >= SHORTEST_TTL && ttl.subsec_nanos() == 0).then_some(ttl)
+            (ttl >= SHORTEST_TTL && ttl.subsec_nanos() == 0).then_some(ttl)
         },
         "10s or more, in whole seconds and with its unit, such as 90s or 5m",
     )
