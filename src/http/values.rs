@@ -7,6 +7,8 @@ use acctpool_actors::pool::IdempotencyKey;
 use actix_web::http::Uri;
 use actix_web::http::header::{HeaderMap, HeaderValue};
 use actix_web::http::uri::Authority;
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
 use super::parameters::Parameters;
@@ -103,9 +105,9 @@ pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyK
             allowed: vec!["one key of 1 to 255 visible ASCII characters".to_owned()],
         });
     }
-    let digest = Sha256::digest(key);
-    let hexadecimal: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(Some(hexadecimal.into()))
+    Ok(Some(
+        BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(key)).into(),
+    ))
 }
 
 fn read<T>(

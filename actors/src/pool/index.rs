@@ -188,12 +188,11 @@ impl Index {
         if before.map(|b| b.kind) == Some(after.kind) {
             return;
         }
-        match before {
-            Some(before) => self.reservation_left(reservation, before),
-            None => {
-                let key = key_of(reservation).map(|key| (key, reservation.id));
-                self.by_key.extend(key);
-            }
+        if let Some(before) = before {
+            self.reservation_left(reservation, before);
+        } else {
+            let key = key_of(reservation).map(|key| (key, reservation.id));
+            self.by_key.extend(key);
         }
         let of_type = self
             .types
