@@ -14,7 +14,9 @@ use super::{Context, listing, page, receipts, reservations, statistics};
 const ROOT: &str = "/";
 pub(super) const RESERVATIONS: &str = "/reservations";
 const RESERVATION_PREFIX: &str = "/reservations/";
+/// What follows the id of a reservation.
 const RECEIPT: &str = "/receipt";
+const RENEWAL: &str = "/renew";
 
 /// What a client meant that followed the redirect of `POST /reservations` with the wrong method.
 const REDIRECT_HINT: &str = ". After the redirect from `POST /reservations`, follow with GET: \
@@ -70,10 +72,10 @@ pub(super) fn is_known(path: &str) -> bool {
     path == ROOT
         || path == RESERVATIONS
         || page::ASSETS.iter().any(|asset| asset.path == path)
-        || path
-            .strip_prefix(RESERVATION_PREFIX)
-            .map(|name| name.strip_suffix(RECEIPT).unwrap_or(name))
-            .is_some_and(|id| reservation_id(id).is_some())
+        || path.strip_prefix(RESERVATION_PREFIX).is_some_and(|name| {
+            let (id, below) = name.split_at(name.find('/').unwrap_or(name.len()));
+            matches!(below, "" | RECEIPT | RENEWAL) && reservation_id(id).is_some()
+        })
 }
 
 /// Refuses every method but those that get a route.
@@ -83,25 +85,36 @@ fn only(allow: &'static str, hint: &'static str, resource: Resource) -> Resource
     }))
 }
 
-/// Answers at the path of one reservation, and at that of its receipt.
+/// Answers at the path of one reservation, and at those below it.
 async fn reservation(
     context: Data<Context>,
     request: HttpRequest,
 ) -> Result<HttpResponse, HttpError> {
     let name = request.path().strip_prefix(RESERVATION_PREFIX);
-    if let Some(id) = name.and_then(|name| name.strip_suffix(RECEIPT)) {
-        return receipt(context, &request, id).await;
-    }
-    let name = name.filter(|name| !name.is_empty() && !name.contains('/'));
     let name = name.ok_or(HttpError::UnknownPath)?;
+    let (id, below) = name.split_at(name.find('/').unwrap_or(name.len()));
+    if id.is_empty() {
+        return Err(HttpError::UnknownPath);
+    }
+    let id = reservation_id(id);
+    match below {
+        "" => one_reservation(context, &request, id).await,
+        RECEIPT => receipt(context, &request, id).await,
+        RENEWAL => renewal(context, &request, id).await,
+        _ => Err(HttpError::UnknownPath),
+    }
+}
+
+async fn one_reservation(
+    context: Data<Context>,
+    request: &HttpRequest,
+    id: Option<ReservationId>,
+) -> Result<HttpResponse, HttpError> {
     match *request.method() {
         Method::GET | Method::HEAD => {
-            let caller = Caller::of(&request)?;
-            reservations::show(context, &request, caller, reservation_id(name)).await
+            reservations::show(context, request, Caller::of(request)?, id).await
         }
-        Method::DELETE => {
-            reservations::cancel(context, Caller::of(&request)?, reservation_id(name)).await
-        }
+        Method::DELETE => reservations::cancel(context, Caller::of(request)?, id).await,
         _ => Err(HttpError::MethodNotAllowed {
             allow: "GET, HEAD, DELETE",
             hint: REDIRECT_HINT,
@@ -109,21 +122,29 @@ async fn reservation(
     }
 }
 
-/// Answers at the path of a receipt.
 async fn receipt(
     context: Data<Context>,
     request: &HttpRequest,
-    id: &str,
+    id: Option<ReservationId>,
 ) -> Result<HttpResponse, HttpError> {
-    if id.is_empty() || id.contains('/') {
-        return Err(HttpError::UnknownPath);
-    }
     match *request.method() {
-        Method::GET | Method::HEAD => {
-            receipts::show(context, Caller::of(request)?, reservation_id(id)).await
-        }
+        Method::GET | Method::HEAD => receipts::show(context, Caller::of(request)?, id).await,
         _ => Err(HttpError::MethodNotAllowed {
             allow: "GET, HEAD",
+            hint: "",
+        }),
+    }
+}
+
+async fn renewal(
+    context: Data<Context>,
+    request: &HttpRequest,
+    id: Option<ReservationId>,
+) -> Result<HttpResponse, HttpError> {
+    match *request.method() {
+        Method::POST => reservations::renew(context, request, id).await,
+        _ => Err(HttpError::MethodNotAllowed {
+            allow: "POST",
             hint: "",
         }),
     }

@@ -8,7 +8,11 @@ mod exactness;
 mod histories;
 mod keys;
 mod lessons;
+mod limits;
 mod receipts;
+mod renewals;
+mod repeatable;
+mod several;
 mod stories;
 
 use acctpool_soak::{model, promises, world};
