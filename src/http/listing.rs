@@ -174,5 +174,9 @@ fn link(caller: &Caller, limit: usize, state: Option<State>, cursor: &str) -> St
     if let Some(token) = &caller.query_token {
         query.append_pair(TOKEN, token.expose_secret());
     }
-    format!("<{}?{}>; rel=\"next\"", routes::RESERVATIONS, query.finish())
+    format!(
+        "<{}?{}>; rel=\"next\"",
+        routes::RESERVATIONS,
+        query.finish()
+    )
 }

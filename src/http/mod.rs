@@ -9,8 +9,7 @@
 //! - `waits`, `prefer`: answers that are held back until there is something new to say.
 //! - `edge`: what holds for every exchange: limits, headers, problems, the access log.
 //! - `caller`: who asks, proven before anything else is looked at.
-//! - `parameters`, `body`: the query and the JSON body, taken literally; `values`: what may stand in
-//!   them.
+//! - `parameters`, `body`: the query and the JSON body, taken literally; `values`: what they may say.
 //! - `reservations`, `listing`, `receipts`, `statistics`: the resources.
 //! - `representation`: what a client has already is not sent again.
 //! - `problem`: everything that can go wrong, in one table.

@@ -38,9 +38,9 @@ pub(crate) struct Setup {
     pub(crate) settings: Settings,
     pub(crate) max_pending_per_token: usize,
     pub(crate) max_pending: usize,
+    pub(crate) pending_timeout: Duration,
     /// What single tokens may not do, by their names.
     pub(crate) tokens: Vec<(&'static str, TokenLimits)>,
-    pub(crate) pending_timeout: Duration,
 }
 
 impl Default for Setup {
@@ -53,8 +53,8 @@ impl Default for Setup {
             },
             max_pending_per_token: 100,
             max_pending: 100,
-            tokens: Vec::new(),
             pending_timeout: NEVER,
+            tokens: Vec::new(),
         }
     }
 }
