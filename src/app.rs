@@ -6,12 +6,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use acctpool_actors::clock::Clock;
 use acctpool_actors::messages::Clean;
 use acctpool_actors::pool::{
-    self, AccountId, AccountType, Fingerprint, Generation, NotNewer, Pool, TokenId, UseMasterKey,
+    self, AccountId, AccountType, Fingerprint, Generation, NotNewer, Pool, UseMasterKey,
 };
 use acctpool_actors::store::{Store, StoreError};
 use acctpool_actors::{
@@ -29,7 +30,7 @@ use crate::config::{self, Config};
 use crate::http;
 use crate::ibm::{self, Baselines, Ibm};
 use crate::keyring::{Keyring, MasterKey};
-use crate::token::Tokens;
+use crate::token::{TokenName, Tokens};
 
 /// What the service is made of.
 pub struct Parts<S> {
@@ -166,7 +167,10 @@ impl App {
             published: view,
             receipts,
             clock,
-            authenticate: Arc::new(Consumers(config.tokens)),
+            authenticate: Arc::new(Callers {
+                tokens: config.tokens,
+                settings: config.token_settings,
+            }),
             keys: Arc::clone(&keyring) as Arc<dyn http::LeaseKeys>,
             iam_url: iam_url.as_str().into(),
             started_at: now,
@@ -294,12 +298,25 @@ impl Cleaners {
     }
 }
 
-struct Consumers(Tokens);
+/// Those who may ask.
+struct Callers {
+    tokens: Tokens,
+    settings: BTreeMap<TokenName, config::TokenSettings>,
+}
 
-impl http::Authenticate for Consumers {
-    fn identify(&self, presented: &str) -> Option<TokenId> {
-        let name = self.0.identify(presented)?;
-        Some(name.as_str().into())
+impl http::Authenticate for Callers {
+    fn identify(&self, presented: &str) -> Option<http::Identity> {
+        let name = self.tokens.identify(presented)?;
+        let settings = self.settings.get(name)?;
+        Some(http::Identity {
+            token: name.as_str().into(),
+            role: match settings.role {
+                config::Role::Consumer => http::Role::Consumer,
+                config::Role::Operator => http::Role::Operator,
+                config::Role::Viewer => http::Role::Viewer,
+            },
+            requests_per_minute: settings.requests_per_minute.and_then(NonZeroU32::new),
+        })
     }
 }
 

@@ -19,6 +19,7 @@ use actix_web::web::{Bytes, Data};
 use actix_web::{Error, HttpMessage};
 use uuid::Uuid;
 
+use super::caller::ClientAddress;
 use super::connection::Watch;
 use super::problem::HttpError;
 use super::{Context, access, proxy};
@@ -49,6 +50,9 @@ pub(super) async fn exchange(
         let trusted = &context.settings.trusted_proxies;
         proxy::client_address(request.peer_addr(), request.headers(), trusted)
     });
+    if let Some(client) = client {
+        request.extensions_mut().insert(ClientAddress(client));
+    }
     let payload = request.take_payload();
 
     let answered = match check_limits(&request) {

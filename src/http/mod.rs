@@ -7,7 +7,8 @@
 //! - [`server`](self::serve): listens; bounds connections and slow clients.
 //! - `connection`: closes what rests too long.
 //! - `edge`: what holds for every exchange: limits, headers, problems, the access log.
-//! - `caller`: who asks, proven before anything else is looked at.
+//! - `caller`, `identity`, `rates`: who asks, what they may do and how often, decided before anything
+//!   else is looked at.
 //! - `parameters`: the query, taken literally.
 //! - `reservations`, `receipts`, `statistics`: the resources.
 //! - `problem`: everything that can go wrong, in one table.
@@ -15,13 +16,14 @@
 mod access;
 mod caller;
 mod connection;
-
 mod edge;
+mod identity;
 mod negotiation;
 mod page;
 mod parameters;
 mod problem;
 mod proxy;
+mod rates;
 mod receipts;
 mod reservation_body;
 mod reservations;
@@ -35,19 +37,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use acctpool_actors::clock::Clock;
-use acctpool_actors::pool::{AccountId, Credential, Timestamp, TokenId};
+use acctpool_actors::pool::{AccountId, Credential, Timestamp};
 use acctpool_actors::{PoolHandle, Published, Receipts};
 use secrecy::SecretString;
 
+pub use identity::{Identity, Role};
 pub use server::serve;
 
 /// Tells whose a presented token is.
 pub trait Authenticate: Send + Sync + 'static {
-    /// Returns the consumer's token by name, or `None` when nobody knows it.
+    /// Returns whom the token belongs to, or `None` when nobody knows it.
     ///
     /// Takes the same path for tokens that never were and tokens that are no more, and compares in
     /// constant time.
-    fn identify(&self, presented: &str) -> Option<TokenId>;
+    fn identify(&self, presented: &str) -> Option<Identity>;
 }
 
 /// Knows the value of lease credentials, which the pool does not.
@@ -68,7 +71,7 @@ pub struct Context {
     pub receipts: Receipts,
     /// The wall clock, read when an answer is rendered.
     pub clock: Arc<dyn Clock>,
-    /// The consumers.
+    /// Those who may ask.
     pub authenticate: Arc<dyn Authenticate>,
     /// The lease credentials.
     pub keys: Arc<dyn LeaseKeys>,

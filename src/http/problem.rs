@@ -4,6 +4,7 @@
 //! Codes are stable; titles and details are prose. No problem holds a secret, or the value of a
 //! parameter.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use acctpool_actors::pool::{RequestError, UnknownReservation};
@@ -73,6 +74,22 @@ pub(super) enum HttpError {
         "a valid token is needed: `Authorization: Bearer <token>`, or the query parameter `token` where it is enabled"
     )]
     Unauthorized,
+    /// The token is for something else.
+    #[error("this takes a token whose role is {needed}")]
+    RoleNotAllowed {
+        /// The roles that it takes.
+        needed: &'static str,
+    },
+    /// The token asks too often.
+    #[error(
+        "this token may make {limit} requests in a minute, its limit `requests_per_minute`; slow down"
+    )]
+    RateLimited {
+        /// Its limit.
+        limit: NonZeroU32,
+        /// When it may ask again.
+        wait: Duration,
+    },
     /// No such reservation, or somebody else's.
     #[error("you have no reservation with this id")]
     UnknownReservation,
@@ -163,6 +180,8 @@ impl HttpError {
                 (S::BAD_REQUEST, "query_token_refused", "Token in the query")
             }
             Self::Unauthorized => (S::UNAUTHORIZED, "unauthorized", "No valid token"),
+            Self::RoleNotAllowed { .. } => (S::FORBIDDEN, "role_not_allowed", "Role not allowed"),
+            Self::RateLimited { .. } => (S::TOO_MANY_REQUESTS, "rate_limited", "Too many requests"),
             Self::UnknownReservation => {
                 (S::NOT_FOUND, "unknown_reservation", "Unknown reservation")
             }
@@ -253,6 +272,10 @@ impl HttpError {
             }
             Self::Unavailable(_) => {
                 response.insert_header((header::RETRY_AFTER, RETRY_BUSY));
+            }
+            Self::RateLimited { wait, .. } => {
+                let seconds = wait.as_millis().div_ceil(1000).max(1);
+                response.insert_header((header::RETRY_AFTER, seconds.to_string()));
             }
             _ => {}
         }

@@ -19,6 +19,7 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::caller::Caller;
+use super::identity::Right;
 use super::parameters::{self, TOKEN};
 use super::problem::HttpError;
 use super::reservation_body::ReservationBody;
@@ -36,6 +37,7 @@ pub(super) async fn request(
     caller: Caller,
     _: NoBody,
 ) -> Result<HttpResponse, HttpError> {
+    caller.require(Right::Reserve)?;
     caller.parameters.only(&[TOKEN, "duration", "type"])?;
     let command = RequestReservation {
         id: ReservationId::from(Uuid::new_v4()),
@@ -113,6 +115,7 @@ pub(super) async fn cancel(
     caller: Caller,
     id: Option<ReservationId>,
 ) -> Result<HttpResponse, HttpError> {
+    caller.require(Right::Reserve)?;
     caller.parameters.only(&[TOKEN])?;
     let id = id.ok_or(HttpError::UnknownReservation)?;
     let command = CancelReservation {

@@ -11,6 +11,7 @@ use actix_web::web::Data;
 use actix_web::{App, HttpServer};
 
 use super::connection::{self, Watch};
+use super::rates::Rates;
 use super::{Context, edge, routes};
 
 /// Serves the contract on `listener` until the returned server's handle stops it; signals are left
@@ -22,10 +23,12 @@ pub fn serve(listener: TcpListener, context: Context) -> io::Result<Server> {
     let settings = Arc::clone(&context.settings);
     let workers = available_parallelism()?.get();
     let context = Data::new(context);
+    let rates = Data::new(Rates::default());
     let longest_rest = settings.keep_alive + settings.client_timeout;
     let server = HttpServer::new(move || {
         App::new()
             .app_data(context.clone())
+            .app_data(rates.clone())
             .app_data(Watch::new(longest_rest))
             .wrap(from_fn(edge::exchange))
             .configure(routes::configure)

@@ -17,5 +17,6 @@ mod page;
 mod ports;
 mod problems;
 mod receipts;
+mod roles;
 mod wire;
 mod workflow;
