@@ -8,6 +8,7 @@ mod exactness;
 mod histories;
 mod keys;
 mod lessons;
+mod operator;
 mod receipts;
 mod stories;
 

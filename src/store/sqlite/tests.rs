@@ -78,6 +78,7 @@ fn cleaning() -> Cleaning {
 /// Every kind of record, with everything in it that can be.
 fn everything() -> Vec<Change> {
     let quarantine = Quarantine {
+        set_aside: false,
         reason: "sweep: cannot be deleted".to_owned(),
         leftovers: Vec::new(),
         revoke: Some(Step::Due(NOW)),
