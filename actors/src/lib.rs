@@ -26,7 +26,7 @@ mod store_actor;
 
 pub use cleaner_actor::CleanerActor;
 pub use pool_actor::{Employ, PoolActor, PoolHandle, PoolUnavailable};
-pub use published::{Published, PublishedReservation, Publisher};
+pub use published::{Page, PageOf, Published, PublishedReservation, Publisher};
 pub use receipts::{Receipts, ReceiptsUnavailable};
 pub use scheduler_actor::SchedulerActor;
 pub use store_actor::{OnFailure, StoreActor};

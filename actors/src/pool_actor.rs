@@ -147,11 +147,11 @@ impl PoolHandle {
         answer.await.map_err(|_| PoolUnavailable::Stopped)
     }
 
-    /// Carries out a command without an answer, unless too many wait already.
-    pub fn tell<C: Command<Reply = ()>>(&self, command: C) {
+    /// Carries out a command without an answer, and tells whether it will be: not when too many wait
+    /// already.
+    pub fn tell<C: Command<Reply = ()>>(&self, command: C) -> bool {
         let (reply, _) = oneshot::channel();
-        // Left out when many wait: it is only ever said of what will be said again.
-        let _ = self.pool.try_send(Ask { command, reply });
+        self.pool.try_send(Ask { command, reply }).is_ok()
     }
 }
 

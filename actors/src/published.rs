@@ -11,11 +11,17 @@ use std::sync::{Arc, OnceLock};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use papaya::HashMap;
+use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 
 use crate::pool::{
     AccountType, News, Publication, ReservationId, ReservationStatus, ReservationView, Statistics,
     Timestamp, TokenId, UnknownReservation,
 };
+use crate::published::listing::Listing;
+pub use crate::published::listing::{Page, PageOf};
+
+mod listing;
 
 /// How long one note of a poll counts, in seconds: those who poll more often are noted once.
 const POLL_COUNTS_FOR: i64 = 1;
@@ -37,6 +43,7 @@ struct Summary {
     /// The places in the order of asking of those who wait, per type. Each commit that changes a
     /// line copies it: 8 bytes for each who waits, next to nothing beside the commit itself.
     lines: BTreeMap<AccountType, Arc<VecDeque<u64>>>,
+    listing: Listing,
     statistics: Arc<Statistics>,
 }
 
@@ -50,6 +57,26 @@ impl Published {
         let reservations = self.0.reservations.pin();
         let reservation = reservations.get(&id).filter(|found| found.token == *token);
         reservation.cloned().ok_or(UnknownReservation)
+    }
+
+    /// Tells whether nothing newer has been said of a reservation.
+    #[must_use]
+    pub fn is_latest(&self, reservation: &Arc<PublishedReservation>) -> bool {
+        let reservations = self.0.reservations.pin();
+        let latest = reservations.get(&reservation.view.id);
+        latest.is_some_and(|latest| Arc::ptr_eq(latest, reservation))
+    }
+
+    /// Returns the part of a list that `of` asks for, in the order of asking, without those that are
+    /// not wanted.
+    #[must_use]
+    pub fn page(&self, of: &PageOf, is_wanted: impl Fn(&PublishedReservation) -> bool) -> Page {
+        let summary = self.0.summary.load();
+        let reservations = self.0.reservations.pin();
+        summary.listing.page(of, |id| {
+            let reservation = reservations.get(&id)?;
+            is_wanted(reservation).then(|| Arc::clone(reservation))
+        })
     }
 
     /// Returns where a reservation stands, with its present place in the line.
@@ -92,6 +119,7 @@ impl Publisher {
         let next = Summary {
             as_of: first.at,
             lines: BTreeMap::new(),
+            listing: Listing::default(),
             statistics: Arc::default(),
         };
         let view = View {
@@ -115,6 +143,7 @@ impl Publisher {
     /// Publishes what a batch of decisions changed. Whoever reads from then on sees all of it.
     pub(crate) fn publish(&mut self, batch: impl IntoIterator<Item = Publication>) {
         let reservations = self.published.0.reservations.pin();
+        let mut superseded = Vec::new();
         for publication in batch {
             self.next.as_of = self.next.as_of.max(publication.at);
             for news in publication.news {
@@ -126,12 +155,14 @@ impl Publisher {
                     } => {
                         let id = view.id;
                         let now = Arc::new(PublishedReservation::new(token, sequence, view));
-                        let before = reservations.insert(id, Arc::clone(&now));
-                        self.next.line_up(before.map(AsRef::as_ref), Some(&now));
+                        let before = reservations.insert(id, Arc::clone(&now)).cloned();
+                        self.next.change(before.as_deref(), Some(&now));
+                        superseded.extend(before);
                     }
                     News::Forgotten(id) => {
-                        let before = reservations.remove(&id);
-                        self.next.line_up(before.map(AsRef::as_ref), None);
+                        let before = reservations.remove(&id).cloned();
+                        self.next.change(before.as_deref(), None);
+                        superseded.extend(before);
                     }
                     News::Counts(label, counts) => {
                         let statistics = Arc::make_mut(&mut self.next.statistics);
@@ -142,11 +173,24 @@ impl Publisher {
         }
         let summary = Arc::new(self.next.clone());
         self.published.0.summary.store(summary);
+        // Last: whoever is woken reads all of it.
+        for reservation in superseded {
+            reservation.superseded.notify_waiters();
+        }
     }
 }
 
 impl Summary {
-    /// Keeps the lines as the reservations are.
+    /// Keeps lines and lists as the reservations are.
+    fn change(
+        &mut self,
+        before: Option<&PublishedReservation>,
+        now: Option<&PublishedReservation>,
+    ) {
+        self.line_up(before, now);
+        self.listing.change(before, now);
+    }
+
     fn line_up(
         &mut self,
         before: Option<&PublishedReservation>,
@@ -186,6 +230,8 @@ pub struct PublishedReservation {
     interest_noted_until: AtomicI64,
     /// What those who read made of it, so that they make it once.
     answer: OnceLock<Bytes>,
+    /// Wakes those who wait for something newer.
+    superseded: Notify,
 }
 
 impl PublishedReservation {
@@ -196,7 +242,28 @@ impl PublishedReservation {
             view,
             interest_noted_until: AtomicI64::new(i64::MIN),
             answer: OnceLock::new(),
+            superseded: Notify::new(),
         }
+    }
+
+    /// Returns whose it is.
+    #[must_use]
+    pub fn token(&self) -> &TokenId {
+        &self.token
+    }
+
+    /// Returns its place in the order of asking, over all types.
+    #[must_use]
+    pub fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    /// Resolves once something newer is said of the reservation.
+    ///
+    /// What is said before this is called wakes nobody: call it first, and make sure then that this
+    /// [is the latest](Published::is_latest).
+    pub fn superseded(&self) -> Notified<'_> {
+        self.superseded.notified()
     }
 
     /// Returns where it stood when this was said. Of a pending one, [`Published::show`] knows the place
@@ -221,6 +288,10 @@ impl PublishedReservation {
             .fetch_max(until, Ordering::Relaxed);
         let is_news = before < until && self.waits_for().is_some();
         is_news.then(|| now + time::Duration::seconds(POLL_COUNTS_FOR))
+    }
+
+    fn is_over(&self) -> bool {
+        matches!(self.view.status, ReservationStatus::Ended { .. })
     }
 
     fn waits_for(&self) -> Option<&AccountType> {

@@ -11,11 +11,11 @@ use actix_web::web::Data;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::Context;
 use super::identity::{Right, Role};
-use super::parameters::Parameters;
+use super::parameters::{Parameters, TOKEN};
 use super::problem::HttpError;
 use super::rates::Rates;
+use super::{Context, body};
 
 /// Where a request comes from, as far as that can be believed.
 #[derive(Clone, Copy)]
@@ -85,14 +85,32 @@ impl Caller {
 
     /// Makes sure that the role allows something. To be asked before anything is looked up, so that
     /// a refusal tells nothing of what there is.
-    pub(super) fn require(&self, right: Right) -> Result<(), HttpError> {
+    pub(super) fn require(self, right: Right) -> Result<Self, HttpError> {
         if self.role.has(right) {
-            Ok(())
+            Ok(self)
         } else {
             Err(HttpError::RoleNotAllowed {
                 needed: right.role_names(),
             })
         }
+    }
+}
+
+/// Tells whether a request presents a token at all, be it anybody's.
+pub(super) fn presents_token(request: &HttpRequest) -> bool {
+    let query = form_urlencoded::parse(request.query_string().as_bytes());
+    request.headers().contains_key(AUTHORIZATION)
+        || query.into_iter().any(|(name, _)| name == TOKEN)
+}
+
+impl Caller {
+    /// Adds the members of a JSON body to the parameters, if there is a body. Nothing of a body is
+    /// read before its sender is known.
+    pub(super) async fn with_body(mut self, request: &HttpRequest) -> Result<Self, HttpError> {
+        for (name, value) in body::members(request).await? {
+            self.parameters.add(name, value)?;
+        }
+        Ok(self)
     }
 }
 

@@ -9,23 +9,21 @@ use std::time::Instant;
 
 use acctpool_actors::store::StoreError;
 use actix_web::body::{BodySize, BoxBody, MessageBody};
-use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, REFERRER_POLICY,
-    X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
 use actix_web::middleware::Next;
 use actix_web::web::{Bytes, Data};
 use actix_web::{Error, HttpMessage};
 use uuid::Uuid;
 
+use super::body::Unread;
 use super::caller::ClientAddress;
 use super::connection::Watch;
 use super::problem::HttpError;
-use super::{Context, access, proxy};
+use super::{Context, access, body, proxy};
 
-/// The longest body, in bytes. No request needs one.
-const MAX_BODY: u64 = 4 * 1024;
 /// The longest request target, in bytes.
 const MAX_URI: usize = 2 * 1024;
 /// The largest sum of header names and values, in bytes.
@@ -53,7 +51,10 @@ pub(super) async fn exchange(
     if let Some(client) = client {
         request.extensions_mut().insert(ClientAddress(client));
     }
-    let payload = request.take_payload();
+    let unread = Unread::of(request.take_payload());
+    if let Some(unread) = &unread {
+        request.extensions_mut().insert(unread.clone());
+    }
 
     let answered = match check_limits(&request) {
         Ok(()) => next.call(request).await?,
@@ -62,7 +63,7 @@ pub(super) async fn exchange(
     let mut answer = with_problem(answered, &request_id);
     add_headers(answer.headers_mut(), &request_id);
     access::write(&answer, client, &request_id, began.elapsed());
-    Ok(answer.map_body(|_, body| hold(payload, body)))
+    Ok(answer.map_body(|_, body| hold(unread, body)))
 }
 
 fn check_limits(request: &ServiceRequest) -> Result<(), HttpError> {
@@ -84,21 +85,7 @@ fn check_limits(request: &ServiceRequest) -> Result<(), HttpError> {
             max_count: MAX_HEADER_COUNT,
         });
     }
-    if announced_length(headers) > MAX_BODY {
-        return Err(HttpError::BodyTooLarge { max: MAX_BODY });
-    }
-    Ok(())
-}
-
-/// Returns the length that a body is announced with; one that does not fit a number is too long.
-fn announced_length(headers: &HeaderMap) -> u64 {
-    headers.get(CONTENT_LENGTH).map_or(0, |length| {
-        length
-            .to_str()
-            .ok()
-            .and_then(|length| length.parse().ok())
-            .unwrap_or(u64::MAX)
-    })
+    body::check_announced(headers)
 }
 
 /// Takes over the id that a client or proxy gave its request, if it is short and plain, so that it
@@ -157,12 +144,13 @@ fn add_headers(headers: &mut HeaderMap, request_id: &str) {
     }
 }
 
-/// Keeps an unread request body alive until the answer is written. The framework then closes the
-/// connection; had the body been dropped, it would wait without limit for the rest of a chunked one.
-fn hold(unread: Payload, body: BoxBody) -> BoxBody {
+/// Keeps what is unread of a request body alive until the answer is written. The framework then
+/// closes the connection; had the body been dropped, it would wait without limit for the rest of a
+/// chunked one.
+fn hold(unread: Option<Unread>, body: BoxBody) -> BoxBody {
     match unread {
-        Payload::None => body,
-        unread => BoxBody::new(Holding {
+        None => body,
+        Some(unread) => BoxBody::new(Holding {
             body,
             _unread: unread,
         }),
@@ -171,7 +159,7 @@ fn hold(unread: Payload, body: BoxBody) -> BoxBody {
 
 struct Holding {
     body: BoxBody,
-    _unread: Payload,
+    _unread: Unread,
 }
 
 impl MessageBody for Holding {

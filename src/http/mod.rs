@@ -6,30 +6,37 @@
 //!
 //! - [`server`](self::serve): listens; bounds connections and slow clients.
 //! - `connection`: closes what rests too long.
+//! - `waits`, `prefer`: answers that are held back until there is something new to say.
 //! - `edge`: what holds for every exchange: limits, headers, problems, the access log.
 //! - `caller`, `identity`, `rates`: who asks, what they may do and how often, decided before anything
 //!   else is looked at.
-//! - `parameters`: the query, taken literally.
-//! - `reservations`, `receipts`, `statistics`: the resources.
+//! - `parameters`, `body`: the query and the JSON body, taken literally.
+//! - `reservations`, `listing`, `receipts`, `statistics`: the resources.
+//! - `representation`: what a client has already is not sent again.
 //! - `problem`: everything that can go wrong, in one table.
 
 mod access;
+mod body;
 mod caller;
 mod connection;
 mod edge;
 mod identity;
+mod listing;
 mod negotiation;
 mod page;
 mod parameters;
+mod prefer;
 mod problem;
 mod proxy;
 mod rates;
 mod receipts;
+mod representation;
 mod reservation_body;
 mod reservations;
 mod routes;
 mod server;
 mod statistics;
+mod waits;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -103,11 +110,10 @@ pub struct Settings {
     pub allow_query_tokens: bool,
     /// The peers whose `X-Forwarded-For` is believed, in the access log.
     pub trusted_proxies: Vec<IpAddr>,
-    /// How many connections may be open at once, each with two descriptors. Further ones wait in
-    /// the system's queue.
+    /// How many connections may be open at once. Further ones wait in the system's queue.
     pub max_connections: usize,
     /// How long a client may take to send the head of a request; then its connection is closed,
-    /// and answered 408 if it was the first.
+    /// and answered 408 if it was the first. A body may take as long again.
     pub client_timeout: Duration,
     /// How long a connection may rest between two requests.
     pub keep_alive: Duration,

@@ -1,7 +1,8 @@
-//! The query of a request, taken literally: a parameter that nobody knows, or that comes twice, is
+//! The parameters of a request, taken literally: a parameter that nobody knows, or that comes twice, is
 //! an error and never ignored. Values are never echoed, as any of them may be a misplaced secret.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -24,17 +25,26 @@ pub(super) struct Parameters {
 impl Parameters {
     /// Decodes a query string.
     pub(super) fn parse(query: &str) -> Result<Self, HttpError> {
-        let mut values = BTreeMap::new();
+        let mut parameters = Self {
+            values: BTreeMap::new(),
+        };
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-            let shown = shorten(&name);
-            if values
-                .insert(name.into_owned(), value.into_owned())
-                .is_some()
-            {
-                return Err(HttpError::RepeatedParameter { parameter: shown });
-            }
+            parameters.add(name.into_owned(), value.into_owned())?;
         }
-        Ok(Self { values })
+        Ok(parameters)
+    }
+
+    /// Adds one that was not there before.
+    pub(super) fn add(&mut self, name: String, value: String) -> Result<(), HttpError> {
+        match self.values.entry(name) {
+            Entry::Vacant(place) => {
+                place.insert(value);
+                Ok(())
+            }
+            Entry::Occupied(place) => Err(HttpError::RepeatedParameter {
+                parameter: shorten(place.key()),
+            }),
+        }
     }
 
     /// Takes the token out, so that no later message can hold it.
@@ -78,7 +88,8 @@ pub(super) fn duration(text: &str) -> Option<Duration> {
     (is_whole && !duration.is_zero()).then_some(duration)
 }
 
-fn shorten(name: &str) -> String {
+/// Returns as much of a parameter's name as is echoed.
+pub(super) fn shorten(name: &str) -> String {
     name.chars().take(ECHOED_CHARS).collect()
 }
 

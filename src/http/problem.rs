@@ -12,7 +12,7 @@ use acctpool_actors::store::StoreError;
 use acctpool_actors::{PoolUnavailable, ReceiptsUnavailable};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
-use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
+use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError, mime};
 use serde::Serialize;
 use thiserror::Error;
 
@@ -56,11 +56,39 @@ pub(super) enum HttpError {
         /// The values, or what they look like.
         allowed: Vec<String>,
     },
-    /// A body where parameters belong in the query.
+    /// A body that does not say that it is JSON.
     #[error(
-        "this request takes no body: parameters belong in the query, as in /reservations?type=lite&duration=60"
+        "parameters belong in the query, as in /reservations?type=lite&duration=60, or in a JSON object with `Content-Type: application/json`"
     )]
     UnexpectedBody,
+    /// A body that says that it is something else than JSON.
+    #[error("a body is a JSON object, sent with `Content-Type: application/json`")]
+    UnsupportedMediaType,
+    /// A body that is not what it says.
+    #[error("the body is not a JSON object: it is wrong at line {line}, column {column}")]
+    MalformedBody {
+        /// Where it is wrong, from 1.
+        line: usize,
+        /// Where it is wrong, in bytes.
+        column: usize,
+    },
+    /// A parameter in a JSON body whose value is neither text nor, where one is meant, a number.
+    #[error("parameter {parameter:?} is not {allowed} in the body")]
+    UnfitMember {
+        /// Its name, shortened.
+        parameter: String,
+        /// What it has to be.
+        allowed: &'static str,
+    },
+    /// A token where no log or proxy expects one.
+    #[error("a token is never sent in a body; send the header `Authorization: Bearer <token>`")]
+    TokenInBody,
+    /// A body that does not come.
+    #[error("the body did not come within {} s", within.as_secs())]
+    SlowBody {
+        /// How long it may take.
+        within: Duration,
+    },
     /// Two tokens.
     #[error("the tokens in the query and in the Authorization header differ; send one of them")]
     TwoTokens,
@@ -175,6 +203,15 @@ impl HttpError {
                 (S::BAD_REQUEST, "invalid_parameter", "Invalid parameter")
             }
             Self::UnexpectedBody => (S::BAD_REQUEST, "unexpected_body", "Unexpected body"),
+            Self::UnsupportedMediaType => (
+                S::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported_media_type",
+                "Unsupported media type",
+            ),
+            Self::MalformedBody { .. } => (S::BAD_REQUEST, "malformed_body", "Malformed body"),
+            Self::UnfitMember { .. } => (S::BAD_REQUEST, "invalid_parameter", "Invalid parameter"),
+            Self::TokenInBody => (S::BAD_REQUEST, "token_in_body", "Token in the body"),
+            Self::SlowBody { .. } => (S::REQUEST_TIMEOUT, "slow_body", "The body did not come"),
             Self::TwoTokens => (S::BAD_REQUEST, "two_tokens", "Two different tokens"),
             Self::QueryTokenRefused => {
                 (S::BAD_REQUEST, "query_token_refused", "Token in the query")
@@ -277,15 +314,18 @@ impl HttpError {
                 let seconds = wait.as_millis().div_ceil(1000).max(1);
                 response.insert_header((header::RETRY_AFTER, seconds.to_string()));
             }
+            Self::UnsupportedMediaType => {
+                response.insert_header((header::ACCEPT, mime::APPLICATION_JSON));
+            }
             _ => {}
         }
     }
 
     fn parameter(&self) -> Option<&str> {
         match self {
-            Self::UnknownParameter { parameter, .. } | Self::RepeatedParameter { parameter } => {
-                Some(parameter)
-            }
+            Self::UnknownParameter { parameter, .. }
+            | Self::RepeatedParameter { parameter }
+            | Self::UnfitMember { parameter, .. } => Some(parameter),
             Self::InvalidParameter { parameter, .. } => Some(parameter),
             _ => None,
         }
@@ -295,6 +335,7 @@ impl HttpError {
         match self {
             Self::UnknownParameter { allowed, .. } => allowed.to_vec(),
             Self::InvalidParameter { allowed, .. } => allowed.iter().map(String::as_str).collect(),
+            Self::UnfitMember { allowed, .. } => vec![allowed],
             _ => Vec::new(),
         }
     }

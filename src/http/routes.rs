@@ -9,10 +9,10 @@ use uuid::Uuid;
 
 use super::caller::Caller;
 use super::problem::HttpError;
-use super::{Context, page, receipts, reservations, statistics};
+use super::{Context, listing, page, receipts, reservations, statistics};
 
 const ROOT: &str = "/";
-const RESERVATIONS: &str = "/reservations";
+pub(super) const RESERVATIONS: &str = "/reservations";
 const RESERVATION_PREFIX: &str = "/reservations/";
 const RECEIPT: &str = "/receipt";
 
@@ -31,8 +31,11 @@ pub(super) fn configure(config: &mut ServiceConfig) {
         .service(
             web::scope(RESERVATIONS)
                 .service(
-                    only("POST", "", web::resource(""))
-                        .route(web::post().to(reservations::request)),
+                    web::resource("")
+                        .route(web::get().to(listing::list))
+                        .route(web::head().to(listing::list))
+                        .route(web::post().to(reservations::request))
+                        .default_service(web::to(listing::no_such_method)),
                 )
                 // Not a resource with a pattern: those are matched by regular expressions, and
                 // that would take a sixth of the time of a GET.
@@ -93,7 +96,8 @@ async fn reservation(
     let name = name.ok_or(HttpError::UnknownPath)?;
     match *request.method() {
         Method::GET | Method::HEAD => {
-            reservations::show(context, Caller::of(&request)?, reservation_id(name)).await
+            let caller = Caller::of(&request)?;
+            reservations::show(context, &request, caller, reservation_id(name)).await
         }
         Method::DELETE => {
             reservations::cancel(context, Caller::of(&request)?, reservation_id(name)).await

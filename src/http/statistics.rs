@@ -9,6 +9,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 
 use super::problem::HttpError;
+use super::representation::{Known, Representation, json};
 use super::reservation_body::whole_seconds;
 use super::{Context, negotiation, page};
 
@@ -27,7 +28,8 @@ pub(super) async fn show(
             .insert_header((CONTENT_SECURITY_POLICY, page::SECURITY_POLICY))
             .body(page.into_string()))
     } else {
-        Ok(response.json(StatisticsBody::new(&statistics, &context)))
+        let body = json(&StatisticsBody::new(&statistics, &context));
+        Ok(Representation::new(body).answer(&Known::of(&request), response))
     }
 }
 
