@@ -12,18 +12,28 @@
 //!   else is looked at.
 //! - `parameters`, `body`: the query and the JSON body, taken literally.
 //! - `reservations`, `listing`, `receipts`, `statistics`: the resources.
+//! - `accounts`, `interventions`, `audit`: those of operators; `health`, `measure`: for machines that
+//!   watch.
+//! - `paging`: lists that are read page by page.
 //! - `representation`: what a client has already is not sent again.
 //! - `problem`: everything that can go wrong, in one table.
 
 mod access;
+mod account_body;
+mod accounts;
+mod audit;
 mod body;
 mod caller;
 mod connection;
 mod edge;
+mod health;
 mod identity;
+mod interventions;
 mod listing;
+mod measure;
 mod negotiation;
 mod page;
+mod paging;
 mod parameters;
 mod prefer;
 mod problem;
@@ -45,10 +55,11 @@ use std::time::Duration;
 
 use acctpool_actors::clock::Clock;
 use acctpool_actors::pool::{AccountId, Credential, Timestamp};
-use acctpool_actors::{PoolHandle, Published, Receipts};
+use acctpool_actors::{Audit, PoolHandle, Published, Receipts};
 use secrecy::SecretString;
 
 pub use identity::{Identity, Role};
+pub use measure::{Exchange, Measure};
 pub use server::serve;
 
 /// Tells whose a presented token is.
@@ -76,6 +87,10 @@ pub struct Context {
     pub published: Published,
     /// What is kept of cleanings.
     pub receipts: Receipts,
+    /// What is kept for the auditor.
+    pub audit: Audit,
+    /// What is counted.
+    pub metrics: Arc<dyn Measure>,
     /// The wall clock, read when an answer is rendered.
     pub clock: Arc<dyn Clock>,
     /// Those who may ask.
@@ -119,6 +134,8 @@ pub struct Settings {
     pub keep_alive: Duration,
     /// How long requests that run may take to finish when the server stops.
     pub shutdown_timeout: Duration,
+    /// How long a part of the service may take to answer before it counts as failed.
+    pub check_timeout: Duration,
 }
 
 impl Default for Settings {
@@ -130,6 +147,7 @@ impl Default for Settings {
             client_timeout: Duration::from_secs(5),
             keep_alive: Duration::from_secs(15),
             shutdown_timeout: Duration::from_secs(10),
+            check_timeout: Duration::from_secs(2),
         }
     }
 }

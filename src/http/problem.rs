@@ -7,14 +7,16 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use acctpool_actors::pool::{RequestError, UnknownReservation};
+use acctpool_actors::pool::{CleanRefused, RequestError, UnknownAccount, UnknownReservation};
 use acctpool_actors::store::StoreError;
-use acctpool_actors::{PoolUnavailable, ReceiptsUnavailable};
+use acctpool_actors::{AuditUnavailable, PoolUnavailable, ReceiptsUnavailable};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError, mime};
 use serde::Serialize;
 use thiserror::Error;
+
+use super::health::{Check, Health};
 
 const MEDIA_TYPE: &str = "application/problem+json";
 const TYPE_PREFIX: &str = "urn:acctpool:problem:";
@@ -121,6 +123,18 @@ pub(super) enum HttpError {
     /// No such reservation, or somebody else's.
     #[error("you have no reservation with this id")]
     UnknownReservation,
+    /// No such reservation at all, said to those who see everybody's.
+    #[error("there is no reservation with this id")]
+    NoSuchReservation,
+    /// No such account.
+    #[error("there is no account with this id in the pool")]
+    UnknownAccount,
+    /// An account that somebody holds.
+    #[error("the account is leased; revoke its reservation, or quarantine it")]
+    AccountLeased,
+    /// Something that requests need does not work.
+    #[error("not ready: {}", failed(.0))]
+    NotReady(Vec<Check>),
     /// A reservation whose lease no cleaning has followed.
     #[error(
         "this reservation has no receipt: one begins when its lease is over, if its credential was \
@@ -219,7 +233,10 @@ impl HttpError {
             Self::Unauthorized => (S::UNAUTHORIZED, "unauthorized", "No valid token"),
             Self::RoleNotAllowed { .. } => (S::FORBIDDEN, "role_not_allowed", "Role not allowed"),
             Self::RateLimited { .. } => (S::TOO_MANY_REQUESTS, "rate_limited", "Too many requests"),
-            Self::UnknownReservation => {
+            Self::UnknownAccount => (S::NOT_FOUND, "unknown_account", "Unknown account"),
+            Self::AccountLeased => (S::CONFLICT, "account_leased", "The account is leased"),
+            Self::NotReady(_) => (S::SERVICE_UNAVAILABLE, "not_ready", "Not ready"),
+            Self::UnknownReservation | Self::NoSuchReservation => {
                 (S::NOT_FOUND, "unknown_reservation", "Unknown reservation")
             }
             Self::NoReceipt => (S::NOT_FOUND, "no_receipt", "No receipt"),
@@ -290,6 +307,10 @@ impl HttpError {
             detail: self.to_string(),
             parameter: self.parameter(),
             allowed: self.allowed(),
+            checks: match self {
+                Self::NotReady(checks) => checks,
+                _ => &[],
+            },
             request_id,
         };
         response.json(problem)
@@ -307,7 +328,7 @@ impl HttpError {
             Self::TooManyPendingOfToken { .. } | Self::TooManyPending { .. } => {
                 response.insert_header((header::RETRY_AFTER, RETRY_QUOTA));
             }
-            Self::Unavailable(_) => {
+            Self::Unavailable(_) | Self::NotReady(_) => {
                 response.insert_header((header::RETRY_AFTER, RETRY_BUSY));
             }
             Self::RateLimited { wait, .. } => {
@@ -354,6 +375,8 @@ struct Problem<'a> {
     parameter: Option<&'a str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     allowed: Vec<&'a str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    checks: &'a [Check],
     request_id: &'a str,
 }
 
@@ -383,6 +406,30 @@ impl From<ReceiptsUnavailable> for HttpError {
     }
 }
 
+impl From<AuditUnavailable> for HttpError {
+    fn from(error: AuditUnavailable) -> Self {
+        match error {
+            AuditUnavailable::Stopped(_) => Self::Unavailable(PoolUnavailable::Stopped),
+            AuditUnavailable::Store(error) => Self::Unreadable(error),
+        }
+    }
+}
+
+impl From<UnknownAccount> for HttpError {
+    fn from(_: UnknownAccount) -> Self {
+        Self::UnknownAccount
+    }
+}
+
+impl From<CleanRefused> for HttpError {
+    fn from(refused: CleanRefused) -> Self {
+        match refused {
+            CleanRefused::Unknown(_) => Self::UnknownAccount,
+            CleanRefused::Leased => Self::AccountLeased,
+        }
+    }
+}
+
 impl From<UnknownReservation> for HttpError {
     fn from(_: UnknownReservation) -> Self {
         Self::UnknownReservation
@@ -408,6 +455,14 @@ impl From<RequestError> for HttpError {
             RequestError::TooManyPending { limit } => Self::TooManyPending { limit },
         }
     }
+}
+
+fn failed(checks: &[Check]) -> String {
+    let failed = checks.iter().filter(|check| check.status == Health::Failed);
+    failed
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// Returns a duration in whole minutes, as the contract counts it.

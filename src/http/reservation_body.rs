@@ -4,7 +4,7 @@
 //! lease whose expiration has passed is shown as ended, whatever the pool said a while ago (P3).
 
 use acctpool_actors::pool::{
-    AccountId, Credential, EndReason, ReservationStatus, ReservationView, Timestamp,
+    AccountId, Credential, EndReason, ReservationStatus, ReservationView, Timestamp, TokenId,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Serialize, Serializer};
@@ -16,6 +16,9 @@ use super::problem::whole_minutes;
 #[derive(Serialize)]
 pub(super) struct ReservationBody<'a> {
     id: String,
+    /// Whose it is, for those who see everybody's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    consumer: Option<&'a str>,
     state: &'static str,
     #[serde(rename = "type")]
     account_type: &'a str,
@@ -104,9 +107,16 @@ impl<'a> ReservationBody<'a> {
         body
     }
 
+    /// Adds whose it is.
+    pub(super) fn of(mut self, consumer: &'a TokenId) -> Self {
+        self.consumer = Some(consumer.as_str());
+        self
+    }
+
     fn claim(view: &'a ReservationView) -> Self {
         Self {
             id: view.id.to_string(),
+            consumer: None,
             state: "ended",
             account_type: view.account_type.as_str(),
             duration: whole_minutes(view.duration),
@@ -156,7 +166,7 @@ pub(super) fn whole_seconds<S: Serializer>(
     clippy::ref_option,
     reason = "serde passes a reference to the field, whatever its type"
 )]
-fn maybe_seconds<S: Serializer>(
+pub(super) fn maybe_seconds<S: Serializer>(
     moment: &Option<Timestamp>,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {

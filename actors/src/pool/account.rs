@@ -266,6 +266,31 @@ pub enum StateKind {
     Drained,
 }
 
+impl StateKind {
+    /// Every kind.
+    pub const ALL: [Self; 6] = [
+        Self::Ready,
+        Self::Leased,
+        Self::Dirty,
+        Self::Cleaning,
+        Self::Quarantined,
+        Self::Drained,
+    ];
+
+    /// Returns the word that is used on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Dirty => "dirty",
+            Self::Cleaning => "cleaning",
+            Self::Ready => "ready",
+            Self::Leased => "leased",
+            Self::Quarantined => "quarantined",
+            Self::Drained => "drained",
+        }
+    }
+}
+
 impl Account {
     /// Returns an account that nothing is known about: dirty, to be cleaned at once.
     #[must_use]

@@ -2,6 +2,8 @@
 //! refused.
 
 mod audit;
+mod audit_file;
+mod audit_reader;
 mod loss;
 mod migration;
 mod receipts;
@@ -10,7 +12,7 @@ use std::time::Duration;
 
 use acctpool_actors::pool::{
     AccountId, Cleaning, Credential, EndReason, Epoch, Event, Fence, Lasting, Leftover,
-    ManagementKey, Phase, Purpose, Quarantine, ReceiptStep, ReservationId, Step, TokenId,
+    ManagementKey, Operator, Phase, Purpose, Quarantine, ReceiptStep, ReservationId, Step, TokenId,
 };
 use time::macros::datetime;
 
