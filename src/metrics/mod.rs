@@ -222,6 +222,3 @@ fn seconds(from: Timestamp, to: Timestamp) -> f64 {
         .unwrap_or(Duration::ZERO)
         .as_secs_f64()
 }
-
-#[cfg(test)]
-mod tests;

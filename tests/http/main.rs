@@ -8,15 +8,20 @@
     reason = "a test that cannot go on should say where"
 )]
 
+mod accounts;
 mod app;
+mod audit;
 mod auth;
 mod fuzz;
+mod health;
 mod limits;
 mod log;
+mod metrics;
 mod page;
 mod ports;
 mod problems;
 mod receipts;
 mod roles;
+mod unseen;
 mod wire;
 mod workflow;

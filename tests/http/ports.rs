@@ -111,10 +111,10 @@ impl Disk {
     }
 }
 
-/// Writes to a [`Disk`], which forgets everything but receipts.
+/// Writes to a [`Disk`], which forgets everything but receipts and the audit.
 pub(crate) struct MemoryStore {
     pub(crate) disk: Arc<Disk>,
-    pub(crate) receipts: acctpool::store::MemoryStore,
+    pub(crate) kept: acctpool::store::MemoryStore,
 }
 
 impl Store for MemoryStore {
@@ -125,15 +125,15 @@ impl Store for MemoryStore {
     fn commit(
         &mut self,
         _: Vec<Change>,
-        _: Vec<AuditEntry>,
+        entries: Vec<AuditEntry>,
         lines: Vec<ReceiptLine>,
     ) -> Result<(), StoreError> {
         self.disk.write()?;
-        self.receipts.commit(Vec::new(), Vec::new(), lines)
+        self.kept.commit(Vec::new(), entries, lines)
     }
 
     fn receipt_lines(&mut self, of: &ReceiptsOf) -> Result<Vec<ReceiptLine>, StoreError> {
-        self.receipts.receipt_lines(of)
+        self.kept.receipt_lines(of)
     }
 
     fn load(&mut self) -> Result<Snapshot, StoreError> {
