@@ -10,7 +10,7 @@
 //! - `edge`: what holds for every exchange: limits, headers, problems, the access log.
 //! - `caller`, `identity`, `rates`: who asks, what they may do and how often, decided before anything
 //!   else is looked at.
-//! - `parameters`, `body`: the query and the JSON body, taken literally.
+//! - `parameters`, `body`: the query and the JSON body, taken literally; `values`: what they may say.
 //! - `reservations`, `listing`, `receipts`, `statistics`: the resources.
 //! - `accounts`, `interventions`, `audit`: those of operators; `health`, `measure`: for machines that
 //!   watch.
@@ -46,6 +46,7 @@ mod reservations;
 mod routes;
 mod server;
 mod statistics;
+mod values;
 mod waits;
 
 use std::fmt;

@@ -1,9 +1,10 @@
 //! `/reservations/{id}/receipt`: what became of what the lease left behind.
 
-use acctpool_actors::pool::{ReceiptState, ReservationId, ReservationStatus};
+use acctpool_actors::pool::{Receipt, ReceiptState, ReservationId, ReservationStatus};
 use actix_web::HttpResponse;
 use actix_web::http::header::RETRY_AFTER;
 use actix_web::web::Data;
+use serde::Serialize;
 
 use super::Context;
 use super::caller::Caller;
@@ -14,7 +15,7 @@ use super::problem::HttpError;
 const POLL_AFTER: u64 = 10;
 
 /// `GET /reservations/{id}/receipt`: shows the receipt of the cleaning that followed the lease, from
-/// its beginning on. `id` is `None` where the path names nothing that could be one.
+/// its beginning on; a list of them where the lease was of several accounts. `id` is `None` where the path names nothing that could be one.
 pub(super) async fn show(
     context: Data<Context>,
     caller: Caller,
@@ -23,14 +24,25 @@ pub(super) async fn show(
     caller.parameters.only(&[TOKEN])?;
     let id = id.ok_or(HttpError::UnknownReservation)?;
     let reservation = context.published.reservation(id, &caller.token)?;
-    let receipt = match reservation.view().status {
+    let receipts = match reservation.view().status {
         ReservationStatus::Ended { .. } => context.receipts.of_reservation(id).await?,
-        ReservationStatus::Pending { .. } | ReservationStatus::Active { .. } => None,
+        ReservationStatus::Pending { .. } | ReservationStatus::Active { .. } => Vec::new(),
     };
-    let receipt = receipt.ok_or(HttpError::NoReceipt)?.for_borrower();
+    let receipts: Vec<Receipt> = receipts.into_iter().map(Receipt::for_borrower).collect();
+    let first = receipts.first().ok_or(HttpError::NoReceipt)?;
     let mut response = HttpResponse::Ok();
-    if receipt.state == ReceiptState::Cleaning {
+    let goes_on = |receipt: &Receipt| receipt.state == ReceiptState::Cleaning;
+    if receipts.iter().any(goes_on) {
         response.insert_header((RETRY_AFTER, POLL_AFTER));
     }
-    Ok(response.json(receipt))
+    if reservation.view().count == 1 {
+        Ok(response.json(first))
+    } else {
+        Ok(response.json(Several { receipts }))
+    }
+}
+
+#[derive(Serialize)]
+struct Several {
+    receipts: Vec<Receipt>,
 }

@@ -4,8 +4,9 @@
 //! lease whose expiration has passed is shown as ended, whatever the pool said a while ago (P3).
 
 use acctpool_actors::pool::{
-    AccountId, Credential, EndReason, ReservationStatus, ReservationView, Timestamp, TokenId,
+    EndReason, Lease, ReservationStatus, ReservationView, Timestamp, TokenId,
 };
+use humantime::format_duration;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Serialize, Serializer};
 
@@ -22,8 +23,18 @@ pub(super) struct ReservationBody<'a> {
     state: &'static str,
     #[serde(rename = "type")]
     account_type: &'a str,
+    /// Where several accounts were asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    count: Option<usize>,
     /// In minutes.
     duration: u64,
+    /// As it can be sent back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ttl: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    purpose: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    link: Option<&'a str>,
     #[serde(serialize_with = "whole_seconds")]
     created_at: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -37,6 +48,9 @@ pub(super) struct ReservationBody<'a> {
     account: Option<AccountBody<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     credentials: Option<CredentialsBody<'a>>,
+    /// Instead of these two, where several accounts were asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    leases: Vec<LeaseBody<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     end_reason: Option<&'static str>,
     #[serde(
@@ -44,6 +58,13 @@ pub(super) struct ReservationBody<'a> {
         serialize_with = "maybe_seconds"
     )]
     ended_at: Option<Timestamp>,
+}
+
+#[derive(Serialize)]
+struct LeaseBody<'a> {
+    account: AccountBody<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    credentials: Option<CredentialsBody<'a>>,
 }
 
 #[derive(Serialize)]
@@ -62,6 +83,31 @@ struct CredentialsBody<'a> {
 impl<'a> ReservationBody<'a> {
     /// Says where a reservation stands at `now`, without credentials.
     pub(super) fn without_credentials(view: &'a ReservationView, now: Timestamp) -> Self {
+        Self::new(view, now, |_| None)
+    }
+
+    /// Says where a reservation stands at `now`, with the credentials if it has a lease that is
+    /// live and was claimed.
+    pub(super) fn with_credentials(
+        view: &'a ReservationView,
+        now: Timestamp,
+        context: &'a Context,
+    ) -> Self {
+        Self::new(view, now, |lease| {
+            let credential = lease.credential.as_ref()?;
+            Some(CredentialsBody {
+                api_key: context.keys.reveal(&lease.account, credential)?,
+                iam_url: &context.iam_url,
+                service_id: &credential.service_id,
+            })
+        })
+    }
+
+    fn new(
+        view: &'a ReservationView,
+        now: Timestamp,
+        credentials: impl Fn(&'a Lease) -> Option<CredentialsBody<'a>>,
+    ) -> Self {
         let mut body = Self::claim(view);
         match &view.status {
             ReservationStatus::Pending { queue_position } => {
@@ -69,40 +115,22 @@ impl<'a> ReservationBody<'a> {
                 body.queue_position = Some(*queue_position);
             }
             ReservationStatus::Active {
-                expiration,
-                account,
-                ..
+                expiration, leases, ..
             } if now < *expiration => {
                 body.state = "active";
                 body.expiration = Some(*expiration);
-                body.account = Some(AccountBody {
-                    id: account.as_str(),
+                let leases = leases.iter().map(|lease| LeaseBody {
+                    account: AccountBody {
+                        id: lease.account.as_str(),
+                    },
+                    credentials: credentials(lease),
                 });
+                body.hold(leases.collect());
             }
-            ReservationStatus::Active { expiration, .. } => {
-                body.end(EndReason::Expired, *expiration);
-            }
+            ReservationStatus::Active {
+                expiration, lapse, ..
+            } => body.end(*lapse, *expiration),
             ReservationStatus::Ended { reason, ended_at } => body.end(*reason, *ended_at),
-        }
-        body
-    }
-
-    /// Says where a reservation stands at `now`, with the credential if it has a lease that is
-    /// live.
-    pub(super) fn with_credentials(
-        view: &'a ReservationView,
-        now: Timestamp,
-        context: &'a Context,
-    ) -> Self {
-        let mut body = Self::without_credentials(view, now);
-        if let Some((account, credential)) = live_credential(view, now)
-            && let Some(api_key) = context.keys.reveal(account, credential)
-        {
-            body.credentials = Some(CredentialsBody {
-                api_key,
-                iam_url: &context.iam_url,
-                service_id: &credential.service_id,
-            });
         }
         body
     }
@@ -119,32 +147,37 @@ impl<'a> ReservationBody<'a> {
             consumer: None,
             state: "ended",
             account_type: view.account_type.as_str(),
+            count: (view.count > 1).then_some(view.count),
             duration: whole_minutes(view.duration),
+            ttl: view.ttl.map(|ttl| format_duration(ttl).to_string()),
+            purpose: view.purpose.as_deref(),
+            link: view.link.as_deref(),
             created_at: view.created_at,
             queue_position: None,
             expiration: None,
             account: None,
             credentials: None,
+            leases: Vec::new(),
             end_reason: None,
             ended_at: None,
         }
+    }
+
+    /// Shows what is held: one account as such, several as a list.
+    fn hold(&mut self, mut leases: Vec<LeaseBody<'a>>) {
+        if self.count.is_none()
+            && let Some(only) = leases.pop()
+        {
+            self.account = Some(only.account);
+            self.credentials = only.credentials;
+        }
+        self.leases = leases;
     }
 
     fn end(&mut self, reason: EndReason, ended_at: Timestamp) {
         self.state = "ended";
         self.end_reason = Some(reason.as_str());
         self.ended_at = Some(ended_at);
-    }
-}
-
-fn live_credential(view: &ReservationView, now: Timestamp) -> Option<(&AccountId, &Credential)> {
-    match &view.status {
-        ReservationStatus::Active {
-            expiration,
-            account,
-            credential: Some(credential),
-        } if now < *expiration => Some((account, credential)),
-        _ => None,
     }
 }
 

@@ -1,12 +1,12 @@
-//! `/reservations`: ask, look, give back.
+//! `/reservations`: ask, look, renew, give back.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use acctpool_actors::PublishedReservation;
 use acctpool_actors::pool::{
-    AccountType, CancelReservation, GetReservation, NoteInterest, RequestReservation,
-    ReservationId, ReservationStatus, TokenId,
+    AccountType, CancelReservation, GetReservation, NoteInterest, RenewReservation,
+    RequestReservation, ReservationId, ReservationStatus, TokenId,
 };
 use actix_web::http::StatusCode;
 use actix_web::http::header::{LOCATION, RETRY_AFTER};
@@ -17,12 +17,12 @@ use uuid::Uuid;
 
 use super::caller::Caller;
 use super::identity::Right;
-use super::parameters::{self, TOKEN};
+use super::parameters::{self, Parameters, TOKEN};
 use super::problem::HttpError;
 use super::representation::{Known, Representation, json};
 use super::reservation_body::ReservationBody;
 use super::waits::{Look, Wait};
-use super::{Context, prefer, routes};
+use super::{Context, prefer, routes, values};
 
 /// What is asked for when nothing is said.
 const DEFAULT_TYPE: &str = "free";
@@ -37,17 +37,21 @@ pub(super) async fn request(
 ) -> Result<HttpResponse, HttpError> {
     let caller = Caller::of(&request)?.require(Right::Reserve)?;
     let caller = caller.with_body(&request).await?;
-    caller.parameters.only(&[TOKEN, "duration", "type"])?;
+    let asked = &caller.parameters;
+    asked.only(&[TOKEN, "duration", "type", "ttl", "count", "purpose", "link"])?;
     let wait = prefer::wait(request.headers());
     let command = RequestReservation {
-        id: ReservationId::from(Uuid::new_v4()),
-        token: caller.token.clone(),
-        account_type: AccountType::from(caller.parameters.get("type").unwrap_or(DEFAULT_TYPE)),
-        duration: caller
-            .parameters
-            .get("duration")
-            .map(readable)
-            .transpose()?,
+        count: values::count(asked)?.unwrap_or(1),
+        duration: duration(asked)?,
+        ttl: values::ttl(asked)?,
+        purpose: values::purpose(asked)?,
+        link: values::link(asked)?,
+        key: values::idempotency_key(request.headers())?,
+        ..RequestReservation::new(
+            ReservationId::from(Uuid::new_v4()),
+            caller.token.clone(),
+            AccountType::from(asked.get("type").unwrap_or(DEFAULT_TYPE)),
+        )
     };
     let mut view = context.pool.ask(command).await??;
     let is_pending = matches!(view.status, ReservationStatus::Pending { .. });
@@ -129,10 +133,8 @@ async fn represent(
             ))
         }
         ReservationStatus::Active {
-            expiration,
-            credential: None,
-            ..
-        } if now < *expiration => {
+            expiration, leases, ..
+        } if now < *expiration && leases.iter().any(|lease| lease.credential.is_none()) => {
             let id = reservation.view().id;
             let token = reservation.token().clone();
             let view = context.pool.ask(GetReservation { id, token }).await??;
@@ -237,6 +239,25 @@ fn is_pending(reservation: &PublishedReservation) -> bool {
     matches!(reservation.view().status, ReservationStatus::Pending { .. })
 }
 
+/// `POST /reservations/{id}/renew`: lets a lease go on for longer, or shows that somebody is there.
+pub(super) async fn renew(
+    context: Data<Context>,
+    request: &HttpRequest,
+    id: Option<ReservationId>,
+) -> Result<HttpResponse, HttpError> {
+    let caller = Caller::of(request)?.require(Right::Reserve)?;
+    let caller = caller.with_body(request).await?;
+    caller.parameters.only(&[TOKEN, "duration"])?;
+    let command = RenewReservation {
+        id: id.ok_or(HttpError::UnknownReservation)?,
+        duration: duration(&caller.parameters)?,
+        token: caller.token,
+    };
+    let view = context.pool.ask(command).await??;
+    let body = ReservationBody::without_credentials(&view, context.clock.now());
+    Ok(HttpResponse::Ok().json(body))
+}
+
 /// `DELETE /reservations/{id}`: gives the account back, or stops waiting. May be repeated.
 pub(super) async fn cancel(
     context: Data<Context>,
@@ -254,8 +275,9 @@ pub(super) async fn cancel(
     Ok(HttpResponse::NoContent().finish())
 }
 
-fn readable(text: &str) -> Result<Duration, HttpError> {
-    parameters::duration(text).ok_or_else(HttpError::unreadable_duration)
+fn duration(asked: &Parameters) -> Result<Option<Duration>, HttpError> {
+    let readable = |text| parameters::duration(text).ok_or_else(HttpError::unreadable_duration);
+    asked.get("duration").map(readable).transpose()
 }
 
 /// Returns the relative reference of a reservation. A client that sent its token in the query gets

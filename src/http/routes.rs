@@ -17,8 +17,10 @@ use super::{
 const ROOT: &str = "/";
 pub(super) const RESERVATIONS: &str = "/reservations";
 const RESERVATION_PREFIX: &str = "/reservations/";
+/// What follows the id of a reservation.
 const RECEIPT: &str = "/receipt";
-const REVOKE: &str = "/revoke";
+const RENEWAL: &str = "/renew";
+const REVOCATION: &str = "/revoke";
 pub(super) const ACCOUNTS: &str = "/accounts";
 const ACCOUNT_PREFIX: &str = "/accounts/";
 /// The name of an account's id in the patterns of its paths.
@@ -157,7 +159,8 @@ fn route_of_reservation(rest: &str) -> Option<&'static str> {
     match action {
         "" => Some("/reservations/{id}"),
         RECEIPT => Some("/reservations/{id}/receipt"),
-        REVOKE => Some("/reservations/{id}/revoke"),
+        RENEWAL => Some("/reservations/{id}/renew"),
+        REVOCATION => Some("/reservations/{id}/revoke"),
         _ => None,
     }
 }
@@ -185,28 +188,37 @@ fn only(allow: &'static str, hint: &'static str, resource: Resource) -> Resource
     }))
 }
 
-/// Answers at the path of one reservation, and at that of its receipt.
+/// Answers at the path of one reservation, and at those below it.
 async fn reservation(
     context: Data<Context>,
     request: HttpRequest,
 ) -> Result<HttpResponse, HttpError> {
     let name = request.path().strip_prefix(RESERVATION_PREFIX);
-    if let Some(id) = name.and_then(|name| name.strip_suffix(RECEIPT)) {
-        return receipt(context, &request, id).await;
-    }
-    if let Some(id) = name.and_then(|name| name.strip_suffix(REVOKE)) {
-        return revoke(context, &request, id).await;
-    }
-    let name = name.filter(|name| !name.is_empty() && !name.contains('/'));
     let name = name.ok_or(HttpError::UnknownPath)?;
+    let (id, below) = name.split_at(name.find('/').unwrap_or(name.len()));
+    if id.is_empty() {
+        return Err(HttpError::UnknownPath);
+    }
+    let id = reservation_id(id);
+    match below {
+        "" => one_reservation(context, &request, id).await,
+        RECEIPT => receipt(context, &request, id).await,
+        RENEWAL => renewal(context, &request, id).await,
+        REVOCATION => revocation(context, &request, id).await,
+        _ => Err(HttpError::UnknownPath),
+    }
+}
+
+async fn one_reservation(
+    context: Data<Context>,
+    request: &HttpRequest,
+    id: Option<ReservationId>,
+) -> Result<HttpResponse, HttpError> {
     match *request.method() {
         Method::GET | Method::HEAD => {
-            let caller = Caller::of(&request)?;
-            reservations::show(context, &request, caller, reservation_id(name)).await
+            reservations::show(context, request, Caller::of(request)?, id).await
         }
-        Method::DELETE => {
-            reservations::cancel(context, Caller::of(&request)?, reservation_id(name)).await
-        }
+        Method::DELETE => reservations::cancel(context, Caller::of(request)?, id).await,
         _ => Err(HttpError::MethodNotAllowed {
             allow: "GET, HEAD, DELETE",
             hint: REDIRECT_HINT,
@@ -214,19 +226,13 @@ async fn reservation(
     }
 }
 
-/// Answers at the path of a receipt.
 async fn receipt(
     context: Data<Context>,
     request: &HttpRequest,
-    id: &str,
+    id: Option<ReservationId>,
 ) -> Result<HttpResponse, HttpError> {
-    if id.is_empty() || id.contains('/') {
-        return Err(HttpError::UnknownPath);
-    }
     match *request.method() {
-        Method::GET | Method::HEAD => {
-            receipts::show(context, Caller::of(request)?, reservation_id(id)).await
-        }
+        Method::GET | Method::HEAD => receipts::show(context, Caller::of(request)?, id).await,
         _ => Err(HttpError::MethodNotAllowed {
             allow: "GET, HEAD",
             hint: "",
@@ -234,17 +240,27 @@ async fn receipt(
     }
 }
 
-/// Answers where a reservation is revoked.
-async fn revoke(
+async fn revocation(
     context: Data<Context>,
     request: &HttpRequest,
-    id: &str,
+    id: Option<ReservationId>,
 ) -> Result<HttpResponse, HttpError> {
-    if id.is_empty() || id.contains('/') {
-        return Err(HttpError::UnknownPath);
-    }
     match *request.method() {
-        Method::POST => interventions::revoke(context, request, reservation_id(id)).await,
+        Method::POST => interventions::revoke(context, request, id).await,
+        _ => Err(HttpError::MethodNotAllowed {
+            allow: "POST",
+            hint: "",
+        }),
+    }
+}
+
+async fn renewal(
+    context: Data<Context>,
+    request: &HttpRequest,
+    id: Option<ReservationId>,
+) -> Result<HttpResponse, HttpError> {
+    match *request.method() {
+        Method::POST => reservations::renew(context, request, id).await,
         _ => Err(HttpError::MethodNotAllowed {
             allow: "POST",
             hint: "",

@@ -12,7 +12,7 @@ use acctpool::metrics::Metrics;
 use acctpool_actors::clock::Clock;
 use acctpool_actors::pool::{
     AccountId, AccountType, Command, GetStatistics, Policy, Pool, Snapshot, Tick, Timestamp,
-    TypePolicy, TypeStatistics,
+    TokenLimits, TypePolicy, TypeStatistics,
 };
 use acctpool_actors::{
     Audit, AuditActor, CleanerActor, Employ, PoolActor, PoolHandle, Published, Publisher, Receipts,
@@ -40,6 +40,9 @@ pub(crate) struct Setup {
     pub(crate) settings: Settings,
     pub(crate) max_pending_per_token: usize,
     pub(crate) max_pending: usize,
+    pub(crate) pending_timeout: Duration,
+    /// What single tokens may not do, by their names.
+    pub(crate) tokens: Vec<(&'static str, TokenLimits)>,
 }
 
 impl Default for Setup {
@@ -52,6 +55,8 @@ impl Default for Setup {
             },
             max_pending_per_token: 100,
             max_pending: 100,
+            pending_timeout: NEVER,
+            tokens: Vec::new(),
         }
     }
 }
@@ -165,6 +170,21 @@ impl App {
         self.send(method, target, &[&bearer(OPS)])
     }
 
+    /// Posts a JSON body with the bearer token of `ci`.
+    pub(crate) fn post_json(&self, target: &str, body: &str) -> Answer {
+        let mut wire = self.connect();
+        wire.send(
+            format!(
+                "POST {target} HTTP/1.1\r\nhost: pool\r\nconnection: close\r\n{}\r\n\
+                content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+                bearer(CI),
+                body.len()
+            )
+            .as_bytes(),
+        );
+        wire.last_answer()
+    }
+
     /// Makes a reservation of `ci` and returns its path.
     pub(crate) fn reserve(&self, query: &str) -> String {
         let answer = self.as_ci("POST", &format!("/reservations?{query}"));
@@ -265,7 +285,7 @@ fn policy(setup: &Setup) -> Policy {
         max_duration: 480 * MINUTE,
     };
     Policy {
-        pending_timeout: NEVER,
+        pending_timeout: setup.pending_timeout,
         claim_timeout: NEVER,
         settle: SECOND,
         proof_gap: SECOND,
@@ -288,6 +308,11 @@ fn policy(setup: &Setup) -> Policy {
             .accounts
             .iter()
             .map(|(_, account_type)| (AccountType::from(*account_type), of_type))
+            .collect(),
+        tokens: setup
+            .tokens
+            .iter()
+            .map(|(token, limits)| ((*token).into(), limits.clone()))
             .collect(),
     }
 }

@@ -70,7 +70,9 @@ fn unknown_and_repeated_parameters_are_refused_by_name() {
     assert_eq!(unknown.json()["parameter"], "colour");
     assert_eq!(
         unknown.json()["allowed"],
-        json!(["token", "duration", "type"])
+        json!([
+            "token", "duration", "type", "ttl", "count", "purpose", "link"
+        ])
     );
     assert!(!unknown.body.contains("red\""), "{}", unknown.body);
 

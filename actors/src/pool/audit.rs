@@ -58,7 +58,7 @@ impl AuditEntry {
     pub fn of_turn(events: &[Event], at: Timestamp) -> Vec<Self> {
         events
             .iter()
-            .filter_map(|event| Self::of(event, at))
+            .flat_map(|event| Self::of(event, at))
             .collect()
     }
 
@@ -75,7 +75,8 @@ impl AuditEntry {
         }
     }
 
-    fn of(event: &Event, at: Timestamp) -> Option<Self> {
+    /// Returns an entry, or one for each account where the fact is about accounts of a reservation.
+    fn of(event: &Event, at: Timestamp) -> Vec<Self> {
         let named = |name| Self::plain(at, name);
         let entry =
             match event {
@@ -83,43 +84,64 @@ impl AuditEntry {
                     reservation,
                     token,
                     account_type,
-                } => named("reservation_requested")
-                    .by(token)
-                    .about(*reservation)
-                    .with("type", Detail::Text(account_type.as_str().to_owned())),
+                    count,
+                } => {
+                    let requested = named("reservation_requested")
+                        .by(token)
+                        .about(*reservation)
+                        .with("type", Detail::Text(account_type.as_str().to_owned()));
+                    match count {
+                        1 => requested,
+                        _ => requested.with("count", Detail::Number(*count as u64)),
+                    }
+                }
                 Event::ReservationGranted {
                     reservation,
                     token,
-                    account,
-                    fence,
+                    leases,
                     expiration,
-                } => named("reservation_granted")
-                    .by(token)
-                    .about(*reservation)
-                    .on(account)
-                    .with("fence", Detail::Number(fence.0))
-                    .with("expiration", Detail::Text(rfc3339(*expiration))),
+                } => {
+                    let granted = named("reservation_granted").by(token).about(*reservation);
+                    let each = leases.iter().map(|(account, fence)| {
+                        granted
+                            .clone()
+                            .on(account)
+                            .with("fence", Detail::Number(fence.0))
+                            .with("expiration", Detail::Text(rfc3339(*expiration)))
+                    });
+                    return each.collect();
+                }
                 Event::CredentialShown {
                     reservation,
                     token,
-                    account,
-                } => named("credential_shown")
+                    accounts,
+                } => {
+                    let shown = named("credential_shown").by(token).about(*reservation);
+                    return shown.on_each(accounts);
+                }
+                Event::ReservationRenewed {
+                    reservation,
+                    token,
+                    expiration,
+                    is_longer: true,
+                } => named("reservation_renewed")
                     .by(token)
                     .about(*reservation)
-                    .on(account),
+                    .with("expiration", Detail::Text(rfc3339(*expiration))),
                 Event::ReservationEnded {
                     reservation,
                     token,
                     reason,
-                    account,
+                    accounts,
                 } => {
                     let ended = named("reservation_ended")
                         .by(token)
                         .about(*reservation)
                         .with("reason", Detail::Word(reason.as_str()));
-                    match account {
-                        Some(account) => ended.on(account),
-                        None => ended,
+                    if accounts.is_empty() {
+                        ended
+                    } else {
+                        return ended.on_each(accounts);
                     }
                 }
                 Event::CleaningStarted { account, purpose } => named("cleaning_started")
@@ -173,13 +195,22 @@ impl AuditEntry {
                     .with("number", Detail::Number(generation.0.into())),
                 Event::MasterKeyForgotten { generation } => named("master_key_forgotten")
                     .with("number", Detail::Number(generation.0.into())),
-                Event::ReservationForgotten { .. }
+                // Those that only keep a lease alive come every other minute.
+                Event::ReservationRenewed {
+                    is_longer: false, ..
+                }
+                | Event::ReservationForgotten { .. }
                 | Event::JobIssued { .. }
                 | Event::JobTimedOut { .. }
                 | Event::PassEnded { .. }
-                | Event::FaultMet { .. } => return None,
+                | Event::FaultMet { .. } => return Vec::new(),
             };
-        Some(entry)
+        vec![entry]
+    }
+
+    fn on_each(&self, accounts: &[AccountId]) -> Vec<Self> {
+        let each = accounts.iter().map(|account| self.clone().on(account));
+        each.collect()
     }
 
     fn by(mut self, token: &TokenId) -> Self {

@@ -15,8 +15,16 @@ pub struct ReservationView {
     pub id: ReservationId,
     /// The type of account that was asked for.
     pub account_type: AccountType,
+    /// How many accounts were asked for.
+    pub count: usize,
     /// How long its lease may last.
     pub duration: Duration,
+    /// How long its lease lasts without a renewal; `None` if it needs none.
+    pub ttl: Option<Duration>,
+    /// What its owner needs it for, in words.
+    pub purpose: Option<Box<str>>,
+    /// Where there is more about that.
+    pub link: Option<Box<str>>,
     /// When it was made.
     pub created_at: Timestamp,
     /// Where it stands.
@@ -26,19 +34,19 @@ pub struct ReservationView {
 /// Where a reservation stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReservationStatus {
-    /// It waits for an account.
+    /// It waits.
     Pending {
         /// Its place among those that wait for the same type: 1 is next.
         queue_position: u64,
     },
-    /// It holds an account.
+    /// It holds what it asked for.
     Active {
-        /// When the lease ends. The credential must not be shown at or after this moment.
+        /// When the lease ends. No credential must be shown at or after this moment.
         expiration: Timestamp,
-        /// The account.
-        account: AccountId,
-        /// The lease credential, in answers to `GetReservation` only.
-        credential: Option<Credential>,
+        /// Why it is over then.
+        lapse: EndReason,
+        /// What is held: as many accounts as were asked for.
+        leases: Vec<Lease>,
     },
     /// It is over.
     Ended {
@@ -47,6 +55,15 @@ pub enum ReservationStatus {
         /// Since when.
         ended_at: Timestamp,
     },
+}
+
+/// An account that is held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// The account.
+    pub account: AccountId,
+    /// The lease credential, once the reservation's owner has asked for it.
+    pub credential: Option<Credential>,
 }
 
 /// Counts of everything, per type.
