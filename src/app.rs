@@ -362,7 +362,21 @@ fn pool_policy(config: &Config) -> pool::Policy {
             .iter()
             .map(|(label, settings)| (label.as_str().into(), of_type(settings)))
             .collect(),
+        tokens: config
+            .token_settings
+            .iter()
+            .map(|(name, settings)| (name.as_str().into(), token_limits(settings)))
+            .collect(),
         ..config.policy.clone()
+    }
+}
+
+fn token_limits(settings: &config::TokenSettings) -> pool::TokenLimits {
+    let types = settings.types.as_ref();
+    pool::TokenLimits {
+        types: types.map(|types| types.iter().map(|label| label.as_str().into()).collect()),
+        max_duration: settings.max_duration,
+        max_reservations: settings.max_reservations.map(|count| count as usize),
     }
 }
 

@@ -44,6 +44,10 @@ pub(super) struct AccountBody<'a> {
 struct HolderBody<'a> {
     reservation: String,
     consumer: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    purpose: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    link: Option<&'a str>,
     #[serde(serialize_with = "whole_seconds")]
     expiration: Timestamp,
 }
@@ -99,6 +103,8 @@ impl<'a> HolderBody<'a> {
         Self {
             reservation: holder.reservation.to_string(),
             consumer: holder.consumer.as_str(),
+            purpose: holder.purpose.as_deref(),
+            link: holder.link.as_deref(),
             expiration: holder.expiration,
         }
     }

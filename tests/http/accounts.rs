@@ -29,7 +29,7 @@ fn audited(app: &App, event: &str) -> Vec<Value> {
 #[test]
 fn an_account_tells_where_it_stands_and_who_holds_it() {
     let app = app(&["messy-1"]);
-    let path = app.reserve("type=lite&duration=60");
+    let path = app.reserve("type=lite&duration=60&purpose=nightly&link=https://ci.example/7");
     assert_eq!(app.as_ci("GET", &path).status, 200);
     let held = app.as_ops("GET", "/accounts/messy-1");
     assert_eq!(held.status, 200, "{}", held.body);
@@ -46,7 +46,13 @@ fn an_account_tells_where_it_stands_and_who_holds_it() {
     let id = path.strip_prefix("/reservations/").unwrap();
     assert_eq!(
         told["holder"],
-        json!({"reservation": id, "consumer": "ci", "expiration": "2026-05-01T11:00:00Z"})
+        json!({
+            "reservation": id,
+            "consumer": "ci",
+            "purpose": "nightly",
+            "link": "https://ci.example/7",
+            "expiration": "2026-05-01T11:00:00Z",
+        })
     );
     assert_eq!(
         (&told["configured"], &told["draining"]),

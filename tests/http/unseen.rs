@@ -86,6 +86,12 @@ fn who_may_not_see_a_thing_cannot_tell_whether_it_exists() {
         for (token, status) in [(NIGHTLY, 404), (OPS, 404), (BOARD, 403)] {
             assert_eq!(looks.assert_same(Some(token), "DELETE", &ids), status);
         }
+        for (token, status) in [(NIGHTLY, 404), (OPS, 404), (BOARD, 403)] {
+            for suffix in ["/renew", "/renew?duration=1h"] {
+                let targets = with(suffix);
+                assert_eq!(looks.assert_same(Some(token), "POST", &targets), status);
+            }
+        }
         for suffix in ["/revoke", "/revoke?reason=a", "/revoke?colour=red"] {
             for token in [CI, NIGHTLY, BOARD] {
                 assert_eq!(looks.assert_same(Some(token), "POST", &with(suffix)), 403);
@@ -97,6 +103,7 @@ fn who_may_not_see_a_thing_cannot_tell_whether_it_exists() {
                 ("GET", ""),
                 ("DELETE", ""),
                 ("GET", "/receipt"),
+                ("POST", "/renew"),
                 ("POST", "/revoke?reason=a"),
             ] {
                 assert_eq!(looks.assert_same(token, method, &with(suffix)), 401);

@@ -54,6 +54,10 @@ pub struct Holder {
     pub reservation: ReservationId,
     /// Whose it is.
     pub consumer: TokenId,
+    /// What it is needed for, in its owner's words.
+    pub purpose: Option<Box<str>>,
+    /// Where there is more about that.
+    pub link: Option<Box<str>>,
     /// When its lease ends.
     pub expiration: Timestamp,
 }
@@ -190,6 +194,8 @@ impl Pool {
         Some(Holder {
             reservation,
             consumer: held.token.clone(),
+            purpose: held.purpose.clone(),
+            link: held.link.clone(),
             expiration,
         })
     }

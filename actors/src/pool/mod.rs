@@ -111,12 +111,12 @@ pub struct Pool {
 impl Pool {
     /// Opens the pool on what was written down.
     ///
-    /// Live leases go on, and what an operator set aside stays so. Every other account starts dirty: the
-    /// first start and the recovery from a crash are the same path. An account that is no longer configured is drained as soon as its
-    /// lease is over and it is clean, and left out from the next start on. Its record stays: should it
-    /// come back, its fences go on, so that no lease key is ever derived twice. What the configuration
-    /// no longer allows to those who wait is cut down: the longest duration, or the type as a whole, or
-    /// more accounts at once than there are.
+    /// Live leases go on, and what an operator set aside stays so. Every other account starts dirty:
+    /// the first start and the recovery from a crash are the same path. An account that is no longer
+    /// configured is drained as soon as its lease is over and it is clean, and left out from the next
+    /// start on. Its record stays: should it come back, its fences go on, so that no lease key is ever
+    /// derived twice. What the configuration no longer allows to those who wait is cut down: the
+    /// longest duration, or the type as a whole, or more accounts at once than there are.
     #[must_use]
     pub fn open(
         policy: Policy,
