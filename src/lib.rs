@@ -11,6 +11,7 @@ pub mod config;
 pub mod http;
 pub mod ibm;
 pub mod keyring;
+pub mod metrics;
 pub mod simulator;
 pub mod store;
 pub mod token;

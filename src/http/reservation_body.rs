@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use acctpool_actors::pool::{
     AccountType, EndReason, Lease, ReservationStatus, ReservationView, Statistics, Timestamp,
+    TokenId,
 };
 use humantime::format_duration;
 use secrecy::{ExposeSecret, SecretString};
@@ -20,6 +21,9 @@ use super::statistics::AccountCounts;
 #[derive(Serialize)]
 pub(super) struct ReservationBody<'a> {
     id: String,
+    /// Whose it is, for those who see everybody's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    consumer: Option<&'a str>,
     state: &'static str,
     #[serde(rename = "type")]
     account_type: &'a str,
@@ -155,9 +159,16 @@ impl<'a> ReservationBody<'a> {
         body
     }
 
+    /// Adds whose it is.
+    pub(super) fn of(mut self, consumer: &'a TokenId) -> Self {
+        self.consumer = Some(consumer.as_str());
+        self
+    }
+
     fn claim(view: &'a ReservationView) -> Self {
         Self {
             id: view.id.to_string(),
+            consumer: None,
             state: "ended",
             account_type: view.account_type.as_str(),
             count: (view.count > 1).then_some(view.count),
@@ -214,7 +225,7 @@ pub(super) fn whole_seconds<S: Serializer>(
     clippy::ref_option,
     reason = "serde passes a reference to the field, whatever its type"
 )]
-fn maybe_seconds<S: Serializer>(
+pub(super) fn maybe_seconds<S: Serializer>(
     moment: &Option<Timestamp>,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {

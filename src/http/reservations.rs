@@ -16,6 +16,7 @@ use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
 use super::caller::Caller;
+use super::identity::Right;
 use super::parameters::{self, Parameters, TOKEN};
 use super::problem::HttpError;
 use super::representation::{Known, Representation, json};
@@ -34,7 +35,8 @@ pub(super) async fn request(
     context: Data<Context>,
     request: HttpRequest,
 ) -> Result<HttpResponse, HttpError> {
-    let caller = Caller::of(&request)?.with_body(&request).await?;
+    let caller = Caller::of(&request)?.require(Right::Reserve)?;
+    let caller = caller.with_body(&request).await?;
     let asked = &caller.parameters;
     asked.only_or(
         &[TOKEN, "duration", "type"],
@@ -246,7 +248,8 @@ pub(super) async fn renew(
     request: &HttpRequest,
     id: Option<ReservationId>,
 ) -> Result<HttpResponse, HttpError> {
-    let caller = Caller::of(request)?.with_body(request).await?;
+    let caller = Caller::of(request)?.require(Right::Reserve)?;
+    let caller = caller.with_body(request).await?;
     caller.parameters.only(&[TOKEN, "duration"])?;
     let command = RenewReservation {
         id: id.ok_or(HttpError::UnknownReservation)?,
@@ -264,6 +267,7 @@ pub(super) async fn cancel(
     caller: Caller,
     id: Option<ReservationId>,
 ) -> Result<HttpResponse, HttpError> {
+    let caller = caller.require(Right::Reserve)?;
     caller.parameters.only(&[TOKEN])?;
     let id = id.ok_or(HttpError::UnknownReservation)?;
     let command = CancelReservation {

@@ -1,15 +1,18 @@
 //! The paths, and what answers there. A path has a method list of its own, which `405` repeats in
 //! `Allow`.
 
-use acctpool_actors::pool::ReservationId;
+use acctpool_actors::pool::{AccountId, ReservationId};
 use actix_web::http::Method;
 use actix_web::web::{self, Data, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse, Resource};
+use actix_web::{HttpRequest, HttpResponse, Resource, Scope};
 use uuid::Uuid;
 
 use super::caller::Caller;
+use super::interventions::{self, Intervention};
 use super::problem::HttpError;
-use super::{Context, listing, page, receipts, reservations, statistics};
+use super::{
+    Context, accounts, audit, health, listing, measure, page, receipts, reservations, statistics,
+};
 
 const ROOT: &str = "/";
 pub(super) const RESERVATIONS: &str = "/reservations";
@@ -17,6 +20,16 @@ const RESERVATION_PREFIX: &str = "/reservations/";
 /// What follows the id of a reservation.
 const RECEIPT: &str = "/receipt";
 const RENEWAL: &str = "/renew";
+const REVOCATION: &str = "/revoke";
+pub(super) const ACCOUNTS: &str = "/accounts";
+const ACCOUNT_PREFIX: &str = "/accounts/";
+/// The name of an account's id in the patterns of its paths.
+const ACCOUNT: &str = "account";
+pub(super) const AUDIT: &str = "/audit";
+const METRICS: &str = "/metrics";
+const LIVENESS: &str = "/livez";
+/// The second is what others call it.
+const READINESS: [&str; 2] = ["/readyz", "/healthz"];
 
 /// What a client meant that followed the redirect of `POST /reservations` with the wrong method.
 const REDIRECT_HINT: &str = ". After the redirect from `POST /reservations`, follow with GET: \
@@ -43,6 +56,27 @@ pub(super) fn configure(config: &mut ServiceConfig) {
                 // that would take a sixth of the time of a GET.
                 .default_service(web::to(reservation)),
         )
+        .service(accounts())
+        .service(
+            only("GET, HEAD", "", web::resource(AUDIT))
+                .route(web::get().to(audit::list))
+                .route(web::head().to(audit::list)),
+        )
+        .service(
+            only("GET, HEAD", "", web::resource(METRICS))
+                .route(web::get().to(measure::show))
+                .route(web::head().to(measure::show)),
+        )
+        .service(
+            only("GET, HEAD", "", web::resource(LIVENESS))
+                .route(web::get().to(health::live))
+                .route(web::head().to(health::live)),
+        )
+        .service(
+            only("GET, HEAD", "", web::resource(READINESS))
+                .route(web::get().to(health::ready))
+                .route(web::head().to(health::ready)),
+        )
         .default_service(web::to(unknown_path));
     for asset in page::ASSETS {
         config.service(
@@ -51,6 +85,37 @@ pub(super) fn configure(config: &mut ServiceConfig) {
                 .route(web::head().to(move || asset.serve())),
         );
     }
+}
+
+/// Returns the paths of accounts.
+fn accounts() -> Scope {
+    let mut paths = web::scope(ACCOUNTS)
+        .service(
+            only("GET, HEAD", "", web::resource(""))
+                .route(web::get().to(accounts::list))
+                .route(web::head().to(accounts::list)),
+        )
+        .service(
+            only("GET, HEAD", "", web::resource(format!("/{{{ACCOUNT}}}")))
+                .route(web::get().to(accounts::show))
+                .route(web::head().to(accounts::show)),
+        );
+    for intervention in Intervention::ALL {
+        let pattern = format!("/{{{ACCOUNT}}}/{}", intervention.as_str());
+        paths = paths.service(
+            only("POST", "", web::resource(pattern)).route(web::post().to(
+                move |context: Data<Context>, request: HttpRequest| {
+                    interventions::intervene(intervention, context, request)
+                },
+            )),
+        );
+    }
+    paths.default_service(web::to(unknown_path))
+}
+
+/// Returns the account that a path names, whether there is one or not.
+pub(super) fn account_of(request: &HttpRequest) -> AccountId {
+    request.match_info().query(ACCOUNT).into()
 }
 
 /// Returns the path of a reservation.
@@ -67,15 +132,53 @@ fn reservation_id(text: &str) -> Option<ReservationId> {
     Uuid::try_parse(text).ok().map(ReservationId::from)
 }
 
-/// Tells whether something answers at `path`, whatever the method.
-pub(super) fn is_known(path: &str) -> bool {
-    path == ROOT
-        || path == RESERVATIONS
-        || page::ASSETS.iter().any(|asset| asset.path == path)
-        || path.strip_prefix(RESERVATION_PREFIX).is_some_and(|name| {
-            let (id, below) = name.split_at(name.find('/').unwrap_or(name.len()));
-            matches!(below, "" | RECEIPT | RENEWAL) && reservation_id(id).is_some()
-        })
+/// Returns what answers at a path, with names in the place of ids; `None` where nothing does, or where
+/// what stands for an id could be anything.
+pub(super) fn route_of(path: &str) -> Option<&'static str> {
+    const FIXED: [&str; 8] = [
+        ROOT,
+        RESERVATIONS,
+        ACCOUNTS,
+        AUDIT,
+        METRICS,
+        LIVENESS,
+        READINESS[0],
+        READINESS[1],
+    ];
+    let fixed = FIXED.into_iter().find(|fixed| *fixed == path);
+    let asset = page::ASSETS.iter().find(|asset| asset.path == path);
+    fixed
+        .or_else(|| asset.map(|asset| asset.path))
+        .or_else(|| route_of_reservation(path.strip_prefix(RESERVATION_PREFIX)?))
+        .or_else(|| route_of_account(path.strip_prefix(ACCOUNT_PREFIX)?))
+}
+
+fn route_of_reservation(rest: &str) -> Option<&'static str> {
+    let (id, action) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    reservation_id(id)?;
+    match action {
+        "" => Some("/reservations/{id}"),
+        RECEIPT => Some("/reservations/{id}/receipt"),
+        RENEWAL => Some("/reservations/{id}/renew"),
+        REVOCATION => Some("/reservations/{id}/revoke"),
+        _ => None,
+    }
+}
+
+fn route_of_account(rest: &str) -> Option<&'static str> {
+    let (id, action) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    // As IBM Cloud gives them out.
+    let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    let is_id = id.len() == 32 && id.bytes().all(is_digit);
+    match action {
+        _ if !is_id => None,
+        "" => Some("/accounts/{id}"),
+        "/clean" => Some("/accounts/{id}/clean"),
+        "/drain" => Some("/accounts/{id}/drain"),
+        "/enable" => Some("/accounts/{id}/enable"),
+        "/quarantine" => Some("/accounts/{id}/quarantine"),
+        _ => None,
+    }
 }
 
 /// Refuses every method but those that get a route.
@@ -101,6 +204,7 @@ async fn reservation(
         "" => one_reservation(context, &request, id).await,
         RECEIPT => receipt(context, &request, id).await,
         RENEWAL => renewal(context, &request, id).await,
+        REVOCATION => revocation(context, &request, id).await,
         _ => Err(HttpError::UnknownPath),
     }
 }
@@ -131,6 +235,20 @@ async fn receipt(
         Method::GET | Method::HEAD => receipts::show(context, Caller::of(request)?, id).await,
         _ => Err(HttpError::MethodNotAllowed {
             allow: "GET, HEAD",
+            hint: "",
+        }),
+    }
+}
+
+async fn revocation(
+    context: Data<Context>,
+    request: &HttpRequest,
+    id: Option<ReservationId>,
+) -> Result<HttpResponse, HttpError> {
+    match *request.method() {
+        Method::POST => interventions::revoke(context, request, id).await,
+        _ => Err(HttpError::MethodNotAllowed {
+            allow: "POST",
             hint: "",
         }),
     }
