@@ -3,6 +3,8 @@
 //! Threads (`design.md` 10): the pool, the store, the cleaners and the reader of the audit each have an
 //! arbiter of their own; HTTP has a worker per core; the scheduler sits beside the pool. No lock is shared between them.
 
+mod reload;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -20,11 +22,12 @@ use acctpool_actors::{
     Publisher, Receipts, SchedulerActor, StoreActor,
 };
 use actix::{Actor, Addr, Recipient};
-use actix_rt::Arbiter;
+use actix_rt::{Arbiter, ArbiterHandle};
 use actix_web::dev::ServerHandle;
+use arc_swap::ArcSwap;
 use log::{error, warn};
 use secrecy::SecretString;
-use tokio::sync::oneshot;
+use tokio::sync::{Mutex, oneshot};
 
 use crate::config::{self, Config};
 use crate::http;
@@ -32,6 +35,8 @@ use crate::ibm::{self, Baselines, Ibm};
 use crate::keyring::{Keyring, MasterKey};
 use crate::metrics::Metrics;
 use crate::token::{TokenName, Tokens};
+use reload::Running;
+pub use reload::{ReloadError, Reloaded};
 
 /// What the service is made of.
 pub struct Parts<S> {
@@ -105,6 +110,10 @@ pub struct App {
     address: SocketAddr,
     server: ServerHandle,
     arbiters: Vec<Arbiter>,
+    cleaners: Cleaners,
+    settings: Arc<ArcSwap<http::Settings>>,
+    callers: Arc<ArcSwap<Callers>>,
+    running: Mutex<Running>,
 }
 
 impl App {
@@ -127,7 +136,7 @@ impl App {
         let written = store.load()?;
         let known = written.master_keys.clone();
         let pool = Pool::open(pool_policy(&config), pool_accounts(&config), written, now);
-        let iam_url = ibm_endpoints(&config.ibm.endpoints)?.of(ibm::Api::Iam, None);
+        let settings = Arc::new(ArcSwap::from_pointee(http_settings(&config)?));
         let mut accounts = ibm_settings(&config, &baselines)?;
         let settings_of = general_settings(&config, &baselines)?;
         for account in pool.accounts().filter(|account| !account.configured) {
@@ -151,13 +160,13 @@ impl App {
         let pool = PoolActor::start_in_arbiter(&pool_arbiter.handle(), move |_| pool);
 
         let cleaners = Cleaners {
-            accounts,
             keyring: Arc::clone(&keyring),
             clock: Arc::clone(&clock),
             pool: pool.clone(),
+            arbiter: cleaners_arbiter.handle(),
         };
-        let cleaners = cleaners.start(cleaners_arbiter).await?;
-        pool.send(Employ(cleaners))
+        let employed = cleaners.employ(accounts.clone()).await?;
+        pool.send(Employ(recipients(&employed)))
             .await
             .map_err(|_| StartError::Cleaners)?;
         let handle = PoolHandle::new(pool);
@@ -169,6 +178,7 @@ impl App {
         let scheduler = SchedulerActor::new(handle.clone(), Arc::clone(&clock));
         SchedulerActor::start_in_arbiter(&pool_arbiter.handle(), move |_| scheduler);
 
+        let callers = Arc::new(ArcSwap::from_pointee(Callers::of(&config)));
         let context = http::Context {
             pool: handle.clone(),
             published: view,
@@ -176,15 +186,11 @@ impl App {
             audit: Audit::new(audit.recipient()),
             metrics: Arc::new(metrics),
             clock,
-            authenticate: Arc::new(Callers {
-                tokens: config.tokens,
-                settings: config.token_settings,
-            }),
+            authenticate: Arc::new(Present(Arc::clone(&callers))),
             keys: Arc::clone(&keyring) as Arc<dyn http::LeaseKeys>,
-            iam_url: iam_url.as_str().into(),
             started_at: now,
             version: env!("CARGO_PKG_VERSION"),
-            settings: Arc::new(http_settings(&config.server)),
+            settings: Arc::clone(&settings),
         };
         let server = http::serve(listener, context)?;
         let server_handle = server.handle();
@@ -195,6 +201,18 @@ impl App {
             address,
             server: server_handle,
             arbiters,
+            cleaners,
+            settings,
+            callers,
+            running: Mutex::new(Running {
+                config,
+                baselines,
+                settings: accounts
+                    .into_iter()
+                    .map(|settings| (settings.account.clone(), settings))
+                    .collect(),
+                cleaners: employed,
+            }),
         })
     }
 
@@ -267,32 +285,35 @@ fn tell_of(account: &pool::Account) {
 
 /// Everything that the cleaners' thread needs to make its actors. HTTP clients cannot change
 /// threads, so they are made there.
+#[derive(Clone)]
 struct Cleaners {
-    accounts: Vec<ibm::Settings>,
     keyring: Arc<Keyring>,
     clock: Arc<dyn Clock>,
     pool: Addr<PoolActor>,
+    arbiter: ArbiterHandle,
 }
 
 impl Cleaners {
-    async fn start(
-        self,
-        arbiter: &Arbiter,
-    ) -> Result<BTreeMap<AccountId, Recipient<Clean>>, StartError> {
+    /// Starts a cleaner for each of these accounts.
+    async fn employ(
+        &self,
+        accounts: Vec<ibm::Settings>,
+    ) -> Result<BTreeMap<AccountId, Addr<CleanerActor<Ibm>>>, StartError> {
         let (started, cleaners) = oneshot::channel();
-        arbiter.spawn_fn(move || {
+        let there = self.clone();
+        self.arbiter.spawn_fn(move || {
             // The receiver waits for this and nothing else.
-            let _ = started.send(self.employ());
+            let _ = started.send(there.start(accounts));
         });
         cleaners.await.map_err(|_| StartError::Cleaners)
     }
 
-    fn employ(self) -> BTreeMap<AccountId, Recipient<Clean>> {
-        let Some(limits) = self.accounts.first().map(|settings| settings.limits) else {
+    fn start(&self, accounts: Vec<ibm::Settings>) -> BTreeMap<AccountId, Addr<CleanerActor<Ibm>>> {
+        let Some(limits) = accounts.first().map(|settings| settings.limits) else {
             return BTreeMap::new();
         };
         let client = ibm::client(&limits);
-        self.accounts
+        accounts
             .into_iter()
             .map(|settings| {
                 let account = settings.account.clone();
@@ -301,10 +322,19 @@ impl Cleaners {
                 let cloud = Ibm::new(settings, keyring, clock, client.clone());
                 let pool = self.pool.clone().recipient();
                 let cleaner = CleanerActor::new(account.clone(), cloud, pool);
-                (account, cleaner.start().recipient())
+                (account, cleaner.start())
             })
             .collect()
     }
+}
+
+fn recipients(
+    cleaners: &BTreeMap<AccountId, Addr<CleanerActor<Ibm>>>,
+) -> BTreeMap<AccountId, Recipient<Clean>> {
+    let cleaners = cleaners.iter();
+    cleaners
+        .map(|(account, cleaner)| (account.clone(), cleaner.clone().recipient()))
+        .collect()
 }
 
 /// Those who may ask.
@@ -313,7 +343,25 @@ struct Callers {
     settings: BTreeMap<TokenName, config::TokenSettings>,
 }
 
-impl http::Authenticate for Callers {
+impl Callers {
+    fn of(config: &Config) -> Self {
+        Self {
+            tokens: config.tokens.clone(),
+            settings: config.token_settings.clone(),
+        }
+    }
+}
+
+/// Those who may ask at present.
+struct Present(Arc<ArcSwap<Callers>>);
+
+impl http::Authenticate for Present {
+    fn identify(&self, presented: &str) -> Option<http::Identity> {
+        self.0.load().identify(presented)
+    }
+}
+
+impl Callers {
     fn identify(&self, presented: &str) -> Option<http::Identity> {
         let name = self.tokens.identify(presented)?;
         let settings = self.settings.get(name)?;
@@ -478,15 +526,18 @@ fn ibm_keep(keep: &config::Keep) -> Result<ibm::Keep, StartError> {
     })
 }
 
-fn http_settings(server: &config::Server) -> http::Settings {
-    http::Settings {
+fn http_settings(config: &Config) -> Result<http::Settings, StartError> {
+    let server = &config.server;
+    let iam = ibm_endpoints(&config.ibm.endpoints)?.of(ibm::Api::Iam, None);
+    Ok(http::Settings {
         allow_query_tokens: server.allow_query_tokens,
         trusted_proxies: server.trusted_proxies.clone(),
         max_connections: server.max_connections as usize,
         client_timeout: server.client_timeout,
         shutdown_timeout: server.shutdown_timeout,
+        iam_url: iam.as_str().into(),
         ..http::Settings::default()
-    }
+    })
 }
 
 #[cfg(test)]

@@ -184,6 +184,11 @@ impl Tokens {
         entry.filter(|_| same).map(|(_, name)| name)
     }
 
+    /// Returns all tokens with their names, in no particular order.
+    pub fn iter(&self) -> impl Iterator<Item = (&TokenHash, &TokenName)> {
+        self.entries.iter().map(|(hash, name)| (hash, name))
+    }
+
     /// Returns the names of all tokens, in no particular order.
     pub fn names(&self) -> impl Iterator<Item = &TokenName> {
         self.entries.iter().map(|(_, name)| name)

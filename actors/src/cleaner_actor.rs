@@ -4,7 +4,8 @@ use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 
 use actix::{
-    Actor, ActorFutureExt, AsyncContext, Context, Handler, Recipient, SpawnHandle, WrapFuture,
+    Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, Recipient, SpawnHandle,
+    WrapFuture,
 };
 use futures_util::FutureExt;
 use tokio::sync::oneshot;
@@ -72,5 +73,19 @@ impl<C: Cloud> Handler<Clean> for CleanerActor<C> {
                 });
             });
         self.running = Some(context.spawn(work));
+    }
+}
+
+/// To a cleaner: from its next job on it works with another adapter, made from the present one where
+/// that lives. A job that is under way is not broken off.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Succeed<C>(pub Box<dyn FnOnce(&C) -> C + Send>);
+
+impl<C: Cloud> Handler<Succeed<C>> for CleanerActor<C> {
+    type Result = ();
+
+    fn handle(&mut self, Succeed(make): Succeed<C>, _: &mut Self::Context) {
+        self.cloud = Rc::new(make(&self.cloud));
     }
 }

@@ -27,7 +27,7 @@ mod scheduler_actor;
 mod store_actor;
 
 pub use audit::{Audit, AuditActor, AuditUnavailable, FindEntries};
-pub use cleaner_actor::CleanerActor;
+pub use cleaner_actor::{CleanerActor, Succeed};
 pub use pool_actor::{Employ, PoolActor, PoolHandle, PoolUnavailable};
 pub use published::{Page, PageOf, Published, PublishedReservation, Publisher};
 pub use receipts::{Receipts, ReceiptsUnavailable};

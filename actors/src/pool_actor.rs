@@ -107,7 +107,8 @@ impl PoolActor {
     }
 }
 
-/// Gives the pool its cleaners. Jobs that were issued before are issued again when they time out.
+/// Gives the pool cleaners beside those that it has. Jobs that were issued before are issued again when
+/// they time out.
 #[derive(actix::Message)]
 #[rtype(result = "()")]
 pub struct Employ(pub BTreeMap<AccountId, Recipient<Clean>>);
@@ -116,7 +117,7 @@ impl Handler<Employ> for PoolActor {
     type Result = ();
 
     fn handle(&mut self, Employ(cleaners): Employ, _: &mut Self::Context) {
-        self.cleaners = cleaners;
+        self.cleaners.extend(cleaners);
     }
 }
 

@@ -177,6 +177,12 @@ impl Publisher {
                         let statistics = Arc::make_mut(&mut self.next.statistics);
                         statistics.types.insert(label, counts);
                     }
+                    News::TypeGone(label) => {
+                        Arc::make_mut(&mut self.next.statistics)
+                            .types
+                            .remove(&label);
+                        self.next.lines.remove(&label);
+                    }
                 }
             }
         }

@@ -124,6 +124,8 @@ fn report(event: &Event) {
     match event {
         event if event.is_alarming() => warn!("{event}"),
         Event::JobIssued { .. }
+        // Told by whoever reads the file, with what else is in it.
+        | Event::Reconfigured(_)
         | Event::ReservationRenewed {
             is_longer: false, ..
         }

@@ -18,6 +18,8 @@ pub struct Model {
     lines: BTreeMap<AccountType, VecDeque<(ReservationId, usize)>>,
     /// Of every reservation that can still be read.
     types: BTreeMap<ReservationId, AccountType>,
+    /// Of accounts that joined later, or are not of the type any more that their ids begin with.
+    account_types: BTreeMap<AccountId, AccountType>,
     holders: BTreeMap<AccountId, Holder>,
     cleanliness: BTreeMap<AccountId, Cleanliness>,
     /// What the last pass or proof of the present cleaning left.
@@ -157,6 +159,21 @@ impl Model {
                 self.ready.remove(account);
                 self.cleanliness
                     .insert(account.clone(), Cleanliness::default());
+            }
+            Event::AccountAdded {
+                account,
+                account_type,
+            }
+            | Event::AccountChanged {
+                account,
+                account_type,
+            } => {
+                self.account_types
+                    .insert(account.clone(), account_type.clone());
+                // One that is held was lent by the former rules.
+                if !self.holders.contains_key(account) {
+                    self.cleanliness.remove(account);
+                }
             }
             _ => {}
         }
@@ -321,8 +338,10 @@ impl Model {
             let Some((_, wanted)) = line.front() else {
                 continue;
             };
-            let of_type =
-                |account: &&AccountId| account.as_str().starts_with(account_type.as_str());
+            let of_type = |account: &&AccountId| match self.account_types.get(*account) {
+                Some(label) => label == account_type,
+                None => account.as_str().starts_with(account_type.as_str()),
+            };
             let idle: Vec<_> = self.ready.iter().filter(of_type).collect();
             assert!(
                 idle.len() < *wanted,

@@ -9,8 +9,9 @@ use std::time::Duration;
 use acctpool_actors::cloud::CloudError;
 use acctpool_actors::pool::{
     Account, AccountId, AccountState, AccountType, Applied, Change, Command, Done, Event,
-    Generation, Policy, Pool, ReceiptLine, ReportCleaning, Reservation, ReservationId, Snapshot,
-    StateKind, Step, Tick, Timestamp, TypePolicy, UseMasterKey,
+    Generation, Policy, Pool, ReceiptLine, Reconfigure, Reconfigured, ReportCleaning, Reservation,
+    ReservationId, Snapshot, StateKind, Step, Tick, Timestamp, TokenChanges, TypePolicy,
+    UseMasterKey,
 };
 use time::macros::datetime;
 use uuid::Uuid;
@@ -315,6 +316,26 @@ impl World {
         let opened = self.pool.accounts().map(|account| account.id.clone());
         self.as_opened = opened.collect();
         self.use_newest_master_key();
+    }
+
+    /// Goes on with other settings and accounts, of which these are under other rules than before.
+    pub fn reconfigure(
+        &mut self,
+        policy: Policy,
+        accounts: Vec<(AccountId, AccountType)>,
+        changed: BTreeSet<AccountId>,
+    ) -> Reconfigured {
+        for (id, _) in &accounts {
+            let at_cloud = self.cloud.entry(id.clone());
+            at_cloud.or_insert_with(CloudAccount::unspoilt);
+        }
+        self.accounts.clone_from(&accounts);
+        self.apply(Reconfigure {
+            policy,
+            accounts: accounts.into_iter().collect(),
+            changed,
+            tokens: TokenChanges::default(),
+        })
     }
 
     /// Introduces a new master key, unless the former one is still needed.

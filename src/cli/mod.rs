@@ -15,6 +15,7 @@ mod key;
 mod logging;
 mod plan;
 mod receipts;
+mod reload;
 mod serve;
 mod simulate;
 mod state;

@@ -13,13 +13,14 @@ use log::{error, info, warn};
 use uuid::Uuid;
 
 use super::interrupt::interrupted;
+use super::reload::{Reloads, Seen};
 use super::state_dir::{KeySource, StateDir};
 use super::upkeep::{Requests, Upkeep};
 use super::{Failure, load_config};
 use crate::app::{App, Parts};
 use crate::baselines::FileBaselines;
 use crate::clock::SystemClock;
-use crate::config::Config;
+use crate::config::{Config, Report};
 use crate::ibm::Baselines;
 use crate::keyring::Keyring;
 use crate::store::SqliteStore;
@@ -27,27 +28,48 @@ use crate::store::SqliteStore;
 /// See the verb.
 #[derive(Args, Debug)]
 pub(super) struct Serve {
-    /// The configuration file.
-    #[arg(long, value_name = "FILE", env = "ACCTPOOL_CONFIG")]
-    config: PathBuf,
-    /// Where to listen; comes before the file's setting.
-    #[arg(long, value_name = "ADDRESS:PORT", env = "ACCTPOOL_BIND")]
-    bind: Option<SocketAddr>,
+    #[command(flatten)]
+    configuration: Configuration,
     #[command(flatten)]
     state: StateDir,
 }
 
-impl Serve {
-    pub(super) fn run(self) -> Result<(), Failure> {
-        let (mut config, report) = load_config(&self.config)?;
-        for problem in report.to_string().lines() {
-            warn!("{problem}");
-        }
+/// Where the configuration is, and what comes before it.
+#[derive(Args, Clone, Debug)]
+pub(super) struct Configuration {
+    /// The configuration file.
+    #[arg(
+        id = "config",
+        long = "config",
+        value_name = "FILE",
+        env = "ACCTPOOL_CONFIG"
+    )]
+    pub(super) file: PathBuf,
+    /// Where to listen; comes before the file's setting.
+    #[arg(long, value_name = "ADDRESS:PORT", env = "ACCTPOOL_BIND")]
+    bind: Option<SocketAddr>,
+}
+
+impl Configuration {
+    /// Reads it. The report holds its warnings.
+    pub(super) fn read(&self) -> Result<(Config, Report), Failure> {
+        let (mut config, report) = load_config(&self.file)?;
         if let Some(bind) = self.bind {
             config
                 .server
                 .bind_to(bind)
                 .map_err(|refused| Failure::Found(format!("--bind {bind}: {refused}")))?;
+        }
+        Ok((config, report))
+    }
+}
+
+impl Serve {
+    pub(super) fn run(self) -> Result<(), Failure> {
+        let seen = Seen::of(&self.configuration.file);
+        let (config, report) = self.configuration.read()?;
+        for problem in report.to_string().lines() {
+            warn!("{problem}");
         }
         // Held until the process ends.
         let directory = self.state.take()?;
@@ -85,10 +107,13 @@ impl Serve {
         let listener = listen(config.server.bind)?;
         actix_rt::System::new().block_on(async {
             let end = interrupted().map_err(Failure::of("cannot listen for signals"))?;
+            let reloads = Reloads::of(self.configuration, seen)
+                .map_err(Failure::of("cannot listen for signals"))?;
             let app = start(config, keyring, store, audit, baselines, listener).await?;
             tokio::select! {
                 () = end => {}
                 never = upkeep.go_on(&app) => match never {},
+                never = reloads.go_on(&app) => match never {},
             }
             app.stop().await;
             info!("ended; leases stay alive until their expiration");

@@ -91,7 +91,7 @@ pub(super) async fn members(request: &HttpRequest) -> Result<Vec<(String, String
     let context: &Data<Context> = request
         .app_data()
         .expect("the server gives every request the context");
-    let within = context.settings.client_timeout;
+    let within = context.settings.load().client_timeout;
     let body = timeout(within, unread.read())
         .await
         .map_err(|_| HttpError::SlowBody { within })??;

@@ -52,7 +52,7 @@ impl Caller {
             .expect("the server gives every request the context");
         let mut parameters = Parameters::parse(request.query_string())?;
         let query_token = parameters.take_token();
-        if query_token.is_some() && !context.settings.allow_query_tokens {
+        if query_token.is_some() && !context.settings.load().allow_query_tokens {
             return Err(HttpError::QueryTokenRefused);
         }
         let presented = match (bearer_token(request.headers())?, &query_token) {

@@ -46,7 +46,8 @@ pub(super) async fn exchange(
     let _busy = Watch::begin(&request);
     let request_id = request_id(request.headers());
     let client = request.app_data::<Data<Context>>().and_then(|context| {
-        let trusted = &context.settings.trusted_proxies;
+        let settings = context.settings.load();
+        let trusted = &settings.trusted_proxies;
         proxy::client_address(request.peer_addr(), request.headers(), trusted)
     });
     if let Some(client) = client {

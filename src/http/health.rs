@@ -138,7 +138,7 @@ fn of_types(statistics: &Statistics) -> impl Iterator<Item = Check> {
 }
 
 async fn in_time(context: &Context, asks: impl Future<Output = bool>) -> bool {
-    let patience = context.settings.check_timeout;
+    let patience = context.settings.load().check_timeout;
     timeout(patience, asks).await.unwrap_or(false)
 }
 

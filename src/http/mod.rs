@@ -57,6 +57,7 @@ use std::time::Duration;
 use acctpool_actors::clock::Clock;
 use acctpool_actors::pool::{AccountId, Credential, Timestamp};
 use acctpool_actors::{Audit, PoolHandle, Published, Receipts};
+use arc_swap::ArcSwap;
 use secrecy::SecretString;
 
 pub use identity::{Identity, Role};
@@ -98,20 +99,17 @@ pub struct Context {
     pub authenticate: Arc<dyn Authenticate>,
     /// The lease credentials.
     pub keys: Arc<dyn LeaseKeys>,
-    /// Where a consumer exchanges its lease credential for a token: IBM Cloud's IAM.
-    pub iam_url: Arc<str>,
     /// When the program started.
     pub started_at: Timestamp,
     /// The program's version.
     pub version: &'static str,
-    /// What the operator chose.
-    pub settings: Arc<Settings>,
+    /// What the operator chose. What may be stored here while the server runs is said of each.
+    pub settings: Arc<ArcSwap<Settings>>,
 }
 
 impl fmt::Debug for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Context")
-            .field("iam_url", &self.iam_url)
             .field("started_at", &self.started_at)
             .field("version", &self.version)
             .field("settings", &self.settings)
@@ -122,10 +120,13 @@ impl fmt::Debug for Context {
 /// What the operator can choose about the HTTP server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// Whether `?token=` is accepted beside `Authorization: Bearer`.
+    /// Whether `?token=` is accepted beside `Authorization: Bearer`. Read for each request.
     pub allow_query_tokens: bool,
-    /// The peers whose `X-Forwarded-For` is believed, in the access log.
+    /// The peers whose `X-Forwarded-For` is believed, in the access log. Read for each request.
     pub trusted_proxies: Vec<IpAddr>,
+    /// Where a consumer exchanges its lease credential for a token: IBM Cloud's IAM. Read for each
+    /// answer.
+    pub iam_url: Box<str>,
     /// How many connections may be open at once. Further ones wait in the system's queue.
     pub max_connections: usize,
     /// How long a client may take to send the head of a request; then its connection is closed,
@@ -144,6 +145,7 @@ impl Default for Settings {
         Self {
             allow_query_tokens: true,
             trusted_proxies: Vec::new(),
+            iam_url: "https://iam.cloud.ibm.com".into(),
             max_connections: 10_000,
             client_timeout: Duration::from_secs(5),
             keep_alive: Duration::from_secs(15),

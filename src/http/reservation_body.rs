@@ -86,7 +86,7 @@ struct AccountBody<'a> {
 struct CredentialsBody<'a> {
     #[serde(serialize_with = "reveal")]
     api_key: SecretString,
-    iam_url: &'a str,
+    iam_url: Box<str>,
     service_id: &'a str,
 }
 
@@ -107,7 +107,7 @@ impl<'a> ReservationBody<'a> {
             let credential = lease.credential.as_ref()?;
             Some(CredentialsBody {
                 api_key: context.keys.reveal(&lease.account, credential)?,
-                iam_url: &context.iam_url,
+                iam_url: context.settings.load().iam_url.clone(),
                 service_id: &credential.service_id,
             })
         })

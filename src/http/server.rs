@@ -30,7 +30,7 @@ const GOODBYE: Duration = Duration::from_secs(1);
 /// requests that run finish within
 /// [`Settings::shutdown_timeout`](super::Settings::shutdown_timeout), and leaves leases alone.
 pub fn serve(listener: TcpListener, context: Context) -> io::Result<Server> {
-    let settings = Arc::clone(&context.settings);
+    let settings = context.settings.load_full();
     let workers = available_parallelism()?.get();
     let builder = Server::build();
     let stopping = builder.graceful_shutdown_signal();

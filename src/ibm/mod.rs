@@ -107,6 +107,24 @@ impl Ibm {
         clock: Arc<dyn Clock>,
         wire: impl Wire,
     ) -> Self {
+        Self::over(settings, keyring, clock, Rc::new(wire))
+    }
+
+    /// Returns the adapter of the same account with other settings. It knows nothing of what this one
+    /// has seen.
+    #[must_use]
+    pub fn succeeded_by(&self, settings: Settings) -> Self {
+        let keyring = Arc::clone(&self.keyring);
+        let clock = Arc::clone(&self.clock);
+        Self::over(settings, keyring, clock, self.transport.wire())
+    }
+
+    fn over(
+        settings: Settings,
+        keyring: Arc<Keyring>,
+        clock: Arc<dyn Clock>,
+        wire: Rc<dyn Wire>,
+    ) -> Self {
         let endpoints = Arc::clone(&settings.endpoints);
         let transport = Transport::new(wire, endpoints, settings.limits, clock.clone());
         Self {

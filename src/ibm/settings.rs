@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use acctpool_actors::pool::{AccountId, Timestamp};
 use awc::http::Uri;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::api::Endpoints;
 use super::baseline::Baselines;
@@ -41,6 +41,25 @@ pub struct Settings {
     pub profile: Profile,
     /// What the account was when it joined the pool.
     pub baselines: Arc<dyn Baselines>,
+}
+
+impl Settings {
+    /// Tells whether what was done in the account by these settings was done as by the others: however
+    /// patient calls are.
+    #[must_use]
+    pub fn agrees_with(&self, other: &Self) -> bool {
+        fn value(key: Option<&SecretString>) -> Option<&str> {
+            key.map(SecretString::expose_secret)
+        }
+        self.account == other.account
+            && value(self.api_key.as_ref()) == value(other.api_key.as_ref())
+            && self.owner == other.owner
+            && self.rights == other.rights
+            && self.keep == other.keep
+            && self.protected == other.protected
+            && self.endpoints == other.endpoints
+            && self.profile == other.profile
+    }
 }
 
 /// How much of the cleaning plan an account needs.
@@ -72,7 +91,7 @@ pub enum Rights {
 ///
 /// A CRN keeps whatever it names. Places keep resource instances and resource groups only, never a
 /// way into the account: no resource key, service ID, profile or policy.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Keep {
     /// The CRNs of things that stay.
     pub crns: BTreeSet<String>,
@@ -89,7 +108,7 @@ pub struct Keep {
 /// A borrower can tag what they make and choose its resource group. So these rules hold only for
 /// instances created before `created_before`, a moment that IBM Cloud attests and nobody can forge:
 /// set it to when the account joined the pool.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Places {
     /// The names of resource groups that stay, together with the instances in them.
     pub resource_groups: BTreeSet<String>,
@@ -100,7 +119,7 @@ pub struct Places {
 }
 
 /// How patient the adapter is.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// How long one attempt of a request may take, answer included.
     pub request_timeout: Duration,

@@ -45,7 +45,7 @@ const REQUEST_IDS: [&str; 4] = [
 
 /// Sends the calls of one account.
 pub(super) struct Transport {
-    wire: Box<dyn Wire>,
+    wire: Rc<dyn Wire>,
     endpoints: Arc<Endpoints>,
     limits: Limits,
     clock: Arc<dyn Clock>,
@@ -64,13 +64,13 @@ struct Lane {
 
 impl Transport {
     pub(super) fn new(
-        wire: impl Wire,
+        wire: Rc<dyn Wire>,
         endpoints: Arc<Endpoints>,
         limits: Limits,
         clock: Arc<dyn Clock>,
     ) -> Self {
         Self {
-            wire: Box::new(wire),
+            wire,
             endpoints,
             limits,
             clock,
@@ -78,6 +78,11 @@ impl Transport {
             traffic: Cell::default(),
             has_ended: Cell::new(false),
         }
+    }
+
+    /// Returns what it reaches the world by.
+    pub(super) fn wire(&self) -> Rc<dyn Wire> {
+        Rc::clone(&self.wire)
     }
 
     /// Sends nothing from now on. What is under way is not broken off.

@@ -249,6 +249,17 @@ impl Listener for Meter {
                 Event::CleaningTimedOut { account, .. } if !is_quarantined(account, events) => {
                     self.cleaned(account, "timed_out", at);
                 }
+                Event::AccountAdded {
+                    account,
+                    account_type,
+                }
+                | Event::AccountChanged {
+                    account,
+                    account_type,
+                } => {
+                    self.types.insert(account.clone(), account_type.clone());
+                    self.begin_at_zero(account_type);
+                }
                 _ => {}
             }
         }

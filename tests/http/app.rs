@@ -20,6 +20,7 @@ use acctpool_actors::{
 };
 use actix::{Actor, Arbiter, System};
 use actix_web::dev::ServerHandle;
+use arc_swap::ArcSwap;
 use time::macros::datetime;
 
 use crate::ports::{CI, Disk, EasyCloud, Keys, ManualClock, MemoryStore, OPS, Tokens};
@@ -104,10 +105,9 @@ impl App {
                     clock,
                     authenticate: Arc::new(Tokens),
                     keys: Arc::new(Keys),
-                    iam_url: "https://iam.cloud.ibm.com".into(),
                     started_at: datetime!(2026-05-01 09:00:00.5 UTC),
                     version: "0.1.0",
-                    settings: Arc::new(setup.settings),
+                    settings: Arc::new(ArcSwap::from_pointee(setup.settings)),
                 };
                 let server = serve(listener, context).unwrap();
                 started.send((address, pool, server.handle())).unwrap();

@@ -10,6 +10,7 @@ use serde::{Serialize, Serializer};
 use super::event::Event;
 use super::ids::{AccountId, ReservationId, Timestamp, TokenId, rfc3339};
 use super::operator::Operator;
+use super::reconfiguration::Reconfigured;
 
 /// One fact, as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,6 +133,20 @@ impl AuditEntry {
                     .about(*reservation)
                     .wanted(by.as_ref()),
                 Event::RotationRequested { account } => named("rotation_requested").on(account),
+                Event::Reconfigured(changes) => Self::reconfigured(changes, at),
+                Event::AccountAdded {
+                    account,
+                    account_type,
+                } => named("account_added")
+                    .on(account)
+                    .with("type", Detail::Text(account_type.as_str().to_owned())),
+                Event::AccountChanged {
+                    account,
+                    account_type,
+                } => named("account_changed")
+                    .on(account)
+                    .with("type", Detail::Text(account_type.as_str().to_owned())),
+                Event::AccountRemoved { account } => named("account_removed").on(account),
                 Event::MasterKeyIntroduced { generation } => named("master_key_introduced")
                     .with("number", Detail::Number(generation.0.into())),
                 Event::MasterKeyForgotten { generation } => named("master_key_forgotten")
@@ -215,6 +230,24 @@ impl AuditEntry {
             // Renewals that only keep a lease alive come every other minute.
             _ => Vec::new(),
         }
+    }
+
+    /// Returns what another configuration changed. Its accounts have entries of their own.
+    fn reconfigured(changes: &Reconfigured, at: Timestamp) -> Self {
+        let names = |tokens: &[TokenId]| {
+            let names = tokens.iter().map(|token| token.as_str().to_owned());
+            Detail::Texts(names.collect())
+        };
+        let policy = if changes.policy {
+            "changed"
+        } else {
+            "unchanged"
+        };
+        Self::plain(at, "reconfigured")
+            .with("policy", Detail::Word(policy))
+            .with("tokens_added", names(&changes.tokens.added))
+            .with("tokens_removed", names(&changes.tokens.removed))
+            .with("tokens_changed", names(&changes.tokens.changed))
     }
 
     fn on_each(&self, accounts: &[AccountId]) -> Vec<Self> {

@@ -553,7 +553,7 @@ impl Pool {
         self.events.push(Event::CredentialRevoked {
             account: id.clone(),
         });
-        if self.accounts[id].draining {
+        if self.accounts[id].is_leaving() {
             self.put_out(id);
         }
     }

@@ -12,6 +12,7 @@ use super::ids::{
 };
 use super::operator::Operator;
 use super::progress::{Lasting, Progress};
+use super::reconfiguration::Reconfigured;
 use super::reservation::EndReason;
 
 /// One thing that a cleaner is asked to do: one call of the Cloud port.
@@ -166,6 +167,20 @@ pub enum Event {
     },
     /// The operator wants the account's management key rotated.
     RotationRequested { account: AccountId },
+    /// The operator's file says something else from now on.
+    Reconfigured(Box<Reconfigured>),
+    /// The operator's file names the account from now on.
+    AccountAdded {
+        account: AccountId,
+        account_type: AccountType,
+    },
+    /// The operator's file says something else about the account.
+    AccountChanged {
+        account: AccountId,
+        account_type: AccountType,
+    },
+    /// The operator's file does not name the account any more.
+    AccountRemoved { account: AccountId },
     /// Keys are derived from another master key from now on.
     MasterKeyIntroduced { generation: Generation },
     /// No key is derived from a master key any more.
@@ -328,6 +343,24 @@ impl fmt::Display for Event {
             }
             Self::RotationRequested { account } => {
                 write!(f, "account {account}: its management key is to be rotated")
+            }
+            Self::Reconfigured(changes) => write!(f, "configuration: {changes}"),
+            Self::AccountAdded {
+                account,
+                account_type,
+            } => write!(
+                f,
+                "account {account}: joins the pool, of type {account_type}"
+            ),
+            Self::AccountChanged {
+                account,
+                account_type,
+            } => write!(
+                f,
+                "account {account}: has other settings now, of type {account_type}"
+            ),
+            Self::AccountRemoved { account } => {
+                write!(f, "account {account}: is not in the configuration any more")
             }
             Self::MasterKeyIntroduced { generation } => {
                 write!(

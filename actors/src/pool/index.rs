@@ -373,6 +373,11 @@ impl Index {
         self.tokens.get(token).map_or(0, |counts| counts.accounts)
     }
 
+    /// Tells whether there is or was such a type.
+    pub(super) fn knows(&self, account_type: &AccountType) -> bool {
+        self.types.contains_key(account_type)
+    }
+
     /// Returns the types of accounts that there are or were.
     pub(super) fn types(&self) -> impl Iterator<Item = &AccountType> {
         self.types.keys()
@@ -462,6 +467,16 @@ impl Index {
         assert_eq!(generations, self.generations);
         assert_eq!(by_key, self.by_key);
         assert_eq!(tokens, self.tokens);
+        // One that there was is not forgotten before everything is filed anew.
+        types.extend(
+            self.types
+                .keys()
+                .filter_map(|label| {
+                    let is_gone = !types.contains_key(label);
+                    is_gone.then(|| (label, Derived::default()))
+                })
+                .collect::<Vec<_>>(),
+        );
         assert!(types.keys().copied().eq(self.types.keys()));
         for (label, mut derived) in types {
             let of_type = &self.types[label];

@@ -31,6 +31,7 @@ mod progress;
 mod publication;
 mod queue;
 mod receipt;
+mod reconfiguration;
 mod record;
 mod renewal;
 mod reservation;
@@ -66,6 +67,7 @@ pub use receipt::{
     CollectionReceipt, FaultReceipt, Outcome, ProofReceipt, Receipt, ReceiptItem, ReceiptItems,
     ReceiptLine, ReceiptState, ReceiptStep,
 };
+pub use reconfiguration::{Reconfigure, Reconfigured, TokenChanges};
 pub use record::{Change, Snapshot};
 pub use renewal::{RenewError, RenewReservation};
 pub use reservation::{EndReason, Repeatable, Reservation, ReservationState};
@@ -93,6 +95,8 @@ pub struct Pool {
     /// Raised for each reservation and each account that becomes ready.
     sequence: u64,
     accounts: BTreeMap<AccountId, Account>,
+    /// The records of those that the start left out. Should one come back, its fences go on.
+    left_out: BTreeMap<AccountId, Account>,
     reservations: BTreeMap<ReservationId, Reservation>,
     /// Those that some key may be derived from; the last is in use.
     master_keys: BTreeMap<Generation, Fingerprint>,
@@ -109,6 +113,8 @@ pub struct Pool {
     forgotten: BTreeMap<ReservationId, u64>,
     /// Of the present turn.
     master_key_changes: Vec<Change>,
+    /// Of the present turn: types whose counts are to be said, whether or not a record of theirs changed.
+    recounted: BTreeSet<AccountType>,
 }
 
 impl Pool {
@@ -139,6 +145,7 @@ impl Pool {
             now,
             sequence: 0,
             accounts: BTreeMap::new(),
+            left_out: BTreeMap::new(),
             reservations: BTreeMap::new(),
             master_keys,
             events: Vec::new(),
@@ -146,32 +153,23 @@ impl Pool {
             touched: BTreeSet::new(),
             forgotten: BTreeMap::new(),
             master_key_changes: Vec::new(),
+            recounted: BTreeSet::new(),
         };
         for (id, account_type) in configured {
-            let mut account = known
-                .remove(&id)
-                .unwrap_or_else(|| Account::unknown(id, account_type.clone(), now));
-            account.account_type = account_type;
-            account.configured = true;
-            let interrupted = account.interrupted(now);
-            pool.lines.extend(interrupted);
-            match &mut account.state {
-                AccountState::Leased { .. } => {}
-                AccountState::Quarantined(quarantine) if quarantine.set_aside => {
-                    quarantine.revoke = account.unrevoked.then_some(Step::Due(now));
-                }
-                _ => account.state = AccountState::Dirty { not_before: now },
-            }
+            let written = known.remove(&id);
+            let account = pool.taken_in(id, account_type, written);
             pool.open_account(account);
         }
         let timeout = pool.policy.cleaning_timeout;
-        let left_out = known.into_values();
-        for account in left_out {
+        for account in known.into_values() {
             let interrupted = account.interrupted(now);
             // The record of one that is left out altogether stays as it is.
-            if let Some(account) = account.left_out(now, timeout) {
+            if let Some(account) = account.clone().left_out(now, timeout) {
                 pool.lines.extend(interrupted);
+                let account = pool.as_at_start(account);
                 pool.open_account(account);
+            } else {
+                pool.left_out.insert(account.id.clone(), account);
             }
         }
         let mut in_order: Vec<Reservation> = reservations.into_values().collect();
@@ -179,10 +177,34 @@ impl Pool {
         for reservation in in_order {
             pool.open_reservation(reservation);
         }
+        pool.cut_down_pending();
         pool
     }
 
-    fn open_account(&mut self, mut account: Account) {
+    /// Returns an account that the operator's file names as it joins the pool: a lease goes on, and so
+    /// does what an operator has set aside; everything else begins dirty.
+    fn taken_in(
+        &mut self,
+        id: AccountId,
+        account_type: AccountType,
+        known: Option<Account>,
+    ) -> Account {
+        let now = self.now;
+        let mut account = known.unwrap_or_else(|| Account::unknown(id, account_type.clone(), now));
+        account.account_type = account_type;
+        account.configured = true;
+        self.lines.extend(account.interrupted(now));
+        match &mut account.state {
+            AccountState::Leased { .. } => {}
+            AccountState::Quarantined(quarantine) if quarantine.set_aside => {
+                quarantine.revoke = account.unrevoked.then_some(Step::Due(now));
+            }
+            _ => account.state = AccountState::Dirty { not_before: now },
+        }
+        self.as_at_start(account)
+    }
+
+    fn as_at_start(&self, mut account: Account) -> Account {
         if matches!(account.state, AccountState::Leased { .. }) {
             // The type, or what it may do, may be another one now: this credential is lent no more.
             account.remint_at = self.now;
@@ -192,39 +214,17 @@ impl Pool {
             }
             account.timeouts = 0;
         }
-        // What is due stays due, also where rotation was turned off since: somebody may have asked.
-        let rotate_by = self.rotation_of(account.keys.current);
-        let latest = rotate_by.unwrap_or(self.now);
-        let rotate_at = account.rotate_at.filter(|at| *at <= latest);
-        account.rotate_at = rotate_at.or(rotate_by);
+        account.rotate_at = self.rotation_by_policy(&account);
+        account
+    }
+
+    fn open_account(&mut self, account: Account) {
         self.index.account_moved(&account, None);
         self.accounts.insert(account.id.clone(), account);
     }
 
     fn open_reservation(&mut self, mut reservation: Reservation) {
         reservation.silent_since = self.now;
-        if reservation.state == ReservationState::Pending {
-            let longest = self
-                .policy
-                .longest_lease_of(&reservation.token, &reservation.account_type);
-            let too_many = reservation.count > self.most_at_once(&reservation.account_type);
-            if reservation.duration > longest {
-                reservation.duration = longest;
-                self.touched.insert(Subject::Reservation(reservation.id));
-            }
-            if longest.is_zero() || too_many {
-                reservation.state = ReservationState::Ended {
-                    reason: EndReason::Revoked,
-                    ended_at: self.now,
-                };
-                self.events.push(Event::ReservationEnded {
-                    reservation: reservation.id,
-                    token: reservation.token.clone(),
-                    reason: EndReason::Revoked,
-                    accounts: Vec::new(),
-                });
-            }
-        }
         self.sequence = self.sequence.max(reservation.sequence);
         self.index
             .reservation_moved(&reservation, None, &self.policy);
@@ -234,6 +234,7 @@ impl Pool {
     /// Carries out a command at a moment. The only mutation, always in the same steps.
     pub fn apply<C: Command>(&mut self, command: C, now: Timestamp) -> Applied<C::Reply> {
         self.now = self.now.max(now);
+        self.recounted.clear();
         self.settle();
         let outcome = command.rule(self);
         self.grant();
@@ -371,6 +372,10 @@ impl Pool {
         for account in accounts {
             self.take_back(&account, claimed.then_some(id));
         }
+        self.forget_beyond_limit();
+    }
+
+    fn forget_beyond_limit(&mut self) {
         while let Some(oldest) = self.index.ended_beyond(self.policy.max_ended) {
             self.forget_reservation(oldest);
         }

@@ -33,13 +33,15 @@ pub enum News {
     Forgotten(ReservationId),
     /// These are now the counts of a type.
     Counts(AccountType, TypeStatistics),
+    /// There is no such type any more.
+    TypeGone(AccountType),
 }
 
 impl Pool {
     /// Returns what there is to say of a turn that made these changes: the last one.
     #[must_use]
     pub fn publication(&self, changes: &[Change]) -> Publication {
-        let mut types = BTreeSet::new();
+        let mut types: BTreeSet<&AccountType> = self.recounted.iter().collect();
         let mut news = Vec::with_capacity(changes.len() + 1);
         for change in changes {
             match change {
@@ -55,7 +57,12 @@ impl Pool {
                 Change::ReservationForgotten { id, .. } => news.push(News::Forgotten(*id)),
             }
         }
-        let counts = types.into_iter().map(|label| self.counts(label));
+        let counts = types
+            .into_iter()
+            .map(|label| match self.index.knows(label) {
+                true => self.counts(label),
+                false => News::TypeGone(label.clone()),
+            });
         news.extend(counts);
         Publication { at: self.now, news }
     }

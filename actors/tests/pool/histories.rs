@@ -1,19 +1,25 @@
 //! Random histories: consumers, operators, time, the cloud's answers, stale reports, restarts.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use acctpool_actors::cloud::{CloudError, Proof};
 use acctpool_actors::pool::{
-    AccountState, CancelReservation, Change, CleanAccount, Done, DrainAccount, EnableAccount,
-    GetReservation, GetStatistics, QuarantineAccount, RenewReservation, RequestReservation,
-    ReservationId, ReservationState, RevokeReservation, RotateKey, Snapshot, Timestamp, TokenId,
-    TypeStatistics,
+    AccountId, AccountState, AccountType, CancelReservation, Change, CleanAccount, Done,
+    DrainAccount, EnableAccount, GetReservation, GetStatistics, Policy, QuarantineAccount,
+    RenewReservation, RequestReservation, ReservationId, ReservationState, RevokeReservation,
+    RotateKey, Snapshot, Timestamp, TokenId, TypeStatistics,
 };
 use proptest::prelude::*;
 
 use crate::model::Model;
 use crate::promises;
 use crate::world::{Answer, World, policy};
+
+/// Accounts that a configuration may name.
+const NAMES: [&str; 7] = [
+    "free-0", "free-1", "free-2", "lite-0", "lite-1", "free-3", "lite-2",
+];
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -77,6 +83,76 @@ enum Step {
         minutes: u64,
         rotate: bool,
     },
+    Reconfigure(Configuration),
+    ReconfigureToTheSame,
+}
+
+#[derive(Clone, Debug)]
+struct Configuration {
+    /// Which of [`NAMES`] it names: a bit for each.
+    named: u8,
+    /// Of these, which are of the other type than their names say.
+    other_type: u8,
+    /// Of these, which are under other rules than before.
+    changed: u8,
+    /// The longest and the default duration.
+    minutes: u64,
+    pending_timeout: u64,
+    rotate: bool,
+    keeps_empty_types: bool,
+}
+
+fn configuration() -> impl Strategy<Value = Configuration> {
+    let often = || (any::<u8>(), any::<u8>()).prop_map(|(a, b)| a | b);
+    let rarely = || (any::<u8>(), any::<u8>(), any::<u8>()).prop_map(|(a, b, c)| a & b & c);
+    let numbers = (30..300_u64, 1..20_u64, any::<bool>(), any::<bool>());
+    (often(), rarely(), rarely(), numbers).prop_map(|(named, other_type, changed, numbers)| {
+        let (minutes, pending_timeout, rotate, keeps_empty_types) = numbers;
+        Configuration {
+            named,
+            other_type,
+            changed,
+            minutes,
+            pending_timeout,
+            rotate,
+            keeps_empty_types,
+        }
+    })
+}
+
+impl Configuration {
+    fn accounts(&self) -> Vec<(AccountId, AccountType)> {
+        let bit = |bits: u8, at: usize| bits & (1 << at) != 0;
+        let named = NAMES.iter().enumerate();
+        named
+            .filter(|(at, _)| bit(self.named, *at))
+            .map(|(at, name)| {
+                let is_lite = name.starts_with("lite") != bit(self.other_type, at);
+                let label = if is_lite { "lite" } else { "free" };
+                ((*name).into(), label.into())
+            })
+            .collect()
+    }
+
+    fn changed(&self) -> BTreeSet<AccountId> {
+        let named = NAMES.iter().enumerate();
+        let changed = named.filter(|(at, _)| self.changed & (1 << at) != 0);
+        changed.map(|(_, name)| (*name).into()).collect()
+    }
+
+    fn policy(&self, accounts: &[(AccountId, AccountType)]) -> Policy {
+        let mut policy = policy();
+        policy.types.retain(|label, _| {
+            self.keeps_empty_types || accounts.iter().any(|(_, used)| used == label)
+        });
+        for of_type in policy.types.values_mut() {
+            of_type.max_duration = Duration::from_mins(self.minutes);
+            of_type.default_duration = of_type.default_duration.min(of_type.max_duration);
+        }
+        policy.pending_timeout = Duration::from_mins(self.pending_timeout);
+        policy.rotate_every = policy.rotate_every.filter(|_| self.rotate);
+        policy
+    }
 }
 
 fn answer() -> impl Strategy<Value = Answer> {
@@ -126,6 +202,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Restart),
         1 => (30..300_u64, any::<bool>())
             .prop_map(|(minutes, rotate)| Step::RestartOtherwise { minutes, rotate }),
+        3 => configuration().prop_map(Step::Reconfigure),
+        1 => Just(Step::ReconfigureToTheSame),
     ]
 }
 
@@ -137,8 +215,6 @@ struct History {
     world: World,
     model: Model,
     made: Vec<(ReservationId, TokenId)>,
-    /// What may be asked for at present.
-    longest: Duration,
 }
 
 impl History {
@@ -212,7 +288,6 @@ impl History {
             }
             Step::RotateMasterKey => self.world.rotate_master_key(),
             Step::Restart => {
-                self.longest = policy().types[&"free".into()].max_duration;
                 self.model.restarted();
                 self.world.restart();
             }
@@ -223,12 +298,33 @@ impl History {
                     of_type.default_duration = of_type.default_duration.min(of_type.max_duration);
                 }
                 policy.rotate_every = policy.rotate_every.filter(|_| rotate);
-                self.longest = Duration::from_mins(minutes);
                 self.model.restarted();
                 self.world.restart_with(policy);
             }
+            Step::Reconfigure(ref configuration) => {
+                let accounts = configuration.accounts();
+                // Somebody has to be there for the steps that pick one.
+                if !accounts.is_empty() {
+                    let policy = configuration.policy(&accounts);
+                    self.world
+                        .reconfigure(policy, accounts, configuration.changed());
+                }
+            }
+            Step::ReconfigureToTheSame => return self.reconfigure_to_the_same(),
         }
         self.model.observe(&self.world);
+    }
+
+    fn reconfigure_to_the_same(&mut self) {
+        let before = records(&self.world);
+        let (policy, accounts) = (
+            self.world.pool.policy().clone(),
+            self.world.accounts.clone(),
+        );
+        let done = self.world.reconfigure(policy, accounts, BTreeSet::new());
+        assert!(done.is_nothing(), "{done:?}");
+        assert_eq!(records(&self.world), before);
+        assert!(!self.world.changed && self.world.events.is_empty());
     }
 
     fn request(&mut self, n: u8, lite: bool, minutes: Option<u8>, ttl: Option<u16>, count: usize) {
@@ -241,9 +337,13 @@ impl History {
             ttl: ttl.map(|seconds| Duration::from_secs(seconds.into())),
             ..RequestReservation::new(id, token(n), account_type.into())
         });
-        let longest = self.longest.as_secs() / 60;
-        let most = if lite { 2 } else { 3 };
+        let label: AccountType = account_type.into();
+        let policy = self.world.pool.policy();
+        let longest = policy.longest_lease(&label).as_secs() / 60;
+        let named = self.world.accounts.iter();
+        let most = named.filter(|(_, of)| *of == label).count().max(1);
         let valid = minutes.is_none_or(|m| (1..=longest).contains(&m.into()))
+            && policy.types.contains_key(&label)
             && (1..=most).contains(&count);
         match reply {
             Ok(view) => {
@@ -373,7 +473,7 @@ impl History {
         promises::check(&self.world, &self.model);
         let statistics = self.world.apply(GetStatistics);
         let total: usize = statistics.types.values().map(TypeStatistics::total).sum();
-        assert_eq!(total, self.world.accounts.len());
+        assert_eq!(total, self.world.pool.accounts().count());
     }
 }
 
@@ -395,7 +495,6 @@ proptest! {
             world: World::new(3, 2),
             model: Model::default(),
             made: Vec::new(),
-            longest: policy().types[&"free".into()].max_duration,
         };
         history.take(&Step::Restart);
         for step in steps {

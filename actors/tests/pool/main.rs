@@ -12,6 +12,7 @@ mod limits;
 mod observed;
 mod operator;
 mod receipts;
+mod reconfigurations;
 mod renewals;
 mod repeatable;
 mod several;
