@@ -80,11 +80,8 @@ impl Model {
                 expiration,
                 ..
             } => {
-                let account_type = &self.types[reservation];
-                let next = self
-                    .lines
-                    .get_mut(account_type)
-                    .and_then(VecDeque::pop_front);
+                let line = self.lines.get_mut(&self.types[reservation]);
+                let next = line.and_then(VecDeque::pop_front);
                 let wanted = (*reservation, leases.len());
                 assert_eq!(
                     next,
@@ -92,23 +89,7 @@ impl Model {
                     "first_come_first_served, all or nothing"
                 );
                 for (account, _) in leases {
-                    assert!(
-                        self.cleanliness.get(account).is_some_and(|c| c.proven),
-                        "never_lent_dirty: {account} is granted unproven"
-                    );
-                    assert!(
-                        self.ready.remove(account),
-                        "granted {account} while it was not ready"
-                    );
-                    let held = self.holders.insert(
-                        account.clone(),
-                        Holder {
-                            reservation: *reservation,
-                            expiration: *expiration,
-                            shown: false,
-                        },
-                    );
-                    assert!(held.is_none(), "one_holder: {account} has two");
+                    self.lease_began(*reservation, account, *expiration);
                 }
             }
             Event::CredentialShown { accounts, .. } => {
@@ -179,6 +160,29 @@ impl Model {
             }
             _ => {}
         }
+    }
+
+    fn lease_began(
+        &mut self,
+        reservation: ReservationId,
+        account: &AccountId,
+        expiration: Timestamp,
+    ) {
+        assert!(
+            self.is_proven(account),
+            "never_lent_dirty: {account} is granted unproven"
+        );
+        assert!(
+            self.ready.remove(account),
+            "granted {account} while it was not ready"
+        );
+        let holder = Holder {
+            reservation,
+            expiration,
+            shown: false,
+        };
+        let held = self.holders.insert(account.clone(), holder);
+        assert!(held.is_none(), "one_holder: {account} has two");
     }
 
     fn lease_ended(

@@ -39,12 +39,14 @@ pub(super) enum HttpError {
     #[error("the request is malformed")]
     Malformed,
     /// A parameter that this resource does not have.
-    #[error("there is no parameter {parameter:?} here; allowed: {}", allowed.join(", "))]
+    #[error("there is no parameter {parameter:?} here; allowed: {}", [*allowed, *also_allowed].concat().join(", "))]
     UnknownParameter {
         /// Its name, shortened.
         parameter: String,
         /// The names of those that there are.
         allowed: &'static [&'static str],
+        /// The names of those that came later.
+        also_allowed: &'static [&'static str],
     },
     /// A parameter that came more than once.
     #[error("parameter {parameter:?} is given more than once")]
@@ -349,6 +351,7 @@ impl HttpError {
             detail: self.to_string(),
             parameter: self.parameter(),
             allowed: self.allowed(),
+            also_allowed: self.also_allowed(),
             checks: match self {
                 Self::NotReady(checks) => checks,
                 _ => &[],
@@ -397,6 +400,13 @@ impl HttpError {
         }
     }
 
+    fn also_allowed(&self) -> &'static [&'static str] {
+        match self {
+            Self::UnknownParameter { also_allowed, .. } => also_allowed,
+            _ => &[],
+        }
+    }
+
     fn allowed(&self) -> Vec<&str> {
         match self {
             Self::UnknownParameter { allowed, .. } => allowed.to_vec(),
@@ -422,6 +432,8 @@ struct Problem<'a> {
     parameter: Option<&'a str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     allowed: Vec<&'a str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    also_allowed: &'static [&'static str],
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     checks: &'a [Check],
     request_id: &'a str,

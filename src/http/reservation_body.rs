@@ -3,8 +3,11 @@
 //! What an answer says about a lease is decided here, at the moment in which it is rendered: a
 //! lease whose expiration has passed is shown as ended, whatever the pool said a while ago (P3).
 
+use std::time::Duration;
+
 use acctpool_actors::pool::{
-    EndReason, Lease, ReservationStatus, ReservationView, Timestamp, TokenId,
+    AccountType, EndReason, Lease, ReservationStatus, ReservationView, Statistics, Timestamp,
+    TokenId,
 };
 use humantime::format_duration;
 use secrecy::{ExposeSecret, SecretString};
@@ -12,6 +15,7 @@ use serde::{Serialize, Serializer};
 
 use super::Context;
 use super::problem::whole_minutes;
+use super::statistics::AccountCounts;
 
 /// The JSON of a reservation.
 #[derive(Serialize)]
@@ -39,6 +43,12 @@ pub(super) struct ReservationBody<'a> {
     created_at: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
     queue_position: Option<u64>,
+    /// In seconds, where it can be told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    estimated_wait: Option<u64>,
+    /// Why it waits, where it is not only for leases to end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    accounts: Option<AccountCounts>,
     #[serde(
         skip_serializing_if = "Option::is_none",
         serialize_with = "maybe_seconds"
@@ -103,6 +113,20 @@ impl<'a> ReservationBody<'a> {
         })
     }
 
+    /// Says of one that waits for how long and why, as far as these counts of everything tell.
+    pub(super) fn with_reasons(mut self, statistics: &Statistics) -> Self {
+        let counts = statistics.types.get(&AccountType::from(self.account_type));
+        if let (Some(queue_position), Some(counts)) = (self.queue_position, counts) {
+            let wait = counts.estimated_wait(queue_position);
+            // Rather a little too long than too short.
+            let seconds = |wait: Duration| wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+            self.estimated_wait = wait.map(seconds);
+            let others = counts.total() > counts.leased;
+            self.accounts = others.then(|| AccountCounts::new(counts));
+        }
+        self
+    }
+
     fn new(
         view: &'a ReservationView,
         now: Timestamp,
@@ -154,6 +178,8 @@ impl<'a> ReservationBody<'a> {
             link: view.link.as_deref(),
             created_at: view.created_at,
             queue_position: None,
+            estimated_wait: None,
+            accounts: None,
             expiration: None,
             account: None,
             credentials: None,

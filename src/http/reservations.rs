@@ -38,7 +38,10 @@ pub(super) async fn request(
     let caller = Caller::of(&request)?.require(Right::Reserve)?;
     let caller = caller.with_body(&request).await?;
     let asked = &caller.parameters;
-    asked.only(&[TOKEN, "duration", "type", "ttl", "count", "purpose", "link"])?;
+    asked.only_or(
+        &[TOKEN, "duration", "type"],
+        &["ttl", "count", "purpose", "link"],
+    )?;
     let wait = prefer::wait(request.headers());
     let command = RequestReservation {
         count: values::count(asked)?.unwrap_or(1),
@@ -64,11 +67,12 @@ pub(super) async fn request(
     }
     let location = location(view.id, caller.query_token.as_ref());
     let now = context.published.time(context.clock.now());
+    let body = ReservationBody::without_credentials(&view, now);
     let mut response = HttpResponse::build(StatusCode::FOUND);
     prefer::state(&mut response, wait);
     Ok(response
         .insert_header((LOCATION, location))
-        .json(ReservationBody::without_credentials(&view, now)))
+        .json(body.with_reasons(&context.published.statistics())))
 }
 
 /// `GET /reservations/{id}`: shows a reservation to its holder, with the credential. `id` is `None`
@@ -127,10 +131,9 @@ async fn represent(
                 // Left out when many wait for the pool: it will be said again.
                 context.pool.tell(NoteInterest { id, until });
             }
-            json(&ReservationBody::without_credentials(
-                &published.show(reservation),
-                now,
-            ))
+            let view = published.show(reservation);
+            let body = ReservationBody::without_credentials(&view, now);
+            json(&body.with_reasons(&published.statistics()))
         }
         ReservationStatus::Active {
             expiration, leases, ..
@@ -254,8 +257,8 @@ pub(super) async fn renew(
         token: caller.token,
     };
     let view = context.pool.ask(command).await??;
-    let body = ReservationBody::without_credentials(&view, context.clock.now());
-    Ok(HttpResponse::Ok().json(body))
+    let now = context.published.time(context.clock.now());
+    Ok(HttpResponse::Ok().json(ReservationBody::without_credentials(&view, now)))
 }
 
 /// `DELETE /reservations/{id}`: gives the account back, or stops waiting. May be repeated.

@@ -44,7 +44,7 @@ struct StatisticsBody<'a> {
 }
 
 #[derive(Serialize)]
-struct AccountCounts {
+pub(super) struct AccountCounts {
     total: usize,
     ready: usize,
     leased: usize,
@@ -89,7 +89,7 @@ fn per_type<T>(
 }
 
 impl AccountCounts {
-    fn new(counts: &TypeStatistics) -> Self {
+    pub(super) fn new(counts: &TypeStatistics) -> Self {
         Self {
             total: counts.total(),
             ready: counts.ready,

@@ -7,6 +7,8 @@ use acctpool_actors::pool::IdempotencyKey;
 use actix_web::http::Uri;
 use actix_web::http::header::{HeaderMap, HeaderValue};
 use actix_web::http::uri::Authority;
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
 use super::parameters::Parameters;
@@ -31,8 +33,7 @@ pub(super) fn ttl(parameters: &Parameters) -> Result<Option<Duration>, HttpError
         "ttl",
         |text| {
             let ttl = humantime::parse_duration(text).ok()?;
-            let has_unit = text.bytes().any(|byte| byte.is_ascii_alphabetic());
-            (has_unit && ttl >= SHORTEST_TTL && ttl.subsec_nanos() == 0).then_some(ttl)
+            (ttl >= SHORTEST_TTL && ttl.subsec_nanos() == 0).then_some(ttl)
         },
         "10s or more, in whole seconds and with its unit, such as 90s or 5m",
     )
@@ -104,9 +105,9 @@ pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyK
             allowed: vec!["one key of 1 to 255 visible ASCII characters".to_owned()],
         });
     }
-    let digest = Sha256::digest(key);
-    let hexadecimal: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(Some(hexadecimal.into()))
+    Ok(Some(
+        BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(key)).into(),
+    ))
 }
 
 fn read<T>(

@@ -13,6 +13,7 @@ mod app;
 mod audit;
 mod auth;
 mod body;
+mod estimates;
 mod fuzz;
 mod health;
 mod known;

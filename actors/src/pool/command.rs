@@ -341,7 +341,7 @@ impl Command for GetStatistics {
     type Reply = Statistics;
 
     fn reply((): (), pool: &Pool) -> Self::Reply {
-        pool.index.statistics()
+        pool.statistics()
     }
 }
 

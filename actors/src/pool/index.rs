@@ -13,7 +13,7 @@ use super::ids::{
 use super::policy::Policy;
 use super::queue::Queue;
 use super::reservation::{Reservation, ReservationState};
-use super::view::{Statistics, TypeStatistics};
+use super::view::TypeStatistics;
 
 /// Whose deadline it is. Reservations go first, so that an account whose lease ends at the very
 /// moment at which something else is due is seen as it then is.
@@ -188,12 +188,11 @@ impl Index {
         if before.map(|b| b.kind) == Some(after.kind) {
             return;
         }
-        match before {
-            Some(before) => self.reservation_left(reservation, before),
-            None => {
-                let key = key_of(reservation).map(|key| (key, reservation.id));
-                self.by_key.extend(key);
-            }
+        if let Some(before) = before {
+            self.reservation_left(reservation, before);
+        } else {
+            let key = key_of(reservation).map(|key| (key, reservation.id));
+            self.by_key.extend(key);
         }
         let of_type = self
             .types
@@ -374,21 +373,12 @@ impl Index {
         self.tokens.get(token).map_or(0, |counts| counts.accounts)
     }
 
-    pub(super) fn statistics(&self) -> Statistics {
-        Statistics {
-            types: self
-                .types
-                .iter()
-                .map(|(label, of_type)| (label.clone(), of_type.counts))
-                .collect(),
-        }
-    }
-
     /// Returns the types of accounts that there are or were.
     pub(super) fn types(&self) -> impl Iterator<Item = &AccountType> {
         self.types.keys()
     }
 
+    /// Returns the counts of a type, without what was observed of it.
     pub(super) fn counts(&self, label: &AccountType) -> TypeStatistics {
         self.types
             .get(label)

@@ -24,6 +24,7 @@ mod index;
 mod inspection;
 mod invariants;
 mod life;
+mod observed;
 mod operator;
 mod policy;
 mod progress;
@@ -53,6 +54,7 @@ pub use ids::{
 };
 use index::{AccountFile, Index, ReservationFile, Subject};
 pub use inspection::{AccountView, AccountsPage, GetAccount, Holder, ListAccounts, QuarantineView};
+use observed::Observed;
 pub use operator::{
     ByOperator, CleanAccount, CleanRefused, DrainAccount, EnableAccount, Operator,
     QuarantineAccount, RevokeReservation, UnknownAccount,
@@ -95,6 +97,7 @@ pub struct Pool {
     /// Those that some key may be derived from; the last is in use.
     master_keys: BTreeMap<Generation, Fingerprint>,
     index: Index,
+    observed: Observed,
     /// Of the present turn.
     events: Vec<Event>,
     /// Of the present turn; of the first one also what the start found unfinished.
@@ -131,6 +134,7 @@ impl Pool {
         } = written;
         let mut pool = Self {
             index: Index::new(policy.types.keys()),
+            observed: Observed::default(),
             policy,
             now,
             sequence: 0,
@@ -336,6 +340,15 @@ impl Pool {
     /// Ends a pending or active reservation; what it held goes back.
     fn end_reservation(&mut self, id: ReservationId, reason: EndReason) {
         let now = self.now;
+        let held = self.reservations.get(&id);
+        if let Some(Reservation {
+            account_type,
+            state: ReservationState::Active { granted_at, .. },
+            ..
+        }) = held
+        {
+            self.observed.lease_ended(account_type, *granted_at, now);
+        }
         let (token, (accounts, claimed)) = self.change_reservation(id, |reservation| {
             let ended = ReservationState::Ended {
                 reason,

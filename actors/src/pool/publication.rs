@@ -80,6 +80,6 @@ impl Pool {
     }
 
     fn counts(&self, label: &AccountType) -> News {
-        News::Counts(label.clone(), self.index.counts(label))
+        News::Counts(label.clone(), self.statistics_of(label))
     }
 }

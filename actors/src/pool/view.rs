@@ -105,8 +105,12 @@ pub struct TypeStatistics {
     pub leaving: usize,
     /// Reservations that wait.
     pub pending: usize,
-    /// Reservations that hold an account.
+    /// Reservations that hold what they asked for.
     pub active: usize,
+    /// How long leases lasted lately; `None` before one has ended since the start.
+    pub mean_hold: Option<Duration>,
+    /// How long it took lately until an account was ready again; `None` before one was.
+    pub mean_clean: Option<Duration>,
 }
 
 impl TypeStatistics {
@@ -127,5 +131,16 @@ impl TypeStatistics {
     #[must_use]
     pub fn total(&self) -> usize {
         self.ready + self.leased + self.dirty + self.cleaning + self.quarantined + self.drained
+    }
+
+    /// Returns how long whoever is at this place in the line will wait, if leases last and cleanings
+    /// take as long as lately; `None` where either was not seen yet, or no account can come back.
+    #[must_use]
+    pub fn estimated_wait(&self, queue_position: u64) -> Option<Duration> {
+        let turn = self.mean_hold? + self.mean_clean?;
+        let out = self.quarantined + self.drained + self.leaving;
+        let turning = u32::try_from(self.total() - out).ok()?;
+        let turns = u32::try_from(queue_position).ok()?;
+        turn.saturating_mul(turns).checked_div(turning)
     }
 }

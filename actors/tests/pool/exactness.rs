@@ -62,7 +62,7 @@ fn time_out(world: &mut World) {
     }
 }
 
-fn just_before(duration: Duration) -> Duration {
+pub(crate) fn just_before(duration: Duration) -> Duration {
     duration.checked_sub(Duration::from_nanos(1)).unwrap()
 }
 

@@ -9,6 +9,7 @@ mod histories;
 mod keys;
 mod lessons;
 mod limits;
+mod observed;
 mod operator;
 mod receipts;
 mod renewals;

@@ -7,6 +7,7 @@ use acctpool_actors::pool::{
     ReservationStatus, ReservationView, StateKind, Tick, Timestamp, UnknownReservation,
 };
 
+use crate::exactness::just_before;
 use crate::stories::{cancel, credential, request, status};
 use crate::world::{World, policy};
 
@@ -71,7 +72,7 @@ fn a_renewal_counts_from_its_own_moment() {
     let view = renew(&mut world, id, Some(minutes(60))).unwrap();
     assert_eq!(expiration(&view), granted + minutes(90));
     assert_eq!(view.duration, minutes(90));
-    world.advance(minutes(60) - JUST);
+    world.advance(just_before(minutes(60)));
     assert_eq!(end_reason(&mut world, id), None);
     world.advance(JUST);
     assert_eq!(end_reason(&mut world, id), Some(EndReason::Expired));
@@ -145,7 +146,7 @@ fn a_lease_that_is_not_renewed_in_time_is_abandoned() {
     let id = lease(&mut world, Some(minutes(2)));
     let view = renew(&mut world, id, None).unwrap();
     assert_eq!(expiration(&view), granted + minutes(2));
-    world.advance(minutes(2) - JUST);
+    world.advance(just_before(minutes(2)));
     assert_eq!(end_reason(&mut world, id), None);
     world.advance(JUST);
     assert_eq!(end_reason(&mut world, id), Some(EndReason::Abandoned));
@@ -231,7 +232,7 @@ fn a_renewed_lease_outlives_a_restart() {
     world.advance(minutes(4));
     renew(&mut world, id, Some(minutes(100))).unwrap();
     world.restart();
-    world.advance(minutes(5) - JUST);
+    world.advance(just_before(minutes(5)));
     let view = renew(&mut world, id, None).unwrap();
     assert_eq!(
         (view.ttl, view.duration),

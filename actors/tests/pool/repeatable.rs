@@ -6,6 +6,7 @@ use acctpool_actors::pool::{
     NoteInterest, RequestError, RequestReservation, ReservationStatus, ReservationView,
 };
 
+use crate::exactness::just_before;
 use crate::stories::{cancel, credential, status};
 use crate::world::{World, policy};
 
@@ -99,7 +100,7 @@ fn a_key_outlives_a_restart_and_lasts_as_long_as_its_reservation() {
     world.restart_with(shorter);
     assert_eq!(ask(&mut world, |_| ()).unwrap().id, first.id);
     cancel(&mut world, first.id);
-    world.advance(policy().retain_ended - Duration::from_nanos(1));
+    world.advance(just_before(policy().retain_ended));
     assert_eq!(ask(&mut world, |_| ()).unwrap().id, first.id);
     world.advance(Duration::from_nanos(1));
     assert_ne!(ask(&mut world, |_| ()).unwrap().id, first.id);

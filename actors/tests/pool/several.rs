@@ -8,6 +8,7 @@ use acctpool_actors::pool::{
     RequestReservation, ReservationId, ReservationState, ReservationStatus, StateKind, Tick,
 };
 
+use crate::exactness::just_before;
 use crate::stories::{cancel, credential, request, status};
 use crate::world::{Answer, World, policy};
 
@@ -228,7 +229,8 @@ fn a_lease_of_several_outlives_a_restart() {
     let before = status(&mut world, id);
     world.restart();
     assert_eq!(status(&mut world, id), before);
-    world.advance(policy().types[&"free".into()].default_duration - Duration::from_nanos(1));
+    let duration = policy().types[&"free".into()].default_duration;
+    world.advance(just_before(duration));
     assert_eq!(status(&mut world, id), before);
     world.advance(Duration::from_nanos(1));
     assert_eq!(count(&world, StateKind::Leased), 0);
