@@ -17,7 +17,7 @@ pub trait Measure: Send + Sync + 'static {
     /// Takes an exchange in.
     fn answered(&self, exchange: &Exchange);
 
-    /// Returns everything that is counted, in the OpenMetrics text format, given what is so `now`.
+    /// Returns everything that is counted, in the `OpenMetrics` text format, given what is so `now`.
     fn expose(&self, statistics: &Statistics, now: Timestamp) -> String;
 }
 
