@@ -122,8 +122,13 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start(home: &Path, config: &Path) -> Self {
+        Self::start_at(home, config, "127.0.0.1:0")
+    }
+
+    /// Starts one where another one was.
+    pub(crate) fn start_at(home: &Path, config: &Path, bind: &str) -> Self {
         let config = config.to_str().unwrap();
-        let arguments = ["serve", "--config", config, "--bind", "127.0.0.1:0"];
+        let arguments = ["serve", "--config", config, "--bind", bind];
         let mut command = acctpool(home, &arguments);
         let mut process = Process::start(command.env("ACCTPOOL_LOG", "trace"));
         let listening = process.says("listening on ");
