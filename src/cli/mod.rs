@@ -10,6 +10,7 @@ mod check;
 mod clean;
 mod core_dumps;
 mod demo;
+mod descriptors;
 mod interrupt;
 mod key;
 mod logging;

@@ -69,7 +69,8 @@ impl Caller {
 /// Tells whether a request presents a token at all, be it anybody's.
 pub(super) fn presents_token(request: &HttpRequest) -> bool {
     let query = form_urlencoded::parse(request.query_string().as_bytes());
-    request.headers().contains_key(AUTHORIZATION) || query.into_iter().any(|(name, _)| name == TOKEN)
+    request.headers().contains_key(AUTHORIZATION)
+        || query.into_iter().any(|(name, _)| name == TOKEN)
 }
 
 impl Caller {

@@ -10,9 +10,10 @@
 //! - `edge`: what holds for every exchange: limits, headers, problems, the access log.
 //! - `caller`: who asks, proven before anything else is looked at.
 //! - `parameters`, `body`: the query and the JSON body, taken literally.
-//! - `reservations`, `listing`, `receipts`, `statistics`: the resources.
+//! - `reservations`, `reservation_list`, `receipts`, `statistics`: the resources.
 //! - `representation`: what a client has already is not sent again.
 //! - `problem`: everything that can go wrong, in one table.
+//! - `openapi`: the document of all this, made from the handlers; `page` shows it to people.
 
 mod access;
 mod body;
@@ -20,16 +21,18 @@ mod caller;
 mod connection;
 
 mod edge;
-mod listing;
 mod negotiation;
+mod openapi;
 mod page;
 mod parameters;
 mod prefer;
 mod problem;
 mod proxy;
+mod receipt_schema;
 mod receipts;
 mod representation;
 mod reservation_body;
+mod reservation_list;
 mod reservations;
 mod routes;
 mod server;

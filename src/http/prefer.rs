@@ -73,9 +73,11 @@ mod tests {
     use crate::http::waits::LONGEST;
 
     fn asked(values: &[&str]) -> Option<u64> {
-        let request = values.iter().fold(TestRequest::default(), |request, value| {
-            request.append_header((PREFER, *value))
-        });
+        let request = values
+            .iter()
+            .fold(TestRequest::default(), |request, value| {
+                request.append_header((PREFER, *value))
+            });
         wait(request.to_http_request().headers())
     }
 
@@ -97,7 +99,9 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_states_nothing() {
-        for value in ["", "wait", "wait=", "wait=-1", "wait=1.5", "wait=٣", "waits=3", "wait=\"3"] {
+        for value in [
+            "", "wait", "wait=", "wait=-1", "wait=1.5", "wait=٣", "waits=3", "wait=\"3",
+        ] {
             assert_eq!(asked(&[value]), None, "{value:?}");
         }
         assert_eq!(asked(&[]), None);

@@ -8,51 +8,93 @@ use acctpool_actors::pool::{
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Serialize, Serializer};
+use utoipa::ToSchema;
 
 use super::Context;
 use super::problem::whole_minutes;
 
-/// The JSON of a reservation.
-#[derive(Serialize)]
+/// Where a reservation stands.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Reservation, example = json!({
+    "id": "0b6c1f2e-8a57-4c3d-9e21-5d7f3a9b1c04",
+    "state": "active",
+    "type": "lite",
+    "duration": 60,
+    "created_at": "2026-05-01T10:00:00Z",
+    "expiration": "2026-05-01T11:00:00Z",
+    "account": {"id": "0123456789abcdef0123456789abcdef"},
+    "credentials": {
+        "api_key": "…",
+        "iam_url": "https://iam.cloud.ibm.com",
+        "service_id": "ServiceId-4f1e…",
+    },
+}))]
 pub(super) struct ReservationBody<'a> {
+    /// Its id.
+    #[schema(format = "uuid")]
     id: String,
+    /// `pending`, `active` or `ended`.
     state: &'static str,
+    /// The type of account that was asked for.
     #[serde(rename = "type")]
     account_type: &'a str,
-    /// In minutes.
+    /// How long its lease may last, in minutes.
     duration: u64,
+    /// When it was made.
     #[serde(serialize_with = "whole_seconds")]
+    #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
+    /// While it is pending: its place among those that wait for the same type. 1 is next.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     queue_position: Option<u64>,
+    /// While it is active: when the lease ends.
     #[serde(
         skip_serializing_if = "Option::is_none",
         serialize_with = "maybe_seconds"
     )]
+    #[schema(value_type = Option<String>, format = DateTime, nullable = false)]
     expiration: Option<Timestamp>,
+    /// While it is active: what it holds.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     account: Option<AccountBody<'a>>,
+    /// While it is active, where a single reservation is asked for: what opens the account.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     credentials: Option<CredentialsBody<'a>>,
+    /// Once it has ended: `cancelled`, `expired`, `abandoned` or `revoked`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     end_reason: Option<&'static str>,
+    /// Once it has ended: since when.
     #[serde(
         skip_serializing_if = "Option::is_none",
         serialize_with = "maybe_seconds"
     )]
+    #[schema(value_type = Option<String>, format = DateTime, nullable = false)]
     ended_at: Option<Timestamp>,
 }
 
-#[derive(Serialize)]
+/// An account that is held.
+#[derive(Serialize, ToSchema)]
+#[schema(as = LeasedAccount)]
 struct AccountBody<'a> {
+    /// Its id at IBM Cloud.
     id: &'a str,
 }
 
-#[derive(Serialize)]
+/// What opens an account until the lease ends.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Credentials)]
 struct CredentialsBody<'a> {
+    /// An API key of IBM Cloud, made for this lease alone.
     #[serde(serialize_with = "reveal")]
+    #[schema(value_type = String, format = Password)]
     api_key: SecretString,
+    /// Where it is exchanged for a token.
     iam_url: &'a str,
+    /// Whose API key it is.
     service_id: &'a str,
 }
 

@@ -13,11 +13,16 @@ use actix_web::http::header::{LOCATION, RETRY_AFTER};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use serde_json::json as value;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::caller::Caller;
 use super::parameters::{self, TOKEN};
-use super::problem::HttpError;
+use super::problem::{HttpError, MEDIA_TYPE, Problem};
 use super::representation::{Known, Representation, json};
 use super::reservation_body::ReservationBody;
 use super::waits::{Look, Wait};
@@ -29,7 +34,90 @@ const DEFAULT_TYPE: &str = "free";
 /// How long a client should wait before it asks about a pending reservation again, in seconds.
 const POLL_AFTER: u64 = 2;
 
+/// What can be said about a reservation that is asked for, in the query or in a JSON body.
+#[derive(Deserialize, IntoParams, ToSchema)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+#[expect(
+    dead_code,
+    reason = "for the document; parameters are read by their names"
+)]
+struct ReservationRequest {
+    /// The type of account; `free`, unless said otherwise.
+    #[serde(rename = "type")]
+    #[param(nullable = false)]
+    #[schema(nullable = false)]
+    account_type: Option<String>,
+    /// How long the lease may last: a whole number of minutes such as `60`, or a span such as `90m` or
+    /// `1h 30m`. The type's default, unless said otherwise.
+    #[param(schema_with = duration_schema, required = false)]
+    #[schema(schema_with = duration_schema, required = false)]
+    duration: Option<String>,
+}
+
+fn duration_schema() -> impl Into<RefOr<Schema>> {
+    ObjectBuilder::new()
+        .schema_type(SchemaType::from_iter([Type::Integer, Type::String]))
+        .minimum(Some(1))
+        .examples([value!(60), value!("1h 30m")])
+}
+
 /// `POST /reservations`: makes a reservation and redirects to it.
+#[utoipa::path(
+    post,
+    path = "/reservations",
+    operation_id = "requestReservation",
+    tag = "reservations",
+    summary = "Ask for an account",
+    description = "Makes a reservation and redirects to it. Whoever asks first gets an account first. \
+        With `Prefer: wait=N` the redirect is held back until the account is there, for at most so \
+        many seconds.",
+    params(
+        ReservationRequest,
+        ("Prefer" = Option<String>, Header, description = "`wait=N`: how many seconds the answer may \
+            be held back, 60 at most.", example = "wait=30"),
+    ),
+    request_body(
+        content = Option<ReservationRequest>,
+        description = "Instead of parameters in the query. None may come twice."
+    ),
+    responses(
+        (
+            status = 302,
+            description = "The reservation, without credentials: `Location` leads to it.",
+            body = ReservationBody,
+            headers(("Location" = String), ("Preference-Applied" = String))
+        ),
+        (
+            status = 408,
+            description = "`slow_body`: the body did not come in time.",
+            body = Problem,
+            content_type = MEDIA_TYPE
+        ),
+        (
+            status = 415,
+            description = "`unsupported_media_type`: a body is JSON.",
+            body = Problem,
+            content_type = MEDIA_TYPE
+        ),
+        (
+            status = 429,
+            description = "`too_many_pending`: you have as many pending reservations as you may have. \
+                Come back after `Retry-After` seconds.",
+            body = Problem,
+            content_type = MEDIA_TYPE,
+            headers(("Retry-After" = u64))
+        ),
+        (
+            status = 503,
+            description = "`queue_full` or `unavailable`: too many wait, or the service is starting, \
+                stopping or overloaded. Come back after `Retry-After` seconds.",
+            body = Problem,
+            content_type = MEDIA_TYPE,
+            headers(("Retry-After" = u64))
+        ),
+    )
+)]
 pub(super) async fn request(
     context: Data<Context>,
     request: HttpRequest,
@@ -51,7 +139,9 @@ pub(super) async fn request(
     let is_pending = matches!(view.status, ReservationStatus::Pending { .. });
     if let Some(wait) = wait.filter(|_| is_pending) {
         let mut waiting = Waiting::begin(&request, wait);
-        let reservation = waiting.while_pending(&context, view.id, &caller.token).await?;
+        let reservation = waiting
+            .while_pending(&context, view.id, &caller.token)
+            .await?;
         view = context.published.show(&reservation);
     }
     let location = location(view.id, caller.query_token.as_ref());
@@ -68,6 +158,41 @@ pub(super) async fn request(
 ///
 /// A client that prefers to wait is answered when the reservation is no longer pending; or, if it
 /// says what it knows already, when there is anything else to say.
+#[utoipa::path(
+    get,
+    path = "/reservations/{id}",
+    operation_id = "getReservation",
+    tag = "reservations",
+    summary = "Look where your reservation stands",
+    description = "While it is active, the answer has the credentials. With `Prefer: wait=N` the answer \
+        is held back while the reservation is pending, for at most so many seconds; with \
+        `If-None-Match` beside it, until there is anything else to say.",
+    params(
+        ("id" = String, Path, format = "uuid", description = "The reservation."),
+        ("Prefer" = Option<String>, Header, description = "`wait=N`: how many seconds the answer may \
+            be held back, 60 at most.", example = "wait=30"),
+        ("If-None-Match" = Option<String>, Header, description = "The `ETag` of what you have."),
+    ),
+    responses(
+        (
+            status = 200,
+            description = "Where it stands. While it is pending, come back after `Retry-After` seconds.",
+            body = ReservationBody,
+            headers(
+                ("ETag" = String),
+                ("Preference-Applied" = String),
+                ("Retry-After" = u64),
+            )
+        ),
+        (status = 304, description = "It stands where `If-None-Match` says."),
+        (
+            status = 404,
+            description = "`unknown_reservation`: you have none with this id.",
+            body = Problem,
+            content_type = MEDIA_TYPE
+        ),
+    )
+)]
 pub(super) async fn show(
     context: Data<Context>,
     request: &HttpRequest,
@@ -81,7 +206,9 @@ pub(super) async fn show(
     let mut waiting = wait.map(|wait| Waiting::begin(request, wait));
     let (reservation, representation) = match &mut waiting {
         Some(waiting) if known.is_something() => {
-            waiting.while_known(&context, id, &caller.token, &known).await?
+            waiting
+                .while_known(&context, id, &caller.token, &known)
+                .await?
         }
         Some(waiting) => {
             let reservation = waiting.while_pending(&context, id, &caller.token).await?;
@@ -228,13 +355,29 @@ impl Waiting {
 }
 
 fn is_pending(reservation: &PublishedReservation) -> bool {
-    matches!(
-        reservation.view().status,
-        ReservationStatus::Pending { .. }
-    )
+    matches!(reservation.view().status, ReservationStatus::Pending { .. })
 }
 
 /// `DELETE /reservations/{id}`: gives the account back, or stops waiting. May be repeated.
+#[utoipa::path(
+    delete,
+    path = "/reservations/{id}",
+    operation_id = "cancelReservation",
+    tag = "reservations",
+    summary = "Give the account back",
+    description = "Gives the account back, or stops waiting for one. The credentials work no more. May \
+        be repeated.",
+    params(("id" = String, Path, format = "uuid", description = "The reservation.")),
+    responses(
+        (status = 204, description = "It has ended."),
+        (
+            status = 404,
+            description = "`unknown_reservation`: you have none with this id.",
+            body = Problem,
+            content_type = MEDIA_TYPE
+        ),
+    )
+)]
 pub(super) async fn cancel(
     context: Data<Context>,
     caller: Caller,

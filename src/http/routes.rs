@@ -9,12 +9,24 @@ use uuid::Uuid;
 
 use super::caller::Caller;
 use super::problem::HttpError;
-use super::{Context, listing, page, receipts, reservations, statistics};
+use super::{Context, openapi, page, receipts, reservation_list, reservations, statistics};
 
 const ROOT: &str = "/";
 pub(super) const RESERVATIONS: &str = "/reservations";
 const RESERVATION_PREFIX: &str = "/reservations/";
 const RECEIPT: &str = "/receipt";
+const DOCUMENT: &str = "/openapi.json";
+const REFERENCE: &str = "/docs/";
+
+/// Every path of the contract, as the document of the API names it.
+pub(super) const PATHS: [&str; 6] = [
+    ROOT,
+    RESERVATIONS,
+    "/reservations/{id}",
+    "/reservations/{id}/receipt",
+    DOCUMENT,
+    REFERENCE,
+];
 
 /// What a client meant that followed the redirect of `POST /reservations` with the wrong method.
 const REDIRECT_HINT: &str = ". After the redirect from `POST /reservations`, follow with GET: \
@@ -32,14 +44,24 @@ pub(super) fn configure(config: &mut ServiceConfig) {
             web::scope(RESERVATIONS)
                 .service(
                     web::resource("")
-                        .route(web::get().to(listing::list))
-                        .route(web::head().to(listing::list))
+                        .route(web::get().to(reservation_list::list))
+                        .route(web::head().to(reservation_list::list))
                         .route(web::post().to(reservations::request))
-                        .default_service(web::to(listing::no_such_method)),
+                        .default_service(web::to(reservation_list::no_such_method)),
                 )
                 // Not a resource with a pattern: those are matched by regular expressions, and
                 // that would take a sixth of the time of a GET.
                 .default_service(web::to(reservation)),
+        )
+        .service(
+            only("GET, HEAD", "", web::resource(DOCUMENT))
+                .route(web::get().to(openapi::show))
+                .route(web::head().to(openapi::show)),
+        )
+        .service(
+            only("GET, HEAD", "", web::resource(REFERENCE))
+                .route(web::get().to(page::reference))
+                .route(web::head().to(page::reference)),
         )
         .default_service(web::to(unknown_path));
     for asset in page::ASSETS {
@@ -67,13 +89,20 @@ fn reservation_id(text: &str) -> Option<ReservationId> {
 
 /// Tells whether something answers at `path`, whatever the method.
 pub(super) fn is_known(path: &str) -> bool {
-    path == ROOT
-        || path == RESERVATIONS
+    PATHS.iter().any(|template| is_of(path, template))
         || page::ASSETS.iter().any(|asset| asset.path == path)
-        || path
-            .strip_prefix(RESERVATION_PREFIX)
-            .map(|name| name.strip_suffix(RECEIPT).unwrap_or(name))
-            .is_some_and(|id| reservation_id(id).is_some())
+}
+
+/// Tells whether a path is made after a template.
+fn is_of(path: &str, template: &str) -> bool {
+    let mut parts = path.split('/');
+    let has_each_part = template.split('/').all(|expected| {
+        parts.next().is_some_and(|part| match expected {
+            "{id}" => reservation_id(part).is_some(),
+            literal => part == literal,
+        })
+    });
+    has_each_part && parts.next().is_none()
 }
 
 /// Refuses every method but those that get a route.

@@ -52,17 +52,67 @@ fn parameters_may_come_as_json() {
 fn a_parameter_comes_once_and_by_a_name_that_is_known() {
     let app = App::new();
     for (target, body, code, parameter) in [
-        ("/reservations?type=lite", "{\"type\":\"lite\"}", "repeated_parameter", "type"),
-        ("/reservations", "{\"type\":\"lite\",\"type\":\"lite\"}", "repeated_parameter", "type"),
-        ("/reservations", "{\"colour\":\"red\"}", "unknown_parameter", "colour"),
+        (
+            "/reservations?type=lite",
+            "{\"type\":\"lite\"}",
+            "repeated_parameter",
+            "type",
+        ),
+        (
+            "/reservations",
+            "{\"type\":\"lite\",\"type\":\"lite\"}",
+            "repeated_parameter",
+            "type",
+        ),
+        (
+            "/reservations",
+            "{\"colour\":\"red\"}",
+            "unknown_parameter",
+            "colour",
+        ),
         ("/reservations", "{\"type\":5}", "invalid_parameter", "type"),
-        ("/reservations", "{\"type\":null}", "invalid_parameter", "type"),
-        ("/reservations", "{\"type\":[\"lite\"]}", "invalid_parameter", "type"),
-        ("/reservations", "{\"duration\":1.5}", "invalid_parameter", "duration"),
-        ("/reservations", "{\"duration\":-1}", "invalid_parameter", "duration"),
-        ("/reservations", "{\"duration\":true}", "invalid_parameter", "duration"),
-        ("/reservations?type=lite", "{\"duration\":0}", "invalid_parameter", "duration"),
-        ("/reservations", "{\"type\":\"gold\"}", "invalid_parameter", "type"),
+        (
+            "/reservations",
+            "{\"type\":null}",
+            "invalid_parameter",
+            "type",
+        ),
+        (
+            "/reservations",
+            "{\"type\":[\"lite\"]}",
+            "invalid_parameter",
+            "type",
+        ),
+        (
+            "/reservations",
+            "{\"duration\":1.5}",
+            "invalid_parameter",
+            "duration",
+        ),
+        (
+            "/reservations",
+            "{\"duration\":-1}",
+            "invalid_parameter",
+            "duration",
+        ),
+        (
+            "/reservations",
+            "{\"duration\":true}",
+            "invalid_parameter",
+            "duration",
+        ),
+        (
+            "/reservations?type=lite",
+            "{\"duration\":0}",
+            "invalid_parameter",
+            "duration",
+        ),
+        (
+            "/reservations",
+            "{\"type\":\"gold\"}",
+            "invalid_parameter",
+            "type",
+        ),
     ] {
         let answer = app.post_json(target, body);
         assert_eq!(answer.status, 400, "{body}");
@@ -112,10 +162,16 @@ fn a_body_says_that_it_is_json() {
     }
     // A client that says nothing sends a form, as far as anybody knows.
     let silent = post(&app, &["content-length: 2"], b"{}");
-    assert_eq!((silent.status, silent.code()), (400, "unexpected_body".to_owned()));
+    assert_eq!(
+        (silent.status, silent.code()),
+        (400, "unexpected_body".to_owned())
+    );
     let header = "content-type: Application/JSON; charset=utf-8";
     let body = b"{\"type\":\"lite\"}";
-    assert_eq!(post(&app, &[header, "content-length: 15"], body).status, 302);
+    assert_eq!(
+        post(&app, &[header, "content-length: 15"], body).status,
+        302
+    );
 }
 
 #[test]
@@ -126,7 +182,10 @@ fn a_body_that_grows_too_long_is_refused() {
     let chunked = format!("{:x}\r\n{long}\r\n0\r\n\r\n", long.len());
     let headers = [json, "transfer-encoding: chunked"];
     let answer = post(&app, &headers, chunked.as_bytes());
-    assert_eq!((answer.status, answer.code()), (413, "body_too_large".to_owned()));
+    assert_eq!(
+        (answer.status, answer.code()),
+        (413, "body_too_large".to_owned())
+    );
     let short = b"f\r\n{\"type\":\"lite\"}\r\n0\r\n\r\n";
     assert_eq!(post(&app, &headers, short).status, 302);
 }
@@ -147,7 +206,10 @@ fn a_body_that_stalls_is_given_up() {
         let mut wire = begin(&app, &["content-type: application/json", framing]);
         wire.send(part.as_bytes());
         let answer = wire.last_answer();
-        assert_eq!((answer.status, answer.code()), (408, "slow_body".to_owned()));
+        assert_eq!(
+            (answer.status, answer.code()),
+            (408, "slow_body".to_owned())
+        );
     }
 }
 

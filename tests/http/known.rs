@@ -41,7 +41,11 @@ fn what_is_known_is_not_sent_again() {
         }
         for unknown in ["\"other\"", "nonsense", "", "\""] {
             let again = get(&app, "GET", path, unknown);
-            assert_eq!((again.status, &again.body), (200, &first.body), "{unknown:?}");
+            assert_eq!(
+                (again.status, &again.body),
+                (200, &first.body),
+                "{unknown:?}"
+            );
         }
     }
 }

@@ -16,6 +16,7 @@ mod known;
 mod limits;
 mod listing;
 mod log;
+mod openapi;
 mod page;
 mod ports;
 mod problems;

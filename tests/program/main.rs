@@ -27,6 +27,7 @@ mod help;
 mod interrupted;
 mod key;
 mod kills;
+mod long_polls;
 mod migration;
 mod operator;
 mod process;

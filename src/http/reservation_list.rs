@@ -9,10 +9,11 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use secrecy::ExposeSecret;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::caller::{self, Caller};
 use super::parameters::{Parameters, TOKEN};
-use super::problem::HttpError;
+use super::problem::{HttpError, MEDIA_TYPE, Problem};
 use super::reservation_body::ReservationBody;
 use super::{Context, routes};
 
@@ -29,6 +30,35 @@ const STATE: &str = "state";
 ///
 /// Without a token there is nothing to list, and the answer is that of the time before there were
 /// lists.
+#[utoipa::path(
+    get,
+    path = "/reservations",
+    operation_id = "listReservations",
+    tag = "reservations",
+    summary = "List your reservations",
+    description = "Your own, oldest first, without credentials, page by page.",
+    params(
+        ("limit" = Option<u64>, Query, description = "How many to list at most: 50, unless said \
+            otherwise.", minimum = 1, maximum = 100),
+        ("cursor" = Option<String>, Query, description = "Where to go on: the `next_cursor` of the \
+            page before.", pattern = "^[A-Za-z0-9_-]{10}[AEIMQUYcgkosw048]$"),
+        ("state" = Option<State>, Query, description = "Lists only those that are in this state."),
+    ),
+    responses(
+        (
+            status = 200,
+            description = "A page. Its `Link` leads to the next one.",
+            body = ListBody,
+            headers(("Link" = String))
+        ),
+        (
+            status = 405,
+            description = "`method_not_allowed`: without a token there is nothing to list.",
+            body = Problem,
+            content_type = MEDIA_TYPE
+        ),
+    )
+)]
 pub(super) async fn list(
     context: Data<Context>,
     request: HttpRequest,
@@ -82,16 +112,20 @@ pub(super) async fn no_such_method(request: HttpRequest) -> Result<HttpResponse,
 }
 
 /// A page of reservations.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = ReservationList)]
 struct ListBody<'a> {
+    /// What is on the page.
     reservations: Vec<ReservationBody<'a>>,
     /// Where the next page begins. Absent on the last one.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     next_cursor: Option<String>,
 }
 
 /// What a reservation is shown as.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ToSchema)]
+#[schema(as = ReservationState, rename_all = "snake_case")]
 enum State {
     Pending,
     Active,
@@ -174,5 +208,9 @@ fn link(caller: &Caller, limit: usize, state: Option<State>, cursor: &str) -> St
     if let Some(token) = &caller.query_token {
         query.append_pair(TOKEN, token.expose_secret());
     }
-    format!("<{}?{}>; rel=\"next\"", routes::RESERVATIONS, query.finish())
+    format!(
+        "<{}?{}>; rel=\"next\"",
+        routes::RESERVATIONS,
+        query.finish()
+    )
 }
