@@ -19,37 +19,27 @@ const WAITERS: usize = 100;
 const GONE: usize = 10;
 
 /// How much more memory the process may hold afterwards than before, in bytes for each that waited.
-/// While they wait, it is many times as much.
-const KEPT: u64 = 1024;
+/// While they wait, it is more than twice as much.
+const KEPT: u64 = 4096;
 
 #[test]
 fn ten_thousand_wait_at_once_and_who_went_away_costs_nothing() {
-    let t0 = std::time::Instant::now();
-    macro_rules! at {
-        ($w:expr) => {
-            eprintln!("{:?} {}", t0.elapsed(), $w)
-        };
-    }
     allow_many_descriptors();
     let bench = Bench::new(1);
     let settings = "max_pending_per_token = 1000\n[server]\nmax_connections = 12000\n";
-    let server = bench.serve(&bench.configure(settings));
+    let config = bench.configure(settings);
+    // What is measured is what the program holds, not what its allocator keeps for later.
+    let frugal = [("MIMALLOC_PURGE_DELAY", "0")];
+    let server = Server::start_with(bench.path(), &config, &frugal);
     server.until("ready", 1);
-    at!("ready");
     let holder = reserve(&server, &bench.token);
     let waiting: Vec<String> = (0..RESERVATIONS)
         .map(|_| reserve(&server, &bench.token))
         .collect();
-    at!("reserved");
-    // What a first crowd makes the process keep is kept once.
-    drop(crowd(&server, &bench.token, &waiting));
-    until_connected(&server, 0);
-    at!("crowd 1 gone");
     let before = memory(&server);
 
     let mut clients = crowd(&server, &bench.token, &waiting);
     until_connected(&server, RESERVATIONS * WAITERS);
-    at!("crowd 2");
     let during = memory(&server);
     for of_one in clients.values_mut() {
         of_one.truncate(WAITERS - GONE);
@@ -57,7 +47,6 @@ fn ten_thousand_wait_at_once_and_who_went_away_costs_nothing() {
     // Nothing has happened that they could be told, and yet they are forgotten.
     until_connected(&server, RESERVATIONS * (WAITERS - GONE));
 
-    at!("1000 gone");
     // Nobody has looked at its credential, so the account is granted to the next one at once.
     cancel(&server, &bench.token, &holder);
     let (granted, others) = waiting.split_first().unwrap();
@@ -69,7 +58,6 @@ fn ten_thousand_wait_at_once_and_who_went_away_costs_nothing() {
         assert!(shown.is_string(), "{told}");
         assert_eq!(*key.get_or_insert(shown.clone()), shown);
     }
-    at!("granted");
     for path in others {
         cancel(&server, &bench.token, path);
     }
@@ -80,13 +68,11 @@ fn ten_thousand_wait_at_once_and_who_went_away_costs_nothing() {
         }
     }
     until_connected(&server, 0);
-    at!("answered");
     let waited = (RESERVATIONS * WAITERS) as u64;
     eventually("the memory comes back", || {
         let kept = memory(&server).saturating_sub(before);
         (kept < KEPT * waited).then_some(())
     });
-    at!(format!("{before} {during} {}", memory(&server)));
     assert!(during > before + 2 * KEPT * waited, "{before} {during}");
 }
 
