@@ -218,7 +218,9 @@ impl Model {
 
     fn left(&mut self, issued: &Issued, result: &Result<Done, CloudError>) {
         let found = match result {
-            Ok(Done::Swept(pass)) => [&pass.stuck[..], &pass.waiting, &pass.deleted].concat(),
+            Ok(Done::Swept(pass)) => {
+                [&pass.stuck[..], &pass.leaving, &pass.waiting, &pass.deleted].concat()
+            }
             Ok(Done::Proved(proof)) if !proof.is_clean() => proof.leftovers.clone(),
             _ => return,
         };

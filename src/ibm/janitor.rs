@@ -27,6 +27,9 @@ use super::token::{NoToken, Token};
 /// How long the janitor lives at most: longer than a cleaning may take.
 const LIFE: time::Duration = time::Duration::hours(4);
 
+/// How long its rights may take to work (4); whatever is refused later is refused for good.
+const RIGHTS_TAKE: time::Duration = time::Duration::minutes(15);
+
 /// What people see it called.
 const NAME: &str = "acctpool-janitor";
 
@@ -36,7 +39,7 @@ pub(super) struct Janitor {
     iam_id: String,
     key: SecretString,
     token: Option<Token>,
-    until: Timestamp,
+    employed_at: Timestamp,
     /// Where its key is the stored one.
     taken: BTreeSet<ClusterPlace>,
 }
@@ -46,7 +49,7 @@ pub(super) type ClusterPlace = (String, String);
 
 /// Sees to it that the janitor's key is the stored one in each of these places.
 ///
-/// Its rights take a while to work: until then the service refuses, and the clusters wait.
+/// Its rights take a while to work: until then the service refuses (see [`is_new`]).
 pub(super) async fn take_over(
     session: &Session<'_>,
     places: BTreeSet<ClusterPlace>,
@@ -54,7 +57,7 @@ pub(super) async fn take_over(
     // Held, so that several lists of clusters get one janitor.
     let mut janitor = session.ibm.janitor.lock().await;
     let now = session.ibm.clock.now();
-    let is_due = |janitor: &Janitor| janitor.until <= now;
+    let is_due = |janitor: &Janitor| janitor.employed_at + LIFE <= now;
     if janitor.as_ref().is_none_or(is_due) {
         *janitor = Some(employ(session, now).await?);
     }
@@ -66,6 +69,14 @@ pub(super) async fn take_over(
         }
     }
     Ok(())
+}
+
+/// Tells whether the janitor is so new that its rights need not work yet.
+pub(super) async fn is_new(session: &Session<'_>) -> bool {
+    let now = session.ibm.clock.now();
+    let janitor = session.ibm.janitor.lock().await;
+    let mut janitors = janitor.iter();
+    janitors.any(|janitor| now < janitor.employed_at + RIGHTS_TAKE)
 }
 
 /// Makes the service ID with all rights.
@@ -91,7 +102,7 @@ async fn employ(session: &Session<'_>, now: Timestamp) -> Result<Janitor, Fault>
         iam_id,
         key: key.into(),
         token: None,
-        until,
+        employed_at: now,
         taken: BTreeSet::new(),
     })
 }

@@ -82,7 +82,8 @@ pub(super) async fn baseline(session: &Session<'_>) -> Result<Baseline, CloudErr
     let survey = survey(session).await?;
     let items = survey.stops.iter().flat_map(|(stop, reading)| {
         // What is on its way out will not be there.
-        let staying = |item: &&Item| !matches!(item.verdict, Verdict::Leaving(_));
+        let staying =
+            |item: &&Item| !matches!(item.verdict, Verdict::Leaving(_) | Verdict::Following(_));
         let unkept = reading.items.iter().filter(staying);
         let unkept = unkept.map(|item| stop.leftover(item, ""));
         let kept = reading.kept.iter().map(|item| stop.kept(item));
@@ -115,6 +116,7 @@ impl From<Survey> for Plan {
             for item in &reading.items {
                 let (list, reason) = match &item.verdict {
                     Verdict::Leaving(reason) => (&mut step.wait, reason.as_str()),
+                    Verdict::Following(other) => (&mut step.wait, *other),
                     Verdict::Immovable(reason) => (&mut step.stuck, reason.as_str()),
                     _ => (&mut step.delete, "it would be deleted"),
                 };

@@ -34,13 +34,14 @@ pub(super) async fn lift(session: &Session<'_>) -> Result<(), Fault> {
         if is_kept(session, &rule, &id)? {
             continue;
         }
-        session.ibm.note_restriction();
         let request = Request::delete(Api::Restrictions, format!("/v1/rules/{}", encode(&id)));
         match session.send(&request).await {
-            Ok(_) => session
-                .ibm
-                .tell_later(vec![leftover(&rule, &id)], Traffic::default()),
-            Err(fault) if fault.is_gone() => {}
+            Ok(_) => {
+                session.ibm.note_restriction();
+                let lifted = vec![leftover(&rule, &id)];
+                session.ibm.tell_later(lifted, Traffic::default());
+            }
+            Err(fault) if fault.is_gone() => session.ibm.note_restriction(),
             // It may hinder nothing; the sweep names it.
             Err(Fault::Refused(refusal)) if refusal.status == 403 => {}
             Err(fault) => return Err(fault),

@@ -67,6 +67,24 @@ struct Found {
     defaults: HashSet<String>,
 }
 
+/// What is remembered of an item that others are inside of: what names and places it, its state, and
+/// what of it belongs to it. Items may be large, and there may be thousands.
+const REMEMBERED: &[&str] = &[
+    "id",
+    "crn",
+    "guid",
+    "created_at",
+    "resource_group",
+    "resource_group_id",
+    "provisioning_status",
+    "lifecycle_state",
+    "status",
+    "state",
+    "dns",
+    "default_security_group",
+    "default_network_acl",
+];
+
 /// Lists that several collections start from, each read once.
 type SharedLists = HashMap<String, Rc<OnceCell<Rc<Vec<Value>>>>>;
 
@@ -256,7 +274,7 @@ impl<'a> Scope<'a> {
         self.found.borrow().defaults.contains(id)
     }
 
-    /// Returns a list, which is read once however many ask for it.
+    /// Returns what is remembered of each item of a list, which is read once however many ask for it.
     pub(super) async fn shared(
         &self,
         list: &List<'_>,
@@ -265,7 +283,12 @@ impl<'a> Scope<'a> {
         let region = list.region.map_or("", Region::as_str);
         let key = format!("{region} {}", list.target);
         let cell = Rc::clone(self.shared.borrow_mut().entry(key).or_default());
-        let read = || async { list.read(session).await.map(Rc::new) };
+        let read = || async {
+            let mut all = Vec::new();
+            list.each_page(session, |page| all.extend(page.iter().map(essence)))
+                .await?;
+            Ok(Rc::new(all))
+        };
         cell.get_or_try_init(read).await.map(Rc::clone)
     }
 
@@ -317,6 +340,12 @@ pub(super) fn group_of(resource: &Value) -> Option<&str> {
     let group = &resource["resource_group"];
     let names = [&resource["resource_group_id"], &group["id"], group];
     names.into_iter().find_map(Value::as_str)
+}
+
+fn essence(item: &Value) -> Value {
+    let fields = REMEMBERED.iter().copied();
+    let fields = fields.filter_map(|name| Some((name.to_owned(), item.get(name)?.clone())));
+    Value::Object(fields.collect())
 }
 
 /// Whether a resource is kept without being named.

@@ -197,7 +197,8 @@ impl From<Survey> for Proof {
                 .extend(reading.kept.iter().map(|item| stop.kept(item)));
             let leftovers = reading.items.iter().map(|item| {
                 let reason = match &item.verdict {
-                    Verdict::Leaving(reason) | Verdict::Immovable(reason) => reason,
+                    Verdict::Leaving(reason) | Verdict::Immovable(reason) => reason.as_str(),
+                    Verdict::Following(other) => other,
                     _ => "it is still there",
                 };
                 stop.leftover(item, reason)

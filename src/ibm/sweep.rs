@@ -244,7 +244,7 @@ impl<'s, 'a> Sweep<'s, 'a> {
             let kept = part.kept.iter().map(|item| stop.kept(item));
             self.pass.kept.extend(kept);
             self.pass.deleted.extend(part.deleted);
-            self.pass.waiting.extend(part.leaving);
+            self.pass.leaving.extend(part.leaving);
             self.pass.waiting.extend(part.waiting);
             self.pass.stuck.extend(part.stuck);
             self.faults.extend(part.fault);
@@ -308,6 +308,9 @@ async fn sweep_collection(
             (Verdict::Leaving(state), _) => {
                 part.leaving.push(stop.leftover(&item, state.clone()));
             }
+            (Verdict::Following(other), _) => {
+                part.waiting.push(stop.leftover(&item, *other));
+            }
             (Verdict::Immovable(reason), _) => {
                 part.stuck.push(stop.leftover(&item, reason.clone()));
             }
@@ -323,10 +326,16 @@ async fn sweep_collection(
     if !clusters.is_empty()
         && let Err(fault) = janitor::take_over(session, clusters).await
     {
-        // Its rights may not work yet.
-        let wait = |item: &Item| stop.leftover(item, format!("it waits for the janitor: {fault}"));
-        part.waiting.extend(unwanted.iter().map(wait));
-        part.fault = (!matches!(fault, Fault::Refused(_))).then_some(fault);
+        let left = |item: &Item| stop.leftover(item, format!("it needs the janitor: {fault}"));
+        let left = unwanted.iter().map(left);
+        match fault {
+            Fault::Refused(_) if !janitor::is_new(session).await => part.stuck.extend(left),
+            Fault::Refused(_) => part.waiting.extend(left),
+            _ => {
+                part.waiting.extend(left);
+                part.fault = Some(fault);
+            }
+        }
         return Ok(part);
     }
     let deletions = unwanted.into_iter().map(|item| async {

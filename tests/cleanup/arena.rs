@@ -51,6 +51,8 @@ pub(crate) struct Cleaned {
     pub(crate) account: Account,
     /// Why it was quarantined; `None` if it is ready.
     pub(crate) quarantine: Option<Quarantine>,
+    /// Whether it took until the time for a cleaning was over.
+    pub(crate) timed_out: bool,
 }
 
 /// What was sent, and what goes wrong with it.
@@ -188,9 +190,11 @@ impl Arena {
                     continue;
                 }
             };
+            let timed_out = |event: &Event| matches!(event, Event::CleaningTimedOut { .. });
             return Cleaned {
                 account: account.clone(),
                 quarantine,
+                timed_out: events.iter().any(timed_out),
             };
         }
     }

@@ -131,6 +131,9 @@ fn what_only_one_collection_holds_and_nobody_can_delete_is_named_by_the_quaranti
             let Some(quarantine) = cleaned.quarantine else {
                 return Err(format!("it is ready without {}", left.id));
             };
+            if cleaned.timed_out {
+                return Err("nobody was told before the time was over".to_owned());
+            }
             let mut named = quarantine.leftovers.iter();
             if named.any(|named| named.collection == recipe.0 && named.id == left.id) {
                 Ok(())

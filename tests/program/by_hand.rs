@@ -9,7 +9,7 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
 use crate::bench::{Bench, curl, status_of, write_private};
-use crate::process::{Ended, Process, acctpool, run};
+use crate::process::{Ended, Process, acctpool, command, run};
 
 /// Accounts that can hold everything.
 const EVERYTHING: &str = "[types.lite]\nprofile = \"full\"\n";
@@ -43,14 +43,8 @@ impl Bench {
 
     /// Asks the simulated cloud as the first account's owner.
     fn as_owner(&self, path: &str, arguments: &[&str]) -> Value {
-        let url = self.simulator.url();
-        let key = format!("apikey={}", self.accounts[0].api_key.expose_secret());
-        let grant = "grant_type=urn:ibm:params:oauth:grant-type:apikey";
-        let exchange = format!("{url}/identity/token");
-        let token = curl(self.path(), &["-d", &key, "-d", grant, &exchange]).json();
-        let token = token["access_token"].as_str().unwrap();
-        let bearer = format!("Authorization: Bearer {token}");
-        let target = format!("{url}{path}");
+        let target = format!("{}{path}", self.simulator.url());
+        let bearer = self.bearer();
         let mut all = vec!["-H", &*bearer, "-H", "Content-Type: application/json"];
         all.extend(arguments);
         all.push(&target);
@@ -58,14 +52,30 @@ impl Bench {
         serde_json::from_str(&body).unwrap_or(Value::Null)
     }
 
-    /// Makes an instance in the first account; returns its CRN.
-    fn make_instance(&self, name: &str, plan: &Plan) -> String {
+    /// Returns the header that makes somebody the first account's owner.
+    fn bearer(&self) -> String {
+        let url = self.simulator.url();
+        let key = format!("apikey={}", self.accounts[0].api_key.expose_secret());
+        let grant = "grant_type=urn:ibm:params:oauth:grant-type:apikey";
+        let exchange = format!("{url}/identity/token");
+        let token = curl(self.path(), &["-d", &key, "-d", grant, &exchange]).json();
+        let token = token["access_token"].as_str().unwrap();
+        format!("Authorization: Bearer {token}")
+    }
+
+    /// Describes an instance that is to be made in the first account.
+    fn instance(&self, name: &str, plan: &Plan) -> Value {
         let account = &self.accounts[0].id;
         let groups = self.as_owner(&format!("/v2/resource_groups?account_id={account}"), &[]);
-        let instance = json!({
+        json!({
             "name": name, "target": "global", "resource_plan_id": plan.plan_id,
             "resource_group": groups["resources"][0]["id"],
-        });
+        })
+    }
+
+    /// Makes an instance in the first account; returns its CRN.
+    fn make_instance(&self, name: &str, plan: &Plan) -> String {
+        let instance = self.instance(name, plan);
         let made = self.as_owner("/v2/resource_instances", &["-d", &instance.to_string()]);
         made["id"]
             .as_str()
@@ -80,6 +90,63 @@ impl Bench {
     fn holds(&self, crn: &str) -> bool {
         self.inventory().iter().any(|line| line.contains(crn))
     }
+}
+
+/// Makes many instances of so many bytes each, and returns how many bytes a plan of the account took
+/// at most.
+fn memory_of_plan(instances: usize, bytes: usize) -> usize {
+    let bench = Bench::new(1);
+    bench.configure(EVERYTHING);
+    let mut instance = bench.instance("large", &PLAIN);
+    instance["parameters"] = json!({"text": "x".repeat(bytes)});
+    let body = bench.path().join("instance.json");
+    fs::write(&body, instance.to_string()).unwrap();
+    let (bearer, url) = (bench.bearer(), bench.simulator.url());
+    // One request for each number; what follows the `#` is not sent.
+    let target = format!("{url}/v2/resource_instances#[1-{instances}]");
+    let made = run(command("curl", bench.path())
+        .args(["-sS", "--fail", "-o", "made.json", "-d", "@instance.json"])
+        .args([
+            "-H",
+            &bearer,
+            "-H",
+            "Content-Type: application/json",
+            &target,
+        ]));
+    assert_eq!(made.code, Some(0), "{}", made.stderr);
+
+    let words = bench.words("plan", &["--format", "json"]);
+    let program = env!("CARGO_BIN_EXE_acctpool");
+    let measure = "import resource, subprocess, sys\n\
+                   code = subprocess.run(sys.argv[1:]).returncode\n\
+                   sys.stderr.write(str(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss))\n\
+                   sys.exit(code)";
+    let measured = ["-c", measure, program].into_iter().chain(words);
+    let planned = run(command("python3", bench.path()).args(measured));
+    assert_eq!(planned.code, Some(0), "{}", planned.stderr);
+    let plan: Value = serde_json::from_str(&planned.stdout).unwrap();
+    let steps = plan["steps"].as_array().unwrap().iter();
+    let found: usize = steps
+        .map(|step| step["delete"].as_array().unwrap().len())
+        .sum();
+    assert_eq!(found, instances);
+    let kibibytes: usize = planned.stderr.rsplit('\n').next().unwrap().parse().unwrap();
+    kibibytes * 1024
+}
+
+#[test]
+fn a_plan_takes_memory_for_the_names_of_items_and_not_for_what_they_hold() {
+    const INSTANCES: usize = 1000;
+    const BYTES: usize = 20_000;
+    let small = memory_of_plan(INSTANCES, 10);
+    let large = memory_of_plan(INSTANCES, BYTES);
+    let more = large.saturating_sub(small);
+    // A page of a hundred is there at once, as text and as values, for each of the lists that are read
+    // side by side; the whole list never is.
+    assert!(
+        more < INSTANCES * BYTES / 4 * 3,
+        "{small} bytes for small items, {more} more for large ones"
+    );
 }
 
 #[test]

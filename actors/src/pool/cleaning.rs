@@ -278,7 +278,7 @@ impl Pool {
         let now = self.now;
         let settle = self.policy.settle;
         let clean = pass.is_clean();
-        let only_refusals = pass.deleted.is_empty() && pass.waiting.is_empty();
+        let refused = pass.is_refused();
         let stuck = pass.stuck.len();
         let before = self.accounts[id].progress();
         let is_first = self.change_cleaning(id, |cleaning| {
@@ -286,12 +286,18 @@ impl Pool {
             cleaning.passes == 1
         });
         self.note(id, ReceiptStep::swept(&pass, is_first));
-        let (refusals, settled_at) = self.change_cleaning(id, |cleaning| {
-            cleaning.stuck_passes = match (clean, only_refusals) {
-                (false, true) => cleaning.stuck_passes + 1,
-                _ => 0,
+        let refusals = self.change_cleaning(id, |cleaning| {
+            cleaning.stuck_passes = if refused {
+                cleaning.stuck_passes + 1
+            } else {
+                0
             };
+            cleaning.stuck_passes
+        });
+        let gives_up = self.policy.gives_up(refusals, &pass);
+        let settled_at = self.change_cleaning(id, |cleaning| {
             cleaning.remaining = pass.stuck;
+            cleaning.remaining.extend(pass.leaving);
             cleaning.remaining.extend(pass.waiting);
             // Should its deletion never end, its name is what a person needs.
             cleaning.remaining.extend(pass.deleted);
@@ -301,13 +307,13 @@ impl Pool {
                 cleaning.settling_since = Some(now);
             }
             let since = *cleaning.settling_since.get_or_insert(now);
-            (cleaning.stuck_passes, since + settle)
+            since + settle
         });
         self.tell_of_pass(id, before, stuck);
         if clean {
             let wait = (settled_at - now).try_into().unwrap_or(Duration::ZERO);
             self.go_on(id, Phase::ProveOnce, wait);
-        } else if refusals >= self.policy.stuck_passes {
+        } else if gives_up {
             self.quarantine_cleaning(id, "cannot be deleted");
         } else {
             let wait = self.policy.pass_interval.saturating_mul(refusals.max(1));

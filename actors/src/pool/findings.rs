@@ -24,7 +24,9 @@ pub struct Pass {
     pub deleted: Vec<Leftover>,
     /// What was left alone because the operator keeps it; its reason says why.
     pub kept: Vec<Leftover>,
-    /// What was on its way out already, or cannot go before something else has.
+    /// What was on its way out already.
+    pub leaving: Vec<Leftover>,
+    /// What cannot go before something else has.
     pub waiting: Vec<Leftover>,
     /// What refuses to go.
     pub stuck: Vec<Leftover>,
@@ -38,7 +40,14 @@ impl Pass {
     /// Tells whether the pass found nothing that should not be there.
     #[must_use]
     pub fn is_clean(&self) -> bool {
-        self.deleted.is_empty() && self.waiting.is_empty() && self.stuck.is_empty()
+        let lists = [&self.deleted, &self.leaving, &self.waiting, &self.stuck];
+        lists.iter().all(|list| list.is_empty())
+    }
+
+    /// Tells whether nothing moved, and something refuses to go.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        self.deleted.is_empty() && self.leaving.is_empty() && !self.stuck.is_empty()
     }
 }
 

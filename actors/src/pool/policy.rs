@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::findings::Pass;
 use super::ids::AccountType;
 
 /// The pool's settings. All durations are positive.
@@ -96,6 +97,21 @@ impl Policy {
         self.types
             .get(account_type)
             .map_or(Duration::ZERO, |of_type| of_type.max_duration)
+    }
+
+    /// Tells whether a person has to look after so many refused passes in a row, of which `pass` is
+    /// the last.
+    #[must_use]
+    pub fn gives_up(&self, refusals: u32, pass: &Pass) -> bool {
+        // At the usual interval, which grows with them, a quarter of an hour.
+        const FOR_THOSE_BEHIND: u32 = 10;
+        // What waits behind a refusal may still go by itself: lists and caches lag.
+        let more = if pass.waiting.is_empty() {
+            0
+        } else {
+            FOR_THOSE_BEHIND
+        };
+        refusals >= self.stuck_passes.saturating_add(more)
     }
 
     /// Returns the pause before the next attempt after `failures` transient faults in a row.

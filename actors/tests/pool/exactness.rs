@@ -271,8 +271,8 @@ fn settling_is_counted_from_the_last_deletion() {
 fn only_refusals_in_a_row_quarantine_with_growing_pauses() {
     let mut world = World::new(1, 0);
     run_to(&mut world, Phase::Sweep);
-    let waiting = Pass {
-        waiting: vec![leftover()],
+    let leaving = Pass {
+        leaving: vec![leftover()],
         stuck: vec![leftover()],
         ..Pass::default()
     };
@@ -283,7 +283,7 @@ fn only_refusals_in_a_row_quarantine_with_growing_pauses() {
             Some(false) => world.answer(0, Answer::Busy),
             Some(true) => {
                 let issued = world.open_jobs.remove(0);
-                world.report(&issued, Ok(Done::Swept(waiting.clone())));
+                world.report(&issued, Ok(Done::Swept(leaving.clone())));
             }
         }
         pauses.push(pause(&world).as_secs());
@@ -292,6 +292,28 @@ fn only_refusals_in_a_row_quarantine_with_growing_pauses() {
     assert_eq!(pauses, [10, 20, 10, 10, 20, 10, 10, 20]);
     world.answer(0, Answer::Stuck);
     assert_eq!(account(&world).kind(), StateKind::Quarantined);
+}
+
+#[test]
+fn what_waits_behind_a_refusal_has_a_quarter_of_an_hour_to_go() {
+    let mut world = World::new(1, 0);
+    run_to(&mut world, Phase::Sweep);
+    let refused = Pass {
+        waiting: vec![leftover()],
+        stuck: vec![leftover()],
+        ..Pass::default()
+    };
+    let since = world.now;
+    loop {
+        let issued = world.open_jobs.remove(0);
+        world.report(&issued, Ok(Done::Swept(refused.clone())));
+        if account(&world).kind() == StateKind::Quarantined {
+            break;
+        }
+        wait(&mut world);
+    }
+    let minutes = (world.now - since).whole_minutes();
+    assert!((10..20).contains(&minutes), "{minutes} min");
 }
 
 #[test]
@@ -674,7 +696,7 @@ fn what_is_still_on_its_way_out_at_the_end_is_named() {
             }
             let issued = world.open_jobs.remove(0);
             let pass = Pass {
-                waiting: vec![leftover()],
+                leaving: vec![leftover()],
                 ..Pass::default()
             };
             world.report(&issued, Ok(Done::Swept(pass)));

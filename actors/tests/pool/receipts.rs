@@ -75,6 +75,7 @@ fn sweep_a_mess(world: &mut World) {
             deleted: vec![item("instances", "i1")],
             stuck: vec![item("volumes", "v1")],
             waiting: vec![item("subnets", "s1")],
+            leaving: Vec::new(),
             kept: vec![kept()],
             stage: Some("compute"),
             traffic: traffic(10, 2),

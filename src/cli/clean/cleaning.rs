@@ -132,8 +132,8 @@ impl<'a> Cleaning<'a> {
         loop {
             let pass = self.call(|| self.cloud.sweep(self.keys.get())).await?;
             let is_clean = pass.is_clean();
-            let only_refusals = pass.deleted.is_empty() && pass.waiting.is_empty();
-            refusals = if only_refusals { refusals + 1 } else { 0 };
+            refusals = if pass.is_refused() { refusals + 1 } else { 0 };
+            let gives_up = self.policy.gives_up(refusals, &pass);
             let told = self.tally.borrow_mut().take_pass(pass);
             if let Some(words) = told.filter(|_| !self.is_watched) {
                 info!("account {}: {words}", self.account);
@@ -141,7 +141,7 @@ impl<'a> Cleaning<'a> {
             if is_clean {
                 return Ok(());
             }
-            if refusals >= self.policy.stuck_passes {
+            if gives_up {
                 return Err(Unclean::Stuck);
             }
             let pause = self.policy.pass_interval;
@@ -164,14 +164,7 @@ impl<'a> Cleaning<'a> {
             let (error, pause) = match outcome {
                 Ok(done) => return Ok(done),
                 Err(error @ CloudError::Transient(_)) => (error, pause),
-                Err(CloudError::Throttled {
-                    retry_after,
-                    detail,
-                }) => {
-                    let error = CloudError::Throttled {
-                        retry_after,
-                        detail,
-                    };
+                Err(error @ CloudError::Throttled { retry_after, .. }) => {
                     (error, pause.max(retry_after))
                 }
                 Err(error) => return Err(Unclean::Refused(error)),

@@ -51,6 +51,7 @@ impl Tally {
         }
         self.met.extend(pass.deleted.iter().map(BaselineItem::from));
         self.left = pass.stuck;
+        self.left.extend(pass.leaving);
         self.left.extend(pass.waiting);
         self.met.extend(self.left.iter().map(BaselineItem::from));
         let gone = self.gone();

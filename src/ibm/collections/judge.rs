@@ -77,11 +77,11 @@ fn is_leaving(state: &str) -> bool {
 pub(super) fn instance(scope: &Scope<'_>, item: &Value) -> Verdict {
     let otherwise = match (text(item, "state"), being_deleted(item)) {
         ("removed", _) => return Verdict::Settled,
-        ("pending_reclamation", _) => Verdict::Leaving("it is pending reclamation".into()),
+        ("pending_reclamation", _) => Verdict::Following("it is pending reclamation"),
         (_, true) => Verdict::Leaving("its deletion is under way".into()),
         // Where the Resource Controller lists clusters, they are not its to delete (9).
         _ if text(item, "crn").contains(":containers-kubernetes:") => {
-            Verdict::Leaving("it goes with its cluster".into())
+            Verdict::Following("it goes with its cluster")
         }
         _ => Verdict::Unwanted,
     };
@@ -221,7 +221,7 @@ pub(super) fn policy(scope: &Scope<'_>, item: &Value) -> Verdict {
     }
     let stays = |id: &&str| scope.is_owner(id) || scope.keeps_identity(id);
     if subjects.iter().any(|id| scope.is_janitor(id)) {
-        return Verdict::Leaving(JANITOR.into());
+        return Verdict::Following(JANITOR);
     }
     if !subjects.is_empty() && subjects.iter().all(stays) {
         return Verdict::Kept("all of its subjects are kept");
@@ -250,7 +250,7 @@ const JANITOR: &str = "it deletes clusters, and goes when they are gone";
 /// A service ID, or a key of one.
 pub(super) fn identity(scope: &Scope<'_>, item: &Value) -> Verdict {
     if scope.is_janitor(text(item, "iam_id")) {
-        Verdict::Leaving(JANITOR.into())
+        Verdict::Following(JANITOR)
     } else {
         by_crn(scope, item)
     }

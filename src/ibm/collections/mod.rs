@@ -85,8 +85,10 @@ pub(super) enum Verdict {
     Kept(&'static str),
     /// The operator keeps it if it carries their tag; else this becomes of it.
     KeptIfTagged(Box<Verdict>),
-    /// It is on its way out, or goes with something else; the text says which.
+    /// It is on its way out; the text says how.
     Leaving(String),
+    /// It goes when something else does; the text says which.
+    Following(&'static str),
     /// It must not stay, and only a person may remove it; the text says why.
     Immovable(String),
     /// It must not stay.

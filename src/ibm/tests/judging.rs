@@ -110,15 +110,13 @@ fn places_keep_only_what_is_older_than_the_pool() {
 
 #[test]
 fn instance_that_is_leaving_is_waited_for() {
-    let leaving = [
-        json!({"crn": "x", "state": "pending_reclamation"}),
-        json!({"crn": "x", "state": "active",
-               "last_operation": {"type": "delete", "state": "in progress"}}),
-    ];
-    for item in leaving {
-        let verdict = judge("resource instances", &item);
-        assert!(matches!(verdict, Verdict::Leaving(_)), "{item}");
-    }
+    let reclaimed = json!({"crn": "x", "state": "pending_reclamation"});
+    let verdict = judge("resource instances", &reclaimed);
+    assert!(matches!(verdict, Verdict::Following(_)), "{verdict:?}");
+    let leaving = json!({"crn": "x", "state": "active",
+                         "last_operation": {"type": "delete", "state": "in progress"}});
+    let verdict = judge("resource instances", &leaving);
+    assert!(matches!(verdict, Verdict::Leaving(_)), "{verdict:?}");
     let failed = json!({"crn": "x", "state": "active",
                         "last_operation": {"type": "delete", "state": "failed"}});
     assert_eq!(judge("resource instances", &failed), Verdict::Unwanted);

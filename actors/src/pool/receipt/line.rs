@@ -122,7 +122,7 @@ impl ReceiptStep {
     /// Returns the step that a pass was.
     pub(in super::super) fn swept(pass: &Pass, is_first: bool) -> Self {
         let mut waiting = BTreeMap::new();
-        for item in &pass.waiting {
+        for item in pass.leaving.iter().chain(&pass.waiting) {
             *waiting.entry(item.collection.clone()).or_default() += 1;
         }
         Self::Swept {
