@@ -9,7 +9,9 @@ use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpRequest, HttpResponse};
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{ContentBuilder, OpenApi, PathItem, Ref, Response, ResponseBuilder};
+use utoipa::openapi::{
+    ContentBuilder, OpenApi, PathItem, Ref, RefOr, Required, Response, ResponseBuilder,
+};
 use utoipa::{Modify, OpenApi as _};
 
 use super::page::CACHING;
@@ -40,7 +42,7 @@ use super::{page, receipts, reservation_list, reservations, statistics};
         show,
         page::reference,
     ),
-    components(schemas(Problem)),
+    components(schemas(Problem, reservation_list::State)),
     security(("bearer" = []), ("query" = [])),
     modifiers(&EveryRequest),
     tags(
@@ -101,6 +103,10 @@ impl Modify for EveryRequest {
         components.add_security_scheme("query", SecurityScheme::ApiKey(ApiKey::Query(query)));
         for operation in document.paths.paths.values_mut().flat_map(operations) {
             add_problems(operation);
+            // Whatever can be said in a body can be said in the query.
+            if let Some(RefOr::T(body)) = &mut operation.request_body {
+                body.required = Some(Required::False);
+            }
         }
     }
 }
@@ -165,6 +171,20 @@ mod tests {
     fn the_document_has_the_paths_that_answer_and_no_others() {
         let documented: BTreeSet<&str> = DOCUMENT.paths.paths.keys().map(String::as_str).collect();
         assert_eq!(documented, routes::PATHS.into_iter().collect());
+    }
+
+    #[test]
+    fn every_reference_leads_to_a_schema() {
+        let document: serde_json::Value = serde_json::from_str(as_json()).unwrap();
+        let references: BTreeSet<&str> = as_json()
+            .split("\"$ref\":\"#")
+            .skip(1)
+            .filter_map(|rest| rest.split('"').next())
+            .collect();
+        assert!(!references.is_empty());
+        for reference in references {
+            assert!(document.pointer(reference).is_some(), "{reference}");
+        }
     }
 
     #[test]

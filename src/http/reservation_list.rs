@@ -126,7 +126,7 @@ struct ListBody<'a> {
 /// What a reservation is shown as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ToSchema)]
 #[schema(as = ReservationState, rename_all = "snake_case")]
-enum State {
+pub(super) enum State {
     Pending,
     Active,
     Ended,

@@ -78,7 +78,7 @@ fn duration_schema() -> impl Into<RefOr<Schema>> {
             be held back, 60 at most.", example = "wait=30"),
     ),
     request_body(
-        content = Option<ReservationRequest>,
+        content = ReservationRequest,
         description = "Instead of parameters in the query. None may come twice."
     ),
     responses(

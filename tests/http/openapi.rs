@@ -67,170 +67,133 @@ fn the_methods_of_a_path_are_those_that_answer() {
     }
 }
 
-#[test]
-fn every_answer_is_as_the_document_says() {
-    let app = App::with(Setup {
-        accounts: vec![("messy-1", "lite")],
-        max_pending_per_token: 1,
-        ..Setup::default()
-    });
-    let document = document(&app);
-    let judge = |template: &str, method: &str, answer: Answer, status: u16| {
-        assert_eq!(
-            answer.status, status,
-            "{method} {template}: {}",
-            answer.body
-        );
-        let operation = &document["paths"][template][method];
+/// The document, and what answers.
+struct Judge {
+    app: App,
+    document: Value,
+}
+
+const ONE: &str = "/reservations/{id}";
+const RECEIPT: &str = "/reservations/{id}/receipt";
+const ASK: &str = "/reservations?type=lite";
+
+impl Judge {
+    fn new() -> Self {
+        let app = App::with(Setup {
+            accounts: vec![("messy-1", "lite")],
+            max_pending_per_token: 1,
+            ..Setup::default()
+        });
+        let document = document(&app);
+        Self { app, document }
+    }
+
+    /// Sends a request and holds the answer against what the document says of an operation.
+    fn ask(&self, operation: (&str, &str), target: &str, headers: &[&str], status: u16) -> Answer {
+        let answer = self.app.send(&operation.0.to_uppercase(), target, headers);
+        self.judge(operation, &answer, status);
+        answer
+    }
+
+    fn ask_as_ci(
+        &self,
+        operation: (&str, &str),
+        target: &str,
+        more: &[&str],
+        status: u16,
+    ) -> Answer {
+        let bearer = bearer(CI);
+        let headers: Vec<&str> = more.iter().copied().chain([bearer.as_str()]).collect();
+        self.ask(operation, target, &headers, status)
+    }
+
+    fn judge(&self, (method, template): (&str, &str), answer: &Answer, status: u16) {
+        let what = format!("{method} {template} {status}: {}", answer.body);
+        assert_eq!(answer.status, status, "{what}");
+        let operation = &self.document["paths"][template][method];
         let response = &operation["responses"][status.to_string()];
-        assert!(response.is_object(), "{method} {template} {status}");
-        let media_type = answer.header("content-type");
-        let content = media_type.map(|media_type| media_type.split(';').next().unwrap());
-        let documented = &response["content"];
-        match content {
-            None => assert!(status == 304 || documented.is_null(), "{method} {template}"),
-            Some(media_type) => {
-                let schema = &documented[media_type]["schema"];
-                assert!(
-                    schema.is_object(),
-                    "{method} {template} {status} {media_type}"
-                );
-                if media_type.ends_with("json") {
-                    let verdict = conforms(&document, schema, &answer.json());
-                    assert_eq!(
-                        verdict,
-                        Ok(()),
-                        "{method} {template} {status}: {}",
-                        answer.body
-                    );
-                }
-            }
+        assert!(response.is_object(), "{what}");
+        let Some(media_type) = answer.header("content-type") else {
+            assert!(status == 304 || response["content"].is_null(), "{what}");
+            return;
+        };
+        let media_type = media_type.split(';').next().unwrap();
+        let schema = &response["content"][media_type]["schema"];
+        assert!(schema.is_object(), "{media_type} {what}");
+        if media_type.ends_with("json") {
+            let verdict = conforms(&self.document, schema, &answer.json());
+            assert_eq!(verdict, Ok(()), "{what}");
         }
-    };
-    let (one, receipt) = ("/reservations/{id}", "/reservations/{id}/receipt");
-    judge("/", "get", app.send("GET", "/", &[]), 200);
-    judge(
-        "/",
-        "get",
-        app.send("GET", "/", &["accept: text/html"]),
-        200,
-    );
-    judge("/", "get", app.send("GET", "/", &["if-none-match: *"]), 304);
-    judge(
-        "/openapi.json",
-        "get",
-        app.send("GET", "/openapi.json", &[]),
-        200,
-    );
-    judge(
-        "/openapi.json",
-        "get",
-        app.send("GET", "/openapi.json", &["if-none-match: *"]),
-        304,
-    );
-    judge("/docs/", "get", app.send("GET", "/docs/", &[]), 200);
+    }
+}
 
-    let ask = "/reservations?type=lite";
-    let posted = app.as_ci("POST", ask);
-    let path = posted.header("location").unwrap().to_owned();
-    judge("/reservations", "post", posted, 302);
-    let waiting = app.as_ci("POST", ask);
-    let pending = waiting.header("location").unwrap().to_owned();
-    judge("/reservations", "post", waiting, 302);
-    judge("/reservations", "post", app.as_ci("POST", ask), 429);
-    judge(
-        "/reservations",
-        "post",
-        app.as_ci("POST", "/reservations?a=b"),
-        400,
-    );
-    judge("/reservations", "post", app.send("POST", ask, &[]), 401);
-    judge(
-        "/reservations",
-        "post",
-        app.post_json("/reservations", "{"),
-        400,
-    );
-    let text = [
-        bearer(CI),
-        "content-type: text/plain".to_owned(),
-        "content-length: 9".to_owned(),
-    ];
-    let text = text.each_ref().map(String::as_str);
-    judge("/reservations", "post", app.send("POST", ask, &text), 415);
-    let long = [bearer(CI), "content-length: 5000".to_owned()];
-    judge(
-        "/reservations",
-        "post",
-        app.send("POST", ask, &long.each_ref().map(String::as_str)),
-        413,
-    );
+#[test]
+fn what_anybody_may_read_is_as_the_document_says() {
+    let judge = Judge::new();
+    let statistics = ("get", "/");
+    judge.ask(statistics, "/", &[], 200);
+    judge.ask(statistics, "/", &["accept: text/html"], 200);
+    judge.ask(statistics, "/", &["if-none-match: *"], 304);
+    let document = ("get", "/openapi.json");
+    judge.ask(document, document.1, &[], 200);
+    judge.ask(document, document.1, &["if-none-match: *"], 304);
+    judge.ask(("get", "/docs/"), "/docs/", &[], 200);
+}
 
-    let claimed = app.as_ci("GET", &path);
+#[test]
+fn a_reservation_is_all_its_life_as_the_document_says() {
+    let judge = Judge::new();
+    let (post, get, delete) = (("post", "/reservations"), ("get", ONE), ("delete", ONE));
+    let list = ("get", "/reservations");
+    let posted = judge.ask_as_ci(post, ASK, &[], 302);
+    let path = posted.header("location").unwrap();
+    let waiting = judge.ask_as_ci(post, ASK, &[], 302);
+    let pending = waiting.header("location").unwrap();
+    judge.ask_as_ci(post, ASK, &[], 429);
+
+    let claimed = judge.ask_as_ci(get, path, &[], 200);
     assert!(claimed.json()["credentials"].is_object());
-    judge(one, "get", claimed, 200);
-    judge(one, "get", app.as_ci("GET", &pending), 200);
-    let known = [bearer(CI), "if-none-match: *".to_owned()];
-    judge(
-        one,
-        "get",
-        app.send("GET", &path, &known.each_ref().map(String::as_str)),
-        304,
-    );
-    judge(one, "get", app.as_ci("GET", NOBODYS), 404);
-    judge(one, "get", app.as_ci("GET", &format!("{path}?a=b")), 400);
-    judge(
-        one,
-        "get",
-        app.as_ci("GET", &format!("{path}?{}", "a".repeat(3000))),
-        414,
-    );
-    judge(one, "get", app.send("GET", &path, &[]), 401);
-    judge(
-        "/reservations",
-        "get",
-        app.as_ci("GET", "/reservations?limit=1"),
-        200,
-    );
-    judge(
-        "/reservations",
-        "get",
-        app.as_ci("GET", "/reservations?limit=0"),
-        400,
-    );
-    judge(
-        "/reservations",
-        "get",
-        app.send("GET", "/reservations", &[]),
-        405,
-    );
+    judge.ask_as_ci(get, path, &["if-none-match: *"], 304);
+    judge.ask_as_ci(get, pending, &[], 200);
+    let page = judge.ask_as_ci(list, "/reservations?limit=1", &[], 200);
+    assert!(page.json()["next_cursor"].is_string());
 
-    judge(
-        receipt,
-        "get",
-        app.as_ci("GET", &format!("{path}/receipt")),
-        404,
+    let receipt = format!("{path}/receipt");
+    judge.ask_as_ci(("get", RECEIPT), &receipt, &[], 404);
+    judge.ask_as_ci(delete, path, &[], 204);
+    judge.ask_as_ci(("get", RECEIPT), &receipt, &[], 200);
+    judge.ask_as_ci(delete, pending, &[], 204);
+    judge.app.clean_all(1);
+    judge.ask_as_ci(("get", RECEIPT), &receipt, &[], 200);
+    judge.ask_as_ci(get, path, &[], 200);
+    judge.app.disk.fail();
+    judge.ask_as_ci(post, ASK, &[], 503);
+    judge.ask_as_ci(delete, path, &[], 503);
+}
+
+#[test]
+fn what_is_refused_is_refused_as_the_document_says() {
+    let judge = Judge::new();
+    let (post, get, list) = (
+        ("post", "/reservations"),
+        ("get", ONE),
+        ("get", "/reservations"),
     );
-    judge(one, "delete", app.as_ci("DELETE", &path), 204);
-    judge(one, "delete", app.as_ci("DELETE", NOBODYS), 404);
-    judge(
-        receipt,
-        "get",
-        app.as_ci("GET", &format!("{path}/receipt")),
-        200,
-    );
-    judge(one, "delete", app.as_ci("DELETE", &pending), 204);
-    app.clean_all(1);
-    judge(
-        receipt,
-        "get",
-        app.as_ci("GET", &format!("{path}/receipt")),
-        200,
-    );
-    judge(one, "get", app.as_ci("GET", &path), 200);
-    app.disk.fail();
-    judge("/reservations", "post", app.as_ci("POST", ask), 503);
-    judge(one, "delete", app.as_ci("DELETE", &path), 503);
+    judge.ask_as_ci(post, "/reservations?a=b", &[], 400);
+    judge.ask(post, ASK, &[], 401);
+    judge.judge(post, &judge.app.post_json("/reservations", "{"), 400);
+    let text = ["content-type: text/plain", "content-length: 9"];
+    judge.ask_as_ci(post, ASK, &text, 415);
+    judge.ask_as_ci(post, ASK, &["content-length: 5000"], 413);
+    judge.ask_as_ci(get, NOBODYS, &[], 404);
+    judge.ask_as_ci(get, &format!("{NOBODYS}?a=b"), &[], 400);
+    judge.ask_as_ci(get, &format!("{NOBODYS}?{}", "a".repeat(3000)), &[], 414);
+    let large = format!("x-large: {}", "x".repeat(17 * 1024));
+    judge.ask_as_ci(get, NOBODYS, &[&large], 431);
+    judge.ask(get, NOBODYS, &[], 401);
+    judge.ask_as_ci(list, "/reservations?limit=0", &[], 400);
+    judge.ask(list, "/reservations", &[], 405);
+    judge.ask_as_ci(("delete", ONE), NOBODYS, &[], 404);
 }
 
 /// Holds a value against a schema. Stricter than JSON Schema is: what an object has is described.

@@ -37,6 +37,7 @@ mod receipts;
 mod recovery;
 mod refusals;
 mod rotation;
+mod schema;
 mod secrets;
 mod serve;
 mod simulate;
