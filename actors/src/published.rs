@@ -326,7 +326,11 @@ mod tests {
             view: ReservationView {
                 id: id(sequence),
                 account_type: LABELS[usize::from(sequence.is_multiple_of(3))].into(),
+                count: 1,
                 duration: Duration::from_hours(1),
+                ttl: None,
+                purpose: None,
+                link: None,
                 created_at: NOW,
                 status,
             },

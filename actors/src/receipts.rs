@@ -19,16 +19,16 @@ impl Receipts {
         Self { store }
     }
 
-    /// Returns the receipt of the cleaning that followed the lease of a reservation, or of the last
-    /// of them where one was begun anew; `None` where none has begun. It says nothing of who asks:
-    /// whether they may is for the caller to know.
+    /// Returns the receipts of the cleanings that followed the lease of a reservation, one for each
+    /// of its accounts, or of the last of them where one was begun anew; none where none has begun. It
+    /// says nothing of who asks: whether they may is for the caller to know.
     pub async fn of_reservation(
         &self,
         id: ReservationId,
-    ) -> Result<Option<Receipt>, ReceiptsUnavailable> {
+    ) -> Result<Vec<Receipt>, ReceiptsUnavailable> {
         let lines = self.store.send(FindReceipts(ReceiptsOf::Reservation(id)));
         // Folded by who asks, not by the store's thread: commits wait for that.
-        Ok(Receipt::from_lines(lines.await??))
+        Ok(Receipt::of_each_account(lines.await??))
     }
 }
 

@@ -36,7 +36,7 @@ pub trait Store: Send + Unpin + 'static {
 pub enum ReceiptsOf {
     /// Those of an account: the last [`RECEIPTS_KEPT`].
     Account(AccountId),
-    /// The newest of those that followed the lease of a reservation.
+    /// Of each account, the newest of those that followed the lease of a reservation.
     Reservation(ReservationId),
 }
 

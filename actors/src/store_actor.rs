@@ -101,6 +101,9 @@ fn report(event: &Event) {
     match event {
         event if event.is_alarming() => warn!("{event}"),
         Event::JobIssued { .. }
+        | Event::ReservationRenewed {
+            is_longer: false, ..
+        }
         | Event::ReservationForgotten { .. }
         | Event::PassEnded { is_news: false, .. } => debug!("{event}"),
         event => info!("{event}"),

@@ -157,7 +157,7 @@ impl Records {
         let Stock { held, waiting, .. } = self.stock;
         let state = if number < held {
             ReservationState::Active {
-                account: account_id(number).into(),
+                accounts: vec![account_id(number).into()],
                 granted_at: self.now,
                 expiration: self.now + LEASE,
                 claimed: true,
@@ -175,7 +175,12 @@ impl Records {
             sequence: number as u64 + 1,
             token: TokenId::from(TOKEN),
             account_type: AccountType::from(TYPE),
+            count: 1,
             duration: LEASE,
+            ttl: None,
+            purpose: None,
+            link: None,
+            repeatable: None,
             created_at: self.now,
             state,
             silent_since: self.now,

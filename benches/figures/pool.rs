@@ -145,7 +145,7 @@ fn held(accounts: usize, reservations: usize, expiration: &dyn Fn(usize) -> Time
                 .accounts
                 .insert(account.clone(), Account { state, ..unknown });
             ReservationState::Active {
-                account,
+                accounts: vec![account],
                 granted_at: START,
                 expiration: expiration(number),
                 claimed: true,
@@ -158,7 +158,12 @@ fn held(accounts: usize, reservations: usize, expiration: &dyn Fn(usize) -> Time
             sequence: number as u64 + 1,
             token: TOKEN.into(),
             account_type: TYPE.into(),
+            count: 1,
             duration: DAY,
+            ttl: None,
+            purpose: None,
+            link: None,
+            repeatable: None,
             created_at: START,
             state,
             silent_since: START,
@@ -242,12 +247,11 @@ fn reservation_id(number: u128) -> ReservationId {
 }
 
 fn request(number: u128) -> RequestReservation {
-    RequestReservation {
-        id: reservation_id(number),
-        token: TokenId::from(TOKEN),
-        account_type: AccountType::from(TYPE),
-        duration: None,
-    }
+    RequestReservation::new(
+        reservation_id(number),
+        TokenId::from(TOKEN),
+        AccountType::from(TYPE),
+    )
 }
 
 fn cancel(number: u128) -> CancelReservation {

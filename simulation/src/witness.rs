@@ -134,16 +134,15 @@ impl Witness {
                 Change::Reservation(reservation) => {
                     let before = self.records.reservations.get(&reservation.id).cloned();
                     granted.extend(self.granted(before.as_ref(), reservation));
-                    if let Some(account) = self.ended(before.as_ref(), reservation, now) {
-                        facts.push(Fact::LeaseEnded(account));
-                    }
+                    let ended = self.ended(before.as_ref(), reservation, now);
+                    facts.extend(ended.into_iter().map(Fact::LeaseEnded));
                 }
                 Change::ReservationForgotten { id, .. } => {
                     self.forgotten.insert(*id);
                     // Where many end at once, some are forgotten in the turn that ends them.
                     let before = self.records.reservations.get(id).cloned();
-                    let account = before.and_then(|before| self.let_go(&before, now));
-                    facts.extend(account.map(Fact::LeaseEnded));
+                    let ended = before.map(|before| self.let_go(&before, now));
+                    facts.extend(ended.into_iter().flatten().map(Fact::LeaseEnded));
                 }
                 Change::MasterKey { .. } | Change::MasterKeyForgotten(_) => {
                     panic!("there is one master key: {change:?}")
@@ -193,24 +192,27 @@ impl Witness {
         waited.then_some(after.id)
     }
 
-    /// Returns the account of a lease that is over, where its credential was shown.
+    /// Returns the accounts of a lease that is over, where its credentials were shown.
     fn ended(
         &mut self,
         before: Option<&Reservation>,
         after: &Reservation,
         now: Timestamp,
-    ) -> Option<AccountId> {
+    ) -> Vec<AccountId> {
         let ReservationState::Ended { reason, ended_at } = after.state else {
-            return None;
+            return Vec::new();
+        };
+        let Some(before) = before else {
+            return Vec::new();
         };
         let ReservationState::Active {
-            account,
+            accounts,
             expiration,
             claimed: true,
             ..
-        } = &before?.state
+        } = &before.state
         else {
-            return None;
+            return Vec::new();
         };
         let early = reason == EndReason::Expired && ended_at < *expiration;
         assert!(
@@ -222,26 +224,27 @@ impl Witness {
             let latest = (*expiration).max(up) + PROMPT + GRAIN;
             assert!(
                 ended_at <= latest,
-                "deadline_holds: the lease of {account} ended at {ended_at}, and was to at {expiration}"
+                "deadline_holds: the lease of {accounts:?} ended at {ended_at}, and was to at {expiration}"
             );
         }
-        self.let_go(before?, now)
+        self.let_go(before, now)
     }
 
-    /// Notes that the lease of a reservation, if it was shown one, is over. Returns its account.
-    fn let_go(&mut self, before: &Reservation, now: Timestamp) -> Option<AccountId> {
+    /// Notes that the lease of a reservation, if it was shown one, is over. Returns its accounts.
+    fn let_go(&mut self, before: &Reservation, now: Timestamp) -> Vec<AccountId> {
         let ReservationState::Active {
-            account,
+            accounts,
             expiration,
             claimed: true,
             ..
         } = &before.state
         else {
-            return None;
+            return Vec::new();
         };
         self.leases.remove(&(*expiration, before.id));
-        self.owed.insert(account.clone(), now);
-        Some(account.clone())
+        let owed = accounts.iter().map(|account| (account.clone(), now));
+        self.owed.extend(owed);
+        accounts.clone()
     }
 
     /// A cleaner was called to take the credential of an account away.
@@ -272,24 +275,20 @@ impl Witness {
     fn one_holder(&self) {
         let mut holders: BTreeMap<&AccountId, ReservationId> = BTreeMap::new();
         for reservation in self.records.reservations.values() {
-            let ReservationState::Active { account, .. } = &reservation.state else {
+            let ReservationState::Active { accounts, .. } = &reservation.state else {
                 continue;
             };
-            if let Some(other) = holders.insert(account, reservation.id) {
-                panic!(
-                    "one_holder: {account} is held by {other} and by {}",
-                    reservation.id
+            let id = reservation.id;
+            for account in accounts {
+                if let Some(other) = holders.insert(account, id) {
+                    panic!("one_holder: {account} is held by {other} and by {id}");
+                }
+                let state = &self.records.accounts[account].state;
+                assert!(
+                    *state == AccountState::Leased { reservation: id },
+                    "one_holder: {id} holds {account}, which is {state:?}"
                 );
             }
-            let state = &self.records.accounts[account].state;
-            let holder = AccountState::Leased {
-                reservation: reservation.id,
-            };
-            assert!(
-                *state == holder,
-                "one_holder: {} holds {account}, which is {state:?}",
-                reservation.id
-            );
         }
     }
 

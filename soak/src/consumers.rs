@@ -36,16 +36,19 @@ impl From<&ReservationView> for Told {
         match &view.status {
             ReservationStatus::Pending { .. } => Self::Pending,
             ReservationStatus::Active {
-                expiration,
-                account,
-                credential,
-            } => credential.as_ref().map_or(Self::Nothing, |credential| {
-                Self::Active(Lease {
-                    account: account.clone(),
-                    expiration: *expiration,
-                    fence: credential.fence,
+                expiration, leases, ..
+            } => {
+                // None of them asks for more than one account.
+                let lease = leases.first();
+                let credential = lease.and_then(|lease| Some((lease, lease.credential.as_ref()?)));
+                credential.map_or(Self::Nothing, |(lease, credential)| {
+                    Self::Active(Lease {
+                        account: lease.account.clone(),
+                        expiration: *expiration,
+                        fence: credential.fence,
+                    })
                 })
-            }),
+            }
             ReservationStatus::Ended { .. } => Self::Ended,
         }
     }
@@ -64,12 +67,14 @@ impl Told {
             (
                 Self::Active(lease),
                 ReservationState::Active {
-                    account,
+                    accounts,
                     expiration,
                     claimed,
                     ..
                 },
-            ) => *account == lease.account && *expiration == lease.expiration && *claimed,
+            ) => {
+                *accounts == [lease.account.clone()] && *expiration == lease.expiration && *claimed
+            }
             (Self::Active(_) | Self::Ended, _) => false,
         };
         assert!(

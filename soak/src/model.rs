@@ -14,7 +14,8 @@ use crate::world::{Issued, World};
 /// See the module.
 #[derive(Clone, Default)]
 pub struct Model {
-    lines: BTreeMap<AccountType, VecDeque<ReservationId>>,
+    /// Who waits, and for how many accounts.
+    lines: BTreeMap<AccountType, VecDeque<(ReservationId, usize)>>,
     /// Of every reservation that can still be read.
     types: BTreeMap<ReservationId, AccountType>,
     holders: BTreeMap<AccountId, Holder>,
@@ -64,63 +65,65 @@ impl Model {
             Event::ReservationRequested {
                 reservation,
                 account_type,
+                count,
                 ..
             } => {
                 self.lines
                     .entry(account_type.clone())
                     .or_default()
-                    .push_back(*reservation);
+                    .push_back((*reservation, *count));
                 self.types.insert(*reservation, account_type.clone());
             }
             Event::ReservationGranted {
                 reservation,
-                account,
+                leases,
                 expiration,
                 ..
             } => {
-                let account_type = &self.types[reservation];
-                let next = self
-                    .lines
-                    .get_mut(account_type)
-                    .and_then(VecDeque::pop_front);
-                assert_eq!(next, Some(*reservation), "first_come_first_served");
-                assert!(
-                    self.cleanliness.get(account).is_some_and(|c| c.proven),
-                    "never_lent_dirty: {account} is granted unproven"
+                let line = self.lines.get_mut(&self.types[reservation]);
+                let next = line.and_then(VecDeque::pop_front);
+                let wanted = (*reservation, leases.len());
+                assert_eq!(
+                    next,
+                    Some(wanted),
+                    "first_come_first_served, all or nothing"
                 );
-                assert!(
-                    self.ready.remove(account),
-                    "granted {account} while it was not ready"
-                );
-                let held = self.holders.insert(
-                    account.clone(),
-                    Holder {
-                        reservation: *reservation,
-                        expiration: *expiration,
-                        shown: false,
-                    },
-                );
-                assert!(held.is_none(), "one_holder: {account} has two");
+                for (account, _) in leases {
+                    self.lease_began(*reservation, account, *expiration);
+                }
             }
-            Event::CredentialShown { account, .. } => {
-                self.holders
-                    .get_mut(account)
-                    .expect("shown what is held")
-                    .shown = true;
-                // From now on it is used.
-                self.cleanliness
-                    .insert(account.clone(), Cleanliness::default());
+            Event::CredentialShown { accounts, .. } => {
+                for account in accounts {
+                    self.holders
+                        .get_mut(account)
+                        .expect("shown what is held")
+                        .shown = true;
+                    // From now on it is used.
+                    self.cleanliness
+                        .insert(account.clone(), Cleanliness::default());
+                }
+            }
+            Event::ReservationRenewed {
+                reservation,
+                expiration,
+                ..
+            } => {
+                let held = self.holders.values_mut();
+                for holder in held.filter(|holder| holder.reservation == *reservation) {
+                    assert!(*expiration >= holder.expiration, "a renewal shortened");
+                    holder.expiration = *expiration;
+                }
             }
             Event::ReservationEnded {
                 reservation,
-                account,
+                accounts,
                 reason,
                 ..
             } => {
                 let line = self.lines.get_mut(&self.types[reservation]);
                 line.expect("its type has a line")
-                    .retain(|waiting| waiting != reservation);
-                if let Some(account) = account {
+                    .retain(|(waiting, _)| waiting != reservation);
+                for account in accounts {
                     self.lease_ended(*reservation, account, *reason, turn, now);
                 }
             }
@@ -156,6 +159,29 @@ impl Model {
         }
     }
 
+    fn lease_began(
+        &mut self,
+        reservation: ReservationId,
+        account: &AccountId,
+        expiration: Timestamp,
+    ) {
+        assert!(
+            self.is_proven(account),
+            "never_lent_dirty: {account} is granted unproven"
+        );
+        assert!(
+            self.ready.remove(account),
+            "granted {account} while it was not ready"
+        );
+        let holder = Holder {
+            reservation,
+            expiration,
+            shown: false,
+        };
+        let held = self.holders.insert(account.clone(), holder);
+        assert!(held.is_none(), "one_holder: {account} has two");
+    }
+
     fn lease_ended(
         &mut self,
         reservation: ReservationId,
@@ -166,9 +192,12 @@ impl Model {
     ) {
         let holder = self.holders.remove(account).expect("ended what was held");
         assert_eq!(holder.reservation, reservation, "one_holder");
-        if reason == EndReason::Expired {
-            assert!(now >= holder.expiration, "ended too early");
-        }
+        let has_lapsed = match reason {
+            EndReason::Expired => true,
+            EndReason::Abandoned => holder.shown,
+            EndReason::Cancelled | EndReason::Revoked => false,
+        };
+        assert!(!has_lapsed || now >= holder.expiration, "ended too early");
         if holder.shown {
             assert!(
                 turn.iter().any(|event| matches!(
@@ -239,20 +268,21 @@ impl Model {
     /// Checks what a consumer was told.
     pub fn told(&self, view: &ReservationView, now: Timestamp) {
         let ReservationStatus::Active {
-            expiration,
-            account,
-            credential,
+            expiration, leases, ..
         } = &view.status
         else {
             return;
         };
         assert!(now < *expiration, "deadline_holds: shown at {now}");
-        let holder = &self.holders[account];
-        assert_eq!(holder.reservation, view.id, "one_holder: shown to another");
-        assert!(
-            credential.is_none() || holder.shown,
-            "a credential left the pool unrecorded"
-        );
+        assert_eq!(leases.len(), view.count, "all or nothing");
+        for lease in leases {
+            let holder = &self.holders[&lease.account];
+            assert_eq!(holder.reservation, view.id, "one_holder: shown to another");
+            assert!(
+                lease.credential.is_none() || holder.shown,
+                "a credential left the pool unrecorded"
+            );
+        }
     }
 
     /// Whether nobody has used the account since it was proven.
@@ -284,14 +314,15 @@ impl Model {
     }
 
     fn no_idle_while_waiting(&self) {
-        let waiting = self.lines.iter().filter(|(_, line)| !line.is_empty());
-        for (account_type, line) in waiting {
-            let idle = self
-                .ready
-                .iter()
-                .find(|account| account.as_str().starts_with(account_type.as_str()));
+        for (account_type, line) in &self.lines {
+            let Some((_, wanted)) = line.front() else {
+                continue;
+            };
+            let of_type =
+                |account: &&AccountId| account.as_str().starts_with(account_type.as_str());
+            let idle: Vec<_> = self.ready.iter().filter(of_type).collect();
             assert!(
-                idle.is_none(),
+                idle.len() < *wanted,
                 "no_idle_while_waiting: {idle:?} while {line:?} wait"
             );
         }

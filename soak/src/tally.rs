@@ -69,12 +69,11 @@ impl Tally {
         match event {
             Event::ReservationGranted {
                 reservation,
-                account,
-                fence,
+                leases,
                 ..
             } => {
                 self.leases += 1;
-                (reservation, account, fence).hash(&mut self.fingerprint);
+                (reservation, leases).hash(&mut self.fingerprint);
             }
             Event::JobIssued { account, fence, .. } => {
                 (account, fence).hash(&mut self.fingerprint);

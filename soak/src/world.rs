@@ -55,6 +55,7 @@ pub fn policy() -> Policy {
         max_pending: 12,
         max_ended: 40,
         types: [("free".into(), of_type), ("lite".into(), of_type)].into(),
+        tokens: BTreeMap::new(),
     }
 }
 

@@ -114,11 +114,12 @@ fn line_of_reservation(reservation: &Reservation) -> String {
     let state = match &reservation.state {
         ReservationState::Pending => "pending".to_owned(),
         ReservationState::Active {
-            account,
+            accounts,
             expiration,
             ..
         } => format!(
-            "active on {account} until {}",
+            "active on {} until {}",
+            names(accounts),
             rfc3339(expiration.truncate_to_second())
         ),
         ReservationState::Ended { reason, ended_at } => {
@@ -156,4 +157,9 @@ fn check(store: &mut SqliteStore) -> Result<(), Failure> {
         written.reservations.len()
     )
     .map_err(Failure::of("cannot print"))
+}
+
+fn names(accounts: &[AccountId]) -> String {
+    let names: Vec<&str> = accounts.iter().map(AccountId::as_str).collect();
+    names.join(", ")
 }

@@ -9,7 +9,7 @@
 //! - `waits`, `prefer`: answers that are held back until there is something new to say.
 //! - `edge`: what holds for every exchange: limits, headers, problems, the access log.
 //! - `caller`: who asks, proven before anything else is looked at.
-//! - `parameters`, `body`: the query and the JSON body, taken literally.
+//! - `parameters`, `body`: the query and the JSON body, taken literally; `values`: what they may say.
 //! - `reservations`, `reservation_list`, `receipts`, `statistics`: the resources.
 //! - `representation`: what a client has already is not sent again.
 //! - `problem`: everything that can go wrong, in one table.
@@ -37,6 +37,7 @@ mod reservations;
 mod routes;
 mod server;
 mod statistics;
+mod values;
 mod waits;
 
 use std::fmt;

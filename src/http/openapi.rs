@@ -18,7 +18,7 @@ use super::page::CACHING;
 use super::parameters::TOKEN;
 use super::problem::{MEDIA_TYPE, Problem};
 use super::representation::{Known, Representation};
-use super::{page, receipts, reservation_list, reservations, statistics};
+use super::{page, receipt_schema, receipts, reservation_list, reservations, statistics};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -37,12 +37,18 @@ use super::{page, receipts, reservation_list, reservations, statistics};
         reservations::request,
         reservation_list::list,
         reservations::show,
+        reservations::renew,
         reservations::cancel,
         receipts::show,
         show,
         page::reference,
     ),
-    components(schemas(Problem, reservation_list::State)),
+    components(schemas(
+        Problem,
+        reservation_list::State,
+        receipt_schema::Receipt,
+        receipt_schema::ReceiptList
+    )),
     security(("bearer" = []), ("query" = [])),
     modifiers(&EveryRequest),
     tags(

@@ -54,15 +54,23 @@ impl Parameters {
 
     /// Makes sure that only parameters of `allowed` are given.
     pub(super) fn only(&self, allowed: &'static [&'static str]) -> Result<(), HttpError> {
-        match self
-            .values
-            .keys()
-            .find(|name| !allowed.contains(&name.as_str()))
-        {
+        self.only_or(allowed, &[])
+    }
+
+    /// Makes sure that only parameters of `allowed` are given, or of those that came later: clients
+    /// may rely on the list of the first ones.
+    pub(super) fn only_or(
+        &self,
+        allowed: &'static [&'static str],
+        also_allowed: &'static [&'static str],
+    ) -> Result<(), HttpError> {
+        let is_known = |name: &str| allowed.contains(&name) || also_allowed.contains(&name);
+        match self.values.keys().find(|name| !is_known(name)) {
             None => Ok(()),
             Some(unknown) => Err(HttpError::UnknownParameter {
                 parameter: shorten(unknown),
                 allowed,
+                also_allowed,
             }),
         }
     }

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use acctpool_actors::pool::{RequestError, UnknownReservation};
+use acctpool_actors::pool::{RenewError, RequestError, UnknownReservation};
 use acctpool_actors::store::StoreError;
 use acctpool_actors::{PoolUnavailable, ReceiptsUnavailable};
 use actix_web::http::StatusCode;
@@ -35,12 +35,14 @@ pub(super) enum HttpError {
     #[error("the request is malformed")]
     Malformed,
     /// A parameter that this resource does not have.
-    #[error("there is no parameter {parameter:?} here; allowed: {}", allowed.join(", "))]
+    #[error("there is no parameter {parameter:?} here; allowed: {}", [*allowed, *also_allowed].concat().join(", "))]
     UnknownParameter {
         /// Its name, shortened.
         parameter: String,
         /// The names of those that there are.
         allowed: &'static [&'static str],
+        /// The names of those that came later.
+        also_allowed: &'static [&'static str],
     },
     /// A parameter that came more than once.
     #[error("parameter {parameter:?} is given more than once")]
@@ -105,6 +107,18 @@ pub(super) enum HttpError {
     /// No such reservation, or somebody else's.
     #[error("you have no reservation with this id")]
     UnknownReservation,
+    /// A key that is taken by another request.
+    #[error(
+        "this Idempotency-Key was sent with other parameters, and stands for the reservation that \
+         they led to"
+    )]
+    KeyReused,
+    /// A reservation that holds nothing yet, where a lease is needed.
+    #[error("this reservation is pending: it holds no account that it could keep for longer")]
+    ReservationPending,
+    /// A reservation that is over, where a lease is needed.
+    #[error("this reservation has ended; make another one")]
+    ReservationEnded,
     /// A reservation whose lease no cleaning has followed.
     #[error(
         "this reservation has no receipt: one begins when its lease is over, if its credential was \
@@ -147,6 +161,21 @@ pub(super) enum HttpError {
     TooManyPendingOfToken {
         /// The limit.
         limit: usize,
+    },
+    /// The consumer would wait for more accounts, and hold more, than it may.
+    #[error(
+        "this token may wait for and hold {limit} accounts at once, which is its limit of \
+         reservations; give one back"
+    )]
+    TooManyReservations {
+        /// The limit.
+        limit: usize,
+    },
+    /// A type that is not for this consumer.
+    #[error("this token may not ask for accounts of this type; allowed: {}", allowed.join(", "))]
+    TypeNotAllowed {
+        /// The types that are.
+        allowed: Vec<String>,
     },
     /// All consumers together have as many pending reservations as there may be.
     #[error("{limit} reservations are pending, which is the limit; come back later")]
@@ -204,6 +233,13 @@ impl HttpError {
             Self::UnknownReservation => {
                 (S::NOT_FOUND, "unknown_reservation", "Unknown reservation")
             }
+            Self::KeyReused => (
+                S::UNPROCESSABLE_ENTITY,
+                "idempotency_key_reused",
+                "Idempotency key reused",
+            ),
+            Self::ReservationPending => (S::CONFLICT, "reservation_pending", "Not yet active"),
+            Self::ReservationEnded => (S::CONFLICT, "reservation_ended", "No longer active"),
             Self::NoReceipt => (S::NOT_FOUND, "no_receipt", "No receipt"),
             Self::UnknownPath => (S::NOT_FOUND, "unknown_path", "Unknown path"),
             Self::MethodNotAllowed { .. } => (
@@ -223,6 +259,12 @@ impl HttpError {
                 "too_many_pending",
                 "Too many pending reservations",
             ),
+            Self::TooManyReservations { .. } => (
+                S::TOO_MANY_REQUESTS,
+                "too_many_reservations",
+                "Too many reservations",
+            ),
+            Self::TypeNotAllowed { .. } => (S::FORBIDDEN, "type_not_allowed", "Type not allowed"),
             Self::TooManyPending { .. } => {
                 (S::SERVICE_UNAVAILABLE, "queue_full", "The queue is full")
             }
@@ -272,6 +314,7 @@ impl HttpError {
             detail: self.to_string(),
             parameter: self.parameter(),
             allowed: self.allowed(),
+            also_allowed: self.also_allowed(),
             request_id,
         };
         response.json(problem)
@@ -286,7 +329,9 @@ impl HttpError {
             Self::MethodNotAllowed { allow, .. } => {
                 response.insert_header((header::ALLOW, HeaderValue::from_static(allow)));
             }
-            Self::TooManyPendingOfToken { .. } | Self::TooManyPending { .. } => {
+            Self::TooManyPendingOfToken { .. }
+            | Self::TooManyReservations { .. }
+            | Self::TooManyPending { .. } => {
                 response.insert_header((header::RETRY_AFTER, RETRY_QUOTA));
             }
             Self::Unavailable(_) => {
@@ -305,14 +350,24 @@ impl HttpError {
             | Self::RepeatedParameter { parameter }
             | Self::UnfitMember { parameter, .. } => Some(parameter),
             Self::InvalidParameter { parameter, .. } => Some(parameter),
+            Self::TypeNotAllowed { .. } => Some("type"),
             _ => None,
+        }
+    }
+
+    fn also_allowed(&self) -> &'static [&'static str] {
+        match self {
+            Self::UnknownParameter { also_allowed, .. } => also_allowed,
+            _ => &[],
         }
     }
 
     fn allowed(&self) -> Vec<&str> {
         match self {
             Self::UnknownParameter { allowed, .. } => allowed.to_vec(),
-            Self::InvalidParameter { allowed, .. } => allowed.iter().map(String::as_str).collect(),
+            Self::InvalidParameter { allowed, .. } | Self::TypeNotAllowed { allowed } => {
+                allowed.iter().map(String::as_str).collect()
+            }
             Self::UnfitMember { allowed, .. } => vec![allowed],
             _ => Vec::new(),
         }
@@ -351,6 +406,10 @@ pub(super) struct Problem<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     allowed: Vec<&'a str>,
+    /// What would have been right, too: what came later.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[schema(required = false)]
+    also_allowed: &'static [&'static str],
     /// What the log calls the request.
     request_id: &'a str,
 }
@@ -387,13 +446,34 @@ impl From<UnknownReservation> for HttpError {
     }
 }
 
+impl From<RenewError> for HttpError {
+    fn from(error: RenewError) -> Self {
+        match error {
+            RenewError::Unknown(UnknownReservation) => Self::UnknownReservation,
+            RenewError::Pending => Self::ReservationPending,
+            RenewError::Ended => Self::ReservationEnded,
+        }
+    }
+}
+
 impl From<RequestError> for HttpError {
     fn from(error: RequestError) -> Self {
         match error {
             RequestError::IdTaken => Self::Unavailable(PoolUnavailable::Full),
+            RequestError::KeyReused => Self::KeyReused,
+            RequestError::TypeNotAllowed { allowed } => Self::TypeNotAllowed {
+                allowed: allowed.into_iter().map(String::from).collect(),
+            },
+            RequestError::TooManyReservations { limit } => Self::TooManyReservations { limit },
             RequestError::UnknownType { known } => Self::InvalidParameter {
                 parameter: "type",
                 allowed: known.into_iter().map(String::from).collect(),
+            },
+            RequestError::CountOutOfRange { max } => Self::InvalidParameter {
+                parameter: "count",
+                allowed: vec![format!(
+                    "1 to {max}: as many as there are, and as the token may hold"
+                )],
             },
             RequestError::DurationOutOfRange { max } => Self::InvalidParameter {
                 parameter: "duration",

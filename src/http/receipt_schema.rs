@@ -5,7 +5,31 @@
 
 #![expect(dead_code, reason = "only the document is made of these")]
 
-use utoipa::ToSchema;
+use utoipa::openapi::schema::{OneOfBuilder, Schema};
+use utoipa::openapi::{Ref, RefOr};
+use utoipa::{PartialSchema, ToSchema};
+
+/// What is answered: a receipt, or a list of them.
+pub(super) struct OneOrSeveral;
+
+impl PartialSchema for OneOrSeveral {
+    fn schema() -> RefOr<Schema> {
+        let options = ["Receipt", "ReceiptList"].map(Ref::from_schema_name);
+        let one_of = options
+            .into_iter()
+            .fold(OneOfBuilder::new(), OneOfBuilder::item);
+        one_of.into()
+    }
+}
+
+impl ToSchema for OneOrSeveral {}
+
+/// The receipts of a lease of several accounts.
+#[derive(ToSchema)]
+pub(super) struct ReceiptList {
+    /// One for each account whose cleaning has begun.
+    receipts: Vec<Receipt>,
+}
 
 /// What a cleaning did, so far or in all. Durations are in seconds.
 #[derive(ToSchema)]

@@ -1,35 +1,38 @@
 //! `/reservations/{id}/receipt`: what became of what the lease left behind.
 
-use acctpool_actors::pool::{ReceiptState, ReservationId, ReservationStatus};
+use acctpool_actors::pool::{Receipt, ReceiptState, ReservationId, ReservationStatus};
 use actix_web::HttpResponse;
 use actix_web::http::header::RETRY_AFTER;
 use actix_web::web::Data;
+use serde::Serialize;
 
 use super::Context;
 use super::caller::Caller;
 use super::parameters::TOKEN;
 use super::problem::{HttpError, MEDIA_TYPE, Problem};
-use super::receipt_schema::Receipt;
+use super::receipt_schema::OneOrSeveral;
 
 /// How long a client should wait before it asks about a cleaning again, in seconds.
 const POLL_AFTER: u64 = 10;
 
 /// `GET /reservations/{id}/receipt`: shows the receipt of the cleaning that followed the lease, from
-/// its beginning on. `id` is `None` where the path names nothing that could be one.
+/// its beginning on; a list of them where the lease was of several accounts. `id` is `None` where the
+/// path names nothing that could be one.
 #[utoipa::path(
     get,
     path = "/reservations/{id}/receipt",
     operation_id = "getReceipt",
     tag = "reservations",
     summary = "See what was cleaned after your lease",
-    description = "The receipt of the cleaning that followed the lease, from its beginning on.",
+    description = "The receipt of the cleaning that followed the lease, from its beginning on; \
+        a list of them where the lease was of several accounts.",
     params(("id" = String, Path, format = "uuid", description = "The reservation.")),
     responses(
         (
             status = 200,
             description = "The receipt, so far or in all. Come back after `Retry-After` seconds while \
-                its state is `cleaning`.",
-            body = Receipt,
+                a state is `cleaning`.",
+            body = OneOrSeveral,
             headers(("Retry-After" = u64))
         ),
         (
@@ -49,14 +52,25 @@ pub(super) async fn show(
     caller.parameters.only(&[TOKEN])?;
     let id = id.ok_or(HttpError::UnknownReservation)?;
     let reservation = context.published.reservation(id, &caller.token)?;
-    let receipt = match reservation.view().status {
+    let receipts = match reservation.view().status {
         ReservationStatus::Ended { .. } => context.receipts.of_reservation(id).await?,
-        ReservationStatus::Pending { .. } | ReservationStatus::Active { .. } => None,
+        ReservationStatus::Pending { .. } | ReservationStatus::Active { .. } => Vec::new(),
     };
-    let receipt = receipt.ok_or(HttpError::NoReceipt)?.for_borrower();
+    let receipts: Vec<Receipt> = receipts.into_iter().map(Receipt::for_borrower).collect();
+    let first = receipts.first().ok_or(HttpError::NoReceipt)?;
     let mut response = HttpResponse::Ok();
-    if receipt.state == ReceiptState::Cleaning {
+    let goes_on = |receipt: &Receipt| receipt.state == ReceiptState::Cleaning;
+    if receipts.iter().any(goes_on) {
         response.insert_header((RETRY_AFTER, POLL_AFTER));
     }
-    Ok(response.json(receipt))
+    if reservation.view().count == 1 {
+        Ok(response.json(first))
+    } else {
+        Ok(response.json(Several { receipts }))
+    }
+}
+
+#[derive(Serialize)]
+struct Several {
+    receipts: Vec<Receipt>,
 }

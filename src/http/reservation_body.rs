@@ -3,15 +3,19 @@
 //! What an answer says about a lease is decided here, at the moment in which it is rendered: a
 //! lease whose expiration has passed is shown as ended, whatever the pool said a while ago (P3).
 
+use std::time::Duration;
+
 use acctpool_actors::pool::{
-    AccountId, Credential, EndReason, ReservationStatus, ReservationView, Timestamp,
+    AccountType, EndReason, Lease, ReservationStatus, ReservationView, Statistics, Timestamp,
 };
+use humantime::format_duration;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
 use super::Context;
 use super::problem::whole_minutes;
+use super::statistics::AccountCounts;
 
 /// Where a reservation stands.
 #[derive(Serialize, ToSchema)]
@@ -38,8 +42,24 @@ pub(super) struct ReservationBody<'a> {
     /// The type of account that was asked for.
     #[serde(rename = "type")]
     account_type: &'a str,
+    /// How many accounts were asked for, where there were several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    count: Option<usize>,
     /// How long its lease may last, in minutes.
     duration: u64,
+    /// How long the lease may go on without being renewed, as it can be sent back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    ttl: Option<String>,
+    /// What it is for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    purpose: Option<&'a str>,
+    /// Where what it is for can be seen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    link: Option<&'a str>,
     /// When it was made.
     #[serde(serialize_with = "whole_seconds")]
     #[schema(value_type = String, format = DateTime)]
@@ -48,6 +68,14 @@ pub(super) struct ReservationBody<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     queue_position: Option<u64>,
+    /// While it is pending: how long it may still take, in seconds, where it can be told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    estimated_wait: Option<u64>,
+    /// While it is pending: why, where it is not only for leases to end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    accounts: Option<AccountCounts>,
     /// While it is active: when the lease ends.
     #[serde(
         skip_serializing_if = "Option::is_none",
@@ -63,6 +91,10 @@ pub(super) struct ReservationBody<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     credentials: Option<CredentialsBody<'a>>,
+    /// Instead of these two, where several accounts were asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    leases: Vec<LeaseBody<'a>>,
     /// Once it has ended: `cancelled`, `expired`, `abandoned` or `revoked`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -74,6 +106,18 @@ pub(super) struct ReservationBody<'a> {
     )]
     #[schema(value_type = Option<String>, format = DateTime, nullable = false)]
     ended_at: Option<Timestamp>,
+}
+
+/// One of several accounts that are held.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Lease)]
+struct LeaseBody<'a> {
+    /// The account.
+    account: AccountBody<'a>,
+    /// What opens it, where a single reservation is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    credentials: Option<CredentialsBody<'a>>,
 }
 
 /// An account that is held.
@@ -101,6 +145,45 @@ struct CredentialsBody<'a> {
 impl<'a> ReservationBody<'a> {
     /// Says where a reservation stands at `now`, without credentials.
     pub(super) fn without_credentials(view: &'a ReservationView, now: Timestamp) -> Self {
+        Self::new(view, now, |_| None)
+    }
+
+    /// Says where a reservation stands at `now`, with the credentials if it has a lease that is
+    /// live and was claimed.
+    pub(super) fn with_credentials(
+        view: &'a ReservationView,
+        now: Timestamp,
+        context: &'a Context,
+    ) -> Self {
+        Self::new(view, now, |lease| {
+            let credential = lease.credential.as_ref()?;
+            Some(CredentialsBody {
+                api_key: context.keys.reveal(&lease.account, credential)?,
+                iam_url: &context.iam_url,
+                service_id: &credential.service_id,
+            })
+        })
+    }
+
+    /// Says of one that waits for how long and why, as far as these counts of everything tell.
+    pub(super) fn with_reasons(mut self, statistics: &Statistics) -> Self {
+        let counts = statistics.types.get(&AccountType::from(self.account_type));
+        if let (Some(queue_position), Some(counts)) = (self.queue_position, counts) {
+            let wait = counts.estimated_wait(queue_position);
+            // Rather a little too long than too short.
+            let seconds = |wait: Duration| wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+            self.estimated_wait = wait.map(seconds);
+            let others = counts.total() > counts.leased;
+            self.accounts = others.then(|| AccountCounts::new(counts));
+        }
+        self
+    }
+
+    fn new(
+        view: &'a ReservationView,
+        now: Timestamp,
+        credentials: impl Fn(&'a Lease) -> Option<CredentialsBody<'a>>,
+    ) -> Self {
         let mut body = Self::claim(view);
         match &view.status {
             ReservationStatus::Pending { queue_position } => {
@@ -108,40 +191,22 @@ impl<'a> ReservationBody<'a> {
                 body.queue_position = Some(*queue_position);
             }
             ReservationStatus::Active {
-                expiration,
-                account,
-                ..
+                expiration, leases, ..
             } if now < *expiration => {
                 body.state = "active";
                 body.expiration = Some(*expiration);
-                body.account = Some(AccountBody {
-                    id: account.as_str(),
+                let leases = leases.iter().map(|lease| LeaseBody {
+                    account: AccountBody {
+                        id: lease.account.as_str(),
+                    },
+                    credentials: credentials(lease),
                 });
+                body.hold(leases.collect());
             }
-            ReservationStatus::Active { expiration, .. } => {
-                body.end(EndReason::Expired, *expiration);
-            }
+            ReservationStatus::Active {
+                expiration, lapse, ..
+            } => body.end(*lapse, *expiration),
             ReservationStatus::Ended { reason, ended_at } => body.end(*reason, *ended_at),
-        }
-        body
-    }
-
-    /// Says where a reservation stands at `now`, with the credential if it has a lease that is
-    /// live.
-    pub(super) fn with_credentials(
-        view: &'a ReservationView,
-        now: Timestamp,
-        context: &'a Context,
-    ) -> Self {
-        let mut body = Self::without_credentials(view, now);
-        if let Some((account, credential)) = live_credential(view, now)
-            && let Some(api_key) = context.keys.reveal(account, credential)
-        {
-            body.credentials = Some(CredentialsBody {
-                api_key,
-                iam_url: &context.iam_url,
-                service_id: &credential.service_id,
-            });
         }
         body
     }
@@ -151,32 +216,39 @@ impl<'a> ReservationBody<'a> {
             id: view.id.to_string(),
             state: "ended",
             account_type: view.account_type.as_str(),
+            count: (view.count > 1).then_some(view.count),
             duration: whole_minutes(view.duration),
+            ttl: view.ttl.map(|ttl| format_duration(ttl).to_string()),
+            purpose: view.purpose.as_deref(),
+            link: view.link.as_deref(),
             created_at: view.created_at,
             queue_position: None,
+            estimated_wait: None,
+            accounts: None,
             expiration: None,
             account: None,
             credentials: None,
+            leases: Vec::new(),
             end_reason: None,
             ended_at: None,
         }
+    }
+
+    /// Shows what is held: one account as such, several as a list.
+    fn hold(&mut self, mut leases: Vec<LeaseBody<'a>>) {
+        if self.count.is_none()
+            && let Some(only) = leases.pop()
+        {
+            self.account = Some(only.account);
+            self.credentials = only.credentials;
+        }
+        self.leases = leases;
     }
 
     fn end(&mut self, reason: EndReason, ended_at: Timestamp) {
         self.state = "ended";
         self.end_reason = Some(reason.as_str());
         self.ended_at = Some(ended_at);
-    }
-}
-
-fn live_credential(view: &ReservationView, now: Timestamp) -> Option<(&AccountId, &Credential)> {
-    match &view.status {
-        ReservationStatus::Active {
-            expiration,
-            account,
-            credential: Some(credential),
-        } if now < *expiration => Some((account, credential)),
-        _ => None,
     }
 }
 

@@ -1,12 +1,12 @@
-//! `/reservations`: ask, look, give back.
+//! `/reservations`: ask, look, renew, give back.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use acctpool_actors::PublishedReservation;
 use acctpool_actors::pool::{
-    AccountType, CancelReservation, GetReservation, NoteInterest, RequestReservation,
-    ReservationId, ReservationStatus, TokenId,
+    AccountType, CancelReservation, GetReservation, NoteInterest, RenewReservation,
+    RequestReservation, ReservationId, ReservationStatus, TokenId,
 };
 use actix_web::http::StatusCode;
 use actix_web::http::header::{LOCATION, RETRY_AFTER};
@@ -21,12 +21,12 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::caller::Caller;
-use super::parameters::{self, TOKEN};
+use super::parameters::{self, Parameters, TOKEN};
 use super::problem::{HttpError, MEDIA_TYPE, Problem};
 use super::representation::{Known, Representation, json};
 use super::reservation_body::ReservationBody;
 use super::waits::{Look, Wait};
-use super::{Context, prefer, routes};
+use super::{Context, prefer, routes, values};
 
 /// What is asked for when nothing is said.
 const DEFAULT_TYPE: &str = "free";
@@ -53,6 +53,23 @@ struct ReservationRequest {
     #[param(schema_with = duration_schema, required = false)]
     #[schema(schema_with = duration_schema, required = false)]
     duration: Option<String>,
+    /// How long the lease may go on without being renewed: whole seconds with a unit, such as `90s`
+    /// or `5m`. For ever, unless said otherwise.
+    #[param(nullable = false)]
+    #[schema(nullable = false)]
+    ttl: Option<String>,
+    /// How many accounts are wanted, all or none: one, unless said otherwise.
+    #[param(nullable = false, minimum = 1, maximum = 100)]
+    #[schema(nullable = false, minimum = 1, maximum = 100)]
+    count: Option<usize>,
+    /// What the reservation is for, in up to 200 characters that can be seen.
+    #[param(nullable = false, max_length = 200)]
+    #[schema(nullable = false, max_length = 200)]
+    purpose: Option<String>,
+    /// Where what it is for can be seen: a URL of http or https, without a user in it.
+    #[param(nullable = false, max_length = 500)]
+    #[schema(nullable = false, max_length = 500, format = "uri")]
+    link: Option<String>,
 }
 
 fn duration_schema() -> impl Into<RefOr<Schema>> {
@@ -76,6 +93,8 @@ fn duration_schema() -> impl Into<RefOr<Schema>> {
         ReservationRequest,
         ("Prefer" = Option<String>, Header, description = "`wait=N`: how many seconds the answer may \
             be held back, 60 at most.", example = "wait=30"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Any text of your own, to repeat \
+            the request with: it leads to the same reservation.", min_length = 1, max_length = 255),
     ),
     request_body(
         content = ReservationRequest,
@@ -87,6 +106,12 @@ fn duration_schema() -> impl Into<RefOr<Schema>> {
             description = "The reservation, without credentials: `Location` leads to it.",
             body = ReservationBody,
             headers(("Location" = String), ("Preference-Applied" = String))
+        ),
+        (
+            status = 403,
+            description = "`type_not_allowed`: your token is not for this type.",
+            body = Problem,
+            content_type = MEDIA_TYPE
         ),
         (
             status = 408,
@@ -101,9 +126,16 @@ fn duration_schema() -> impl Into<RefOr<Schema>> {
             content_type = MEDIA_TYPE
         ),
         (
+            status = 422,
+            description = "`idempotency_key_reused`: the first request with this key asked for \
+                something else.",
+            body = Problem,
+            content_type = MEDIA_TYPE
+        ),
+        (
             status = 429,
-            description = "`too_many_pending`: you have as many pending reservations as you may have. \
-                Come back after `Retry-After` seconds.",
+            description = "`too_many_pending` or `too_many_reservations`: you have as many as you may \
+                have. Come back after `Retry-After` seconds.",
             body = Problem,
             content_type = MEDIA_TYPE,
             headers(("Retry-After" = u64))
@@ -123,17 +155,24 @@ pub(super) async fn request(
     request: HttpRequest,
 ) -> Result<HttpResponse, HttpError> {
     let caller = Caller::of(&request)?.with_body(&request).await?;
-    caller.parameters.only(&[TOKEN, "duration", "type"])?;
+    let asked = &caller.parameters;
+    asked.only_or(
+        &[TOKEN, "duration", "type"],
+        &["ttl", "count", "purpose", "link"],
+    )?;
     let wait = prefer::wait(request.headers());
     let command = RequestReservation {
-        id: ReservationId::from(Uuid::new_v4()),
-        token: caller.token.clone(),
-        account_type: AccountType::from(caller.parameters.get("type").unwrap_or(DEFAULT_TYPE)),
-        duration: caller
-            .parameters
-            .get("duration")
-            .map(readable)
-            .transpose()?,
+        count: values::count(asked)?.unwrap_or(1),
+        duration: duration(asked)?,
+        ttl: values::ttl(asked)?,
+        purpose: values::purpose(asked)?,
+        link: values::link(asked)?,
+        key: values::idempotency_key(request.headers())?,
+        ..RequestReservation::new(
+            ReservationId::from(Uuid::new_v4()),
+            caller.token.clone(),
+            AccountType::from(asked.get("type").unwrap_or(DEFAULT_TYPE)),
+        )
     };
     let mut view = context.pool.ask(command).await??;
     let is_pending = matches!(view.status, ReservationStatus::Pending { .. });
@@ -146,11 +185,12 @@ pub(super) async fn request(
     }
     let location = location(view.id, caller.query_token.as_ref());
     let now = context.published.time(context.clock.now());
+    let body = ReservationBody::without_credentials(&view, now);
     let mut response = HttpResponse::build(StatusCode::FOUND);
     prefer::state(&mut response, wait);
     Ok(response
         .insert_header((LOCATION, location))
-        .json(ReservationBody::without_credentials(&view, now)))
+        .json(body.with_reasons(&context.published.statistics())))
 }
 
 /// `GET /reservations/{id}`: shows a reservation to its holder, with the credential. `id` is `None`
@@ -244,16 +284,13 @@ async fn represent(
                 // Left out when many wait for the pool: it will be said again.
                 context.pool.tell(NoteInterest { id, until });
             }
-            json(&ReservationBody::without_credentials(
-                &published.show(reservation),
-                now,
-            ))
+            let view = published.show(reservation);
+            let body = ReservationBody::without_credentials(&view, now);
+            json(&body.with_reasons(&published.statistics()))
         }
         ReservationStatus::Active {
-            expiration,
-            credential: None,
-            ..
-        } if now < *expiration => {
+            expiration, leases, ..
+        } if now < *expiration && leases.iter().any(|lease| lease.credential.is_none()) => {
             let id = reservation.view().id;
             let token = reservation.token().clone();
             let view = context.pool.ask(GetReservation { id, token }).await??;
@@ -358,6 +395,88 @@ fn is_pending(reservation: &PublishedReservation) -> bool {
     matches!(reservation.view().status, ReservationStatus::Pending { .. })
 }
 
+/// What can be said about a renewal, in the query or in a JSON body.
+#[derive(Deserialize, IntoParams, ToSchema)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+#[expect(
+    dead_code,
+    reason = "for the document; parameters are read by their names"
+)]
+struct RenewalRequest {
+    /// How long the lease may go on from now, as in a request for a reservation. It never gets
+    /// shorter by that, and never longer than the longest of the type.
+    #[param(schema_with = duration_schema, required = false)]
+    #[schema(schema_with = duration_schema, required = false)]
+    duration: Option<String>,
+}
+
+/// `POST /reservations/{id}/renew`: lets a lease go on for longer, or shows that somebody is there.
+#[utoipa::path(
+    post,
+    path = "/reservations/{id}/renew",
+    operation_id = "renewReservation",
+    tag = "reservations",
+    summary = "Keep the account for longer",
+    description = "With `duration` the lease may go on for that long from now. In any case the time \
+        of a `ttl` begins anew.",
+    params(
+        ("id" = String, Path, format = "uuid", description = "The reservation."),
+        RenewalRequest,
+    ),
+    request_body(
+        content = RenewalRequest,
+        description = "Instead of parameters in the query. None may come twice."
+    ),
+    responses(
+        (
+            status = 200,
+            description = "The reservation with its new `expiration`, without credentials.",
+            body = ReservationBody
+        ),
+        (
+            status = 404,
+            description = "`unknown_reservation`: you have none with this id.",
+            body = Problem,
+            content_type = MEDIA_TYPE
+        ),
+        (
+            status = 408,
+            description = "`slow_body`: the body did not come in time.",
+            body = Problem,
+            content_type = MEDIA_TYPE
+        ),
+        (
+            status = 409,
+            description = "`reservation_pending` or `reservation_ended`: there is no lease to renew.",
+            body = Problem,
+            content_type = MEDIA_TYPE
+        ),
+        (
+            status = 415,
+            description = "`unsupported_media_type`: a body is JSON.",
+            body = Problem,
+            content_type = MEDIA_TYPE
+        ),
+    )
+)]
+pub(super) async fn renew(
+    context: Data<Context>,
+    request: &HttpRequest,
+    id: Option<ReservationId>,
+) -> Result<HttpResponse, HttpError> {
+    let caller = Caller::of(request)?.with_body(request).await?;
+    caller.parameters.only(&[TOKEN, "duration"])?;
+    let command = RenewReservation {
+        id: id.ok_or(HttpError::UnknownReservation)?,
+        duration: duration(&caller.parameters)?,
+        token: caller.token,
+    };
+    let view = context.pool.ask(command).await??;
+    let now = context.published.time(context.clock.now());
+    Ok(HttpResponse::Ok().json(ReservationBody::without_credentials(&view, now)))
+}
+
 /// `DELETE /reservations/{id}`: gives the account back, or stops waiting. May be repeated.
 #[utoipa::path(
     delete,
@@ -393,8 +512,9 @@ pub(super) async fn cancel(
     Ok(HttpResponse::NoContent().finish())
 }
 
-fn readable(text: &str) -> Result<Duration, HttpError> {
-    parameters::duration(text).ok_or_else(HttpError::unreadable_duration)
+fn duration(asked: &Parameters) -> Result<Option<Duration>, HttpError> {
+    let readable = |text| parameters::duration(text).ok_or_else(HttpError::unreadable_duration);
+    asked.get("duration").map(readable).transpose()
 }
 
 /// Returns the relative reference of a reservation. A client that sent its token in the query gets

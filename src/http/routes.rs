@@ -14,16 +14,19 @@ use super::{Context, openapi, page, receipts, reservation_list, reservations, st
 const ROOT: &str = "/";
 pub(super) const RESERVATIONS: &str = "/reservations";
 const RESERVATION_PREFIX: &str = "/reservations/";
+/// What follows the id of a reservation.
 const RECEIPT: &str = "/receipt";
+const RENEWAL: &str = "/renew";
 const DOCUMENT: &str = "/openapi.json";
 const REFERENCE: &str = "/docs/";
 
 /// Every path of the contract, as the document of the API names it.
-pub(super) const PATHS: [&str; 6] = [
+pub(super) const PATHS: [&str; 7] = [
     ROOT,
     RESERVATIONS,
     "/reservations/{id}",
     "/reservations/{id}/receipt",
+    "/reservations/{id}/renew",
     DOCUMENT,
     REFERENCE,
 ];
@@ -112,25 +115,36 @@ fn only(allow: &'static str, hint: &'static str, resource: Resource) -> Resource
     }))
 }
 
-/// Answers at the path of one reservation, and at that of its receipt.
+/// Answers at the path of one reservation, and at those below it.
 async fn reservation(
     context: Data<Context>,
     request: HttpRequest,
 ) -> Result<HttpResponse, HttpError> {
     let name = request.path().strip_prefix(RESERVATION_PREFIX);
-    if let Some(id) = name.and_then(|name| name.strip_suffix(RECEIPT)) {
-        return receipt(context, &request, id).await;
-    }
-    let name = name.filter(|name| !name.is_empty() && !name.contains('/'));
     let name = name.ok_or(HttpError::UnknownPath)?;
+    let (id, below) = name.split_at(name.find('/').unwrap_or(name.len()));
+    if id.is_empty() {
+        return Err(HttpError::UnknownPath);
+    }
+    let id = reservation_id(id);
+    match below {
+        "" => one_reservation(context, &request, id).await,
+        RECEIPT => receipt(context, &request, id).await,
+        RENEWAL => renewal(context, &request, id).await,
+        _ => Err(HttpError::UnknownPath),
+    }
+}
+
+async fn one_reservation(
+    context: Data<Context>,
+    request: &HttpRequest,
+    id: Option<ReservationId>,
+) -> Result<HttpResponse, HttpError> {
     match *request.method() {
         Method::GET | Method::HEAD => {
-            let caller = Caller::of(&request)?;
-            reservations::show(context, &request, caller, reservation_id(name)).await
+            reservations::show(context, request, Caller::of(request)?, id).await
         }
-        Method::DELETE => {
-            reservations::cancel(context, Caller::of(&request)?, reservation_id(name)).await
-        }
+        Method::DELETE => reservations::cancel(context, Caller::of(request)?, id).await,
         _ => Err(HttpError::MethodNotAllowed {
             allow: "GET, HEAD, DELETE",
             hint: REDIRECT_HINT,
@@ -138,21 +152,29 @@ async fn reservation(
     }
 }
 
-/// Answers at the path of a receipt.
 async fn receipt(
     context: Data<Context>,
     request: &HttpRequest,
-    id: &str,
+    id: Option<ReservationId>,
 ) -> Result<HttpResponse, HttpError> {
-    if id.is_empty() || id.contains('/') {
-        return Err(HttpError::UnknownPath);
-    }
     match *request.method() {
-        Method::GET | Method::HEAD => {
-            receipts::show(context, Caller::of(request)?, reservation_id(id)).await
-        }
+        Method::GET | Method::HEAD => receipts::show(context, Caller::of(request)?, id).await,
         _ => Err(HttpError::MethodNotAllowed {
             allow: "GET, HEAD",
+            hint: "",
+        }),
+    }
+}
+
+async fn renewal(
+    context: Data<Context>,
+    request: &HttpRequest,
+    id: Option<ReservationId>,
+) -> Result<HttpResponse, HttpError> {
+    match *request.method() {
+        Method::POST => reservations::renew(context, request, id).await,
+        _ => Err(HttpError::MethodNotAllowed {
+            allow: "POST",
             hint: "",
         }),
     }

@@ -76,7 +76,7 @@ struct StatisticsBody<'a> {
 
 /// The accounts of a type.
 #[derive(Serialize, ToSchema)]
-struct AccountCounts {
+pub(super) struct AccountCounts {
     /// All of them.
     total: usize,
     /// Those that can be lent at once.
@@ -131,7 +131,7 @@ fn per_type<T>(
 }
 
 impl AccountCounts {
-    fn new(counts: &TypeStatistics) -> Self {
+    pub(super) fn new(counts: &TypeStatistics) -> Self {
         Self {
             total: counts.total(),
             ready: counts.ready,

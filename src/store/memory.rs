@@ -61,12 +61,12 @@ impl Store for MemoryStore {
             ReceiptsOf::Account(account) => self.receipts.get(account).cloned().unwrap_or_default(),
             ReceiptsOf::Reservation(reservation) => {
                 let follows = |line: &&ReceiptLine| line.reservation == Some(*reservation);
-                let all = || self.receipts.values().flatten().filter(follows);
-                let newest = all().map(|line| line.cleaning).max();
-                all()
-                    .filter(|line| Some(line.cleaning) == newest)
-                    .cloned()
-                    .collect()
+                let newest = self.receipts.values().flat_map(|of_account| {
+                    let all = || of_account.iter().filter(follows);
+                    let newest = all().map(|line| line.cleaning).max();
+                    all().filter(move |line| Some(line.cleaning) == newest)
+                });
+                newest.cloned().collect()
             }
         })
     }

@@ -11,7 +11,7 @@ use acctpool::http::{Context, Settings, serve};
 use acctpool_actors::clock::Clock;
 use acctpool_actors::pool::{
     AccountId, AccountType, Command, GetStatistics, Policy, Pool, Snapshot, Tick, Timestamp,
-    TypePolicy, TypeStatistics,
+    TokenLimits, TypePolicy, TypeStatistics,
 };
 use acctpool_actors::{
     CleanerActor, Employ, PoolActor, PoolHandle, Published, Publisher, Receipts, StoreActor,
@@ -39,6 +39,8 @@ pub(crate) struct Setup {
     pub(crate) max_pending_per_token: usize,
     pub(crate) max_pending: usize,
     pub(crate) pending_timeout: Duration,
+    /// What single tokens may not do, by their names.
+    pub(crate) tokens: Vec<(&'static str, TokenLimits)>,
 }
 
 impl Default for Setup {
@@ -52,6 +54,7 @@ impl Default for Setup {
             max_pending_per_token: 100,
             max_pending: 100,
             pending_timeout: NEVER,
+            tokens: Vec::new(),
         }
     }
 }
@@ -282,6 +285,11 @@ fn policy(setup: &Setup) -> Policy {
             .accounts
             .iter()
             .map(|(_, account_type)| (AccountType::from(*account_type), of_type))
+            .collect(),
+        tokens: setup
+            .tokens
+            .iter()
+            .map(|(token, limits)| ((*token).into(), limits.clone()))
             .collect(),
     }
 }

@@ -11,6 +11,7 @@
 mod app;
 mod auth;
 mod body;
+mod estimates;
 mod fuzz;
 mod known;
 mod limits;
@@ -21,6 +22,10 @@ mod page;
 mod ports;
 mod problems;
 mod receipts;
+mod renewals;
+mod repeatable;
+mod several;
+mod token_limits;
 mod waiting;
 mod wire;
 mod workflow;

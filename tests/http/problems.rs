@@ -88,6 +88,24 @@ fn unknown_and_repeated_parameters_are_refused_by_name() {
 }
 
 #[test]
+fn parameters_that_came_later_are_named_beside_the_first_ones() {
+    let app = App::new();
+    let unknown = app.as_ci("POST", "/reservations?colour=red");
+    assert_eq!(
+        unknown.json()["also_allowed"],
+        json!(["ttl", "count", "purpose", "link"])
+    );
+    assert!(
+        unknown.body.contains("duration, type, ttl"),
+        "{}",
+        unknown.body
+    );
+    let path = app.reserve("type=lite");
+    let misplaced = app.as_ci("GET", &format!("{path}?ttl=60s"));
+    assert!(misplaced.json().get("also_allowed").is_none());
+}
+
+#[test]
 fn parameters_in_a_body_are_refused_rather_than_overlooked() {
     let app = App::new();
     let mut wire = app.connect();

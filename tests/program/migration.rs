@@ -36,8 +36,15 @@ const VERSION_2: Former = Former {
     ),
 };
 
+const VERSION_3: Former = Former {
+    version: 3,
+    dump: include_str!("../../src/store/sqlite/tests/v3.sql"),
+    lines: 1 + 1 + 1,
+    lease: VERSION_2.lease,
+};
+
 /// The version that this program writes.
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 
 /// The master key that they were made with.
 const MASTER_KEY: &str = "0123456789abcdef0123456789abcdef";
@@ -97,6 +104,11 @@ fn leases_of_version_2_go_on_with_their_keys() {
     leases_go_on_with_their_keys(&VERSION_2);
 }
 
+#[test]
+fn leases_of_version_3_go_on_with_their_keys() {
+    leases_go_on_with_their_keys(&VERSION_3);
+}
+
 /// Spoils one call of a migration after the other, until none is left to be.
 fn can_be_repeated(former: &Former, call: &'static str, how: &'static str) {
     let bench = Bench::new(1);
@@ -142,10 +154,12 @@ fn can_be_repeated(former: &Former, call: &'static str, how: &'static str) {
 fn a_migration_that_is_killed_anywhere_can_be_repeated() {
     can_be_repeated(&VERSION_1, "pwrite64", "signal=KILL");
     can_be_repeated(&VERSION_2, "pwrite64", "signal=KILL");
+    can_be_repeated(&VERSION_3, "pwrite64", "signal=KILL");
 }
 
 #[test]
 fn a_migration_for_which_the_disk_is_full_can_be_repeated() {
     can_be_repeated(&VERSION_1, "pwrite64", "error=ENOSPC");
     can_be_repeated(&VERSION_2, "pwrite64", "error=ENOSPC");
+    can_be_repeated(&VERSION_3, "pwrite64", "error=ENOSPC");
 }

@@ -57,7 +57,7 @@ impl AuditEntry {
     pub fn of_turn(events: &[Event], at: Timestamp) -> Vec<Self> {
         events
             .iter()
-            .filter_map(|event| Self::of(event, at))
+            .flat_map(|event| Self::of(event, at))
             .collect()
     }
 
@@ -74,53 +74,16 @@ impl AuditEntry {
         }
     }
 
-    fn of(event: &Event, at: Timestamp) -> Option<Self> {
+    fn of(event: &Event, at: Timestamp) -> Vec<Self> {
         let named = |name| Self::plain(at, name);
         let entry =
             match event {
-                Event::ReservationRequested {
-                    reservation,
-                    token,
-                    account_type,
-                } => named("reservation_requested")
-                    .by(token)
-                    .about(*reservation)
-                    .with("type", Detail::Text(account_type.as_str().to_owned())),
-                Event::ReservationGranted {
-                    reservation,
-                    token,
-                    account,
-                    fence,
-                    expiration,
-                } => named("reservation_granted")
-                    .by(token)
-                    .about(*reservation)
-                    .on(account)
-                    .with("fence", Detail::Number(fence.0))
-                    .with("expiration", Detail::Text(rfc3339(*expiration))),
-                Event::CredentialShown {
-                    reservation,
-                    token,
-                    account,
-                } => named("credential_shown")
-                    .by(token)
-                    .about(*reservation)
-                    .on(account),
-                Event::ReservationEnded {
-                    reservation,
-                    token,
-                    reason,
-                    account,
-                } => {
-                    let ended = named("reservation_ended")
-                        .by(token)
-                        .about(*reservation)
-                        .with("reason", Detail::Word(reason.as_str()));
-                    match account {
-                        Some(account) => ended.on(account),
-                        None => ended,
-                    }
-                }
+                Event::ReservationRequested { .. }
+                | Event::ReservationGranted { .. }
+                | Event::CredentialShown { .. }
+                | Event::ReservationRenewed { .. }
+                | Event::ReservationEnded { .. }
+                | Event::ReservationForgotten { .. } => return Self::of_reservation(event, at),
                 Event::CleaningStarted { account, purpose } => named("cleaning_started")
                     .on(account)
                     .with("purpose", Detail::Word(purpose.as_str())),
@@ -159,13 +122,90 @@ impl AuditEntry {
                     .with("number", Detail::Number(generation.0.into())),
                 Event::MasterKeyForgotten { generation } => named("master_key_forgotten")
                     .with("number", Detail::Number(generation.0.into())),
-                Event::ReservationForgotten { .. }
-                | Event::JobIssued { .. }
+                Event::JobIssued { .. }
                 | Event::JobTimedOut { .. }
                 | Event::PassEnded { .. }
-                | Event::FaultMet { .. } => return None,
+                | Event::FaultMet { .. } => return Vec::new(),
             };
-        Some(entry)
+        vec![entry]
+    }
+
+    /// Returns the entries about a reservation: where it has accounts, one for each.
+    fn of_reservation(event: &Event, at: Timestamp) -> Vec<Self> {
+        let named = |name| Self::plain(at, name);
+        match event {
+            Event::ReservationRequested {
+                reservation,
+                token,
+                account_type,
+                count,
+            } => {
+                let requested = named("reservation_requested")
+                    .by(token)
+                    .about(*reservation)
+                    .with("type", Detail::Text(account_type.as_str().to_owned()));
+                vec![match count {
+                    1 => requested,
+                    _ => requested.with("count", Detail::Number(*count as u64)),
+                }]
+            }
+            Event::ReservationGranted {
+                reservation,
+                token,
+                leases,
+                expiration,
+            } => {
+                let granted = named("reservation_granted").by(token).about(*reservation);
+                let each = leases.iter().map(|(account, fence)| {
+                    granted
+                        .clone()
+                        .on(account)
+                        .with("fence", Detail::Number(fence.0))
+                        .with("expiration", Detail::Text(rfc3339(*expiration)))
+                });
+                each.collect()
+            }
+            Event::CredentialShown {
+                reservation,
+                token,
+                accounts,
+            } => {
+                let shown = named("credential_shown").by(token).about(*reservation);
+                shown.on_each(accounts)
+            }
+            Event::ReservationRenewed {
+                reservation,
+                token,
+                expiration,
+                is_longer: true,
+            } => {
+                let renewed = named("reservation_renewed").by(token).about(*reservation);
+                vec![renewed.with("expiration", Detail::Text(rfc3339(*expiration)))]
+            }
+            Event::ReservationEnded {
+                reservation,
+                token,
+                reason,
+                accounts,
+            } => {
+                let ended = named("reservation_ended")
+                    .by(token)
+                    .about(*reservation)
+                    .with("reason", Detail::Word(reason.as_str()));
+                if accounts.is_empty() {
+                    vec![ended]
+                } else {
+                    ended.on_each(accounts)
+                }
+            }
+            // Renewals that only keep a lease alive come every other minute.
+            _ => Vec::new(),
+        }
+    }
+
+    fn on_each(&self, accounts: &[AccountId]) -> Vec<Self> {
+        let each = accounts.iter().map(|account| self.clone().on(account));
+        each.collect()
     }
 
     fn by(mut self, token: &TokenId) -> Self {

@@ -6,13 +6,14 @@
 use std::time::Duration;
 
 use super::Pool;
-use super::account::AccountState;
 use super::credentials::Credential;
 use super::event::Event;
 use super::findings::{CloudError, Pass, Probe, Proof, Verified};
-use super::ids::{AccountId, AccountType, Fence, ReservationId, Timestamp, TokenId};
-use super::reservation::{EndReason, Reservation, ReservationState};
-use super::view::{ReservationStatus, ReservationView, Statistics};
+use super::ids::{
+    AccountId, AccountType, Fence, IdempotencyKey, ReservationId, Timestamp, TokenId,
+};
+use super::reservation::{EndReason, Repeatable, Reservation, ReservationState};
+use super::view::{Lease, ReservationStatus, ReservationView, Statistics};
 
 /// A request to the pool. Only the commands of this module are.
 pub trait Command: sealed::Rule + Send + 'static {
@@ -35,7 +36,10 @@ pub(super) mod sealed {
 }
 use sealed::Rule;
 
-/// Asks for an account.
+/// How many accounts may be asked for at once, whatever a pool has.
+pub const MAX_COUNT: usize = 100;
+
+/// Asks for an account, or for several at once; with a key, no more than once.
 #[derive(Clone, Debug)]
 pub struct RequestReservation {
     /// The id for the reservation: a fresh random UUID.
@@ -44,8 +48,37 @@ pub struct RequestReservation {
     pub token: TokenId,
     /// The type of account.
     pub account_type: AccountType,
+    /// How many of them, at once or not at all.
+    pub count: usize,
     /// How long the lease may last; `None` for the type's default.
     pub duration: Option<Duration>,
+    /// How long it lasts without a renewal; `None` if it needs none.
+    pub ttl: Option<Duration>,
+    /// What it is needed for, in words.
+    pub purpose: Option<Box<str>>,
+    /// Where there is more about that.
+    pub link: Option<Box<str>>,
+    /// With it, the same request of the same token is answered with the same reservation, for as long
+    /// as that is kept.
+    pub key: Option<IdempotencyKey>,
+}
+
+impl RequestReservation {
+    /// Returns a request for one account, without any further wishes.
+    #[must_use]
+    pub fn new(id: ReservationId, token: TokenId, account_type: AccountType) -> Self {
+        Self {
+            id,
+            token,
+            account_type,
+            count: 1,
+            duration: None,
+            ttl: None,
+            purpose: None,
+            link: None,
+            key: None,
+        }
+    }
 }
 
 /// Why a reservation was not made.
@@ -54,22 +87,43 @@ pub enum RequestError {
     /// There is a reservation with this id already: draw another.
     #[error("the id is taken")]
     IdTaken,
+    /// The token has asked for something else with this key.
+    #[error("the idempotency key was used for another request")]
+    KeyReused,
     /// There is no such type.
     #[error("unknown account type")]
     UnknownType {
-        /// The types that there are.
+        /// The types that this token may ask for.
         known: Vec<AccountType>,
+    },
+    /// The type is not for this token.
+    #[error("account type not allowed")]
+    TypeNotAllowed {
+        /// The types that are.
+        allowed: Vec<AccountType>,
+    },
+    /// None is asked for, or more than there are, or than the token may ever hold.
+    #[error("count out of range")]
+    CountOutOfRange {
+        /// How many of the type the token may ask for at once.
+        max: usize,
     },
     /// The duration is zero or too long.
     #[error("duration out of range")]
     DurationOutOfRange {
-        /// The longest that the type allows.
+        /// The longest that the type allows, and the token.
         max: Duration,
     },
     /// The consumer has too many pending reservations.
     #[error("too many pending reservations of this token")]
     TooManyPendingOfToken {
         /// How many it may have.
+        limit: usize,
+    },
+    /// The consumer would wait for more accounts, and hold more, than it may.
+    #[error("too many reservations of this token")]
+    TooManyReservations {
+        /// How many accounts it may wait for and hold at once.
         limit: usize,
     },
     /// The pool has too many pending reservations.
@@ -80,6 +134,19 @@ pub enum RequestError {
     },
 }
 
+impl RequestReservation {
+    /// Tells whether a reservation with the same key was made by the same request.
+    fn is_what_led_to(&self, reservation: &Reservation) -> bool {
+        let asked = reservation.repeatable.as_ref();
+        self.account_type == reservation.account_type
+            && self.count == reservation.count
+            && asked.is_some_and(|asked| asked.duration == self.duration)
+            && self.ttl == reservation.ttl
+            && self.purpose == reservation.purpose
+            && self.link == reservation.link
+    }
+}
+
 impl Rule for RequestReservation {
     type Outcome = Result<ReservationId, RequestError>;
 
@@ -87,16 +154,43 @@ impl Rule for RequestReservation {
         if pool.reservations.contains_key(&self.id) {
             return Err(RequestError::IdTaken);
         }
+        if let Some(earlier) = pool.asked_with(&self) {
+            if !self.is_what_led_to(earlier) {
+                return Err(RequestError::KeyReused);
+            }
+            let id = earlier.id;
+            if earlier.state == ReservationState::Pending {
+                pool.note_interest(id, pool.now);
+            }
+            return Ok(id);
+        }
         let policy = &pool.policy;
+        let allows = |label: &&AccountType| policy.allows(&self.token, label);
+        let allowed = || policy.types.keys().filter(allows).cloned().collect();
         let Some(of_type) = policy.types.get(&self.account_type) else {
-            return Err(RequestError::UnknownType {
-                known: policy.types.keys().cloned().collect(),
-            });
+            return Err(RequestError::UnknownType { known: allowed() });
         };
-        let max = of_type.max_duration;
-        let duration = self.duration.unwrap_or(of_type.default_duration);
+        if !allows(&&self.account_type) {
+            return Err(RequestError::TypeNotAllowed { allowed: allowed() });
+        }
+        let limit = policy.max_reservations_of(&self.token);
+        // What never fits into the token's limit is not refused for now, but for good.
+        let max = limit.map_or(usize::MAX, |limit| limit.max(1));
+        let max = max.min(pool.most_at_once(&self.account_type));
+        if !(1..=max).contains(&self.count) {
+            return Err(RequestError::CountOutOfRange { max });
+        }
+        let max = policy.longest_lease_of(&self.token, &self.account_type);
+        let default = of_type.default_duration.min(max);
+        let duration = self.duration.unwrap_or(default);
         if duration.is_zero() || duration > max {
             return Err(RequestError::DurationOutOfRange { max });
+        }
+        let present = pool.index.accounts_of(&self.token);
+        if let Some(limit) = limit
+            && present + self.count > limit
+        {
+            return Err(RequestError::TooManyReservations { limit });
         }
         let limit = policy.max_pending_per_token;
         if pool.index.pending_of(&self.token) >= limit {
@@ -111,13 +205,22 @@ impl Rule for RequestReservation {
             reservation: self.id,
             token: self.token.clone(),
             account_type: self.account_type.clone(),
+            count: self.count,
         });
         pool.add_reservation(Reservation {
             id: self.id,
             sequence,
             token: self.token,
             account_type: self.account_type,
+            count: self.count,
             duration,
+            ttl: self.ttl,
+            purpose: self.purpose,
+            link: self.link,
+            repeatable: self.key.map(|key| Repeatable {
+                key,
+                duration: self.duration,
+            }),
             created_at: pool.now,
             state: ReservationState::Pending,
             silent_since: pool.now,
@@ -130,7 +233,7 @@ impl Command for RequestReservation {
     type Reply = Result<ReservationView, RequestError>;
 
     fn reply(outcome: Self::Outcome, pool: &Pool) -> Self::Reply {
-        outcome.map(|id| pool.view(id, None))
+        outcome.map(|id| pool.view(id))
     }
 }
 
@@ -139,8 +242,8 @@ impl Command for RequestReservation {
 #[error("unknown reservation")]
 pub struct UnknownReservation;
 
-/// Asks where one's own reservation stands. While it is active, the answer has the credential, and
-/// from then on the account counts as used.
+/// Asks where one's own reservation stands. While it is active, the answer has the credentials, and
+/// from then on the accounts count as used.
 #[derive(Clone, Debug)]
 pub struct GetReservation {
     /// The reservation.
@@ -150,27 +253,16 @@ pub struct GetReservation {
 }
 
 impl Rule for GetReservation {
-    type Outcome = Result<(ReservationId, Option<Credential>), UnknownReservation>;
+    type Outcome = Result<ReservationId, UnknownReservation>;
 
     fn rule(self, pool: &mut Pool) -> Self::Outcome {
         let reservation = pool.owned(self.id, &self.token)?;
-        let credential = match &reservation.state {
-            ReservationState::Pending => {
-                pool.note_interest(self.id, pool.now);
-                None
-            }
-            ReservationState::Active {
-                account, claimed, ..
-            } => {
-                let (account, claimed) = (account.clone(), *claimed);
-                if !claimed {
-                    pool.claim(self.id, account.clone());
-                }
-                pool.accounts[&account].credential.clone()
-            }
-            ReservationState::Ended { .. } => None,
-        };
-        Ok((self.id, credential))
+        match reservation.state {
+            ReservationState::Pending => pool.note_interest(self.id, pool.now),
+            ReservationState::Active { claimed: false, .. } => pool.claim(self.id),
+            ReservationState::Active { .. } | ReservationState::Ended { .. } => {}
+        }
+        Ok(self.id)
     }
 }
 
@@ -178,7 +270,7 @@ impl Command for GetReservation {
     type Reply = Result<ReservationView, UnknownReservation>;
 
     fn reply(outcome: Self::Outcome, pool: &Pool) -> Self::Reply {
-        outcome.map(|(id, credential)| pool.view(id, credential))
+        outcome.map(|id| pool.view(id))
     }
 }
 
@@ -276,7 +368,7 @@ impl Command for GetStatistics {
     type Reply = Statistics;
 
     fn reply((): (), pool: &Pool) -> Self::Reply {
-        pool.index.statistics()
+        pool.statistics()
     }
 }
 
@@ -405,7 +497,13 @@ impl Command for EnableAccount {
 }
 
 impl Pool {
-    fn owned(
+    /// Returns the reservation that the same token has asked for with the same key.
+    fn asked_with(&self, request: &RequestReservation) -> Option<&Reservation> {
+        let id = self.index.of_key(&request.token, request.key.as_ref()?)?;
+        Some(&self.reservations[&id])
+    }
+
+    pub(super) fn owned(
         &self,
         id: ReservationId,
         token: &TokenId,
@@ -422,47 +520,49 @@ impl Pool {
         }
     }
 
-    fn claim(&mut self, id: ReservationId, account: AccountId) {
-        let token = self.change_reservation(id, |reservation| {
-            if let ReservationState::Active { claimed, .. } = &mut reservation.state {
-                *claimed = true;
-            }
-            reservation.token.clone()
+    fn claim(&mut self, id: ReservationId) {
+        let shown = self.change_reservation(id, |reservation| {
+            let ReservationState::Active {
+                accounts, claimed, ..
+            } = &mut reservation.state
+            else {
+                return None;
+            };
+            *claimed = true;
+            Some(Event::CredentialShown {
+                reservation: id,
+                token: reservation.token.clone(),
+                accounts: accounts.clone(),
+            })
         });
-        debug_assert!(matches!(
-            self.accounts[&account].state,
-            AccountState::Leased { reservation } if reservation == id
-        ));
-        self.events.push(Event::CredentialShown {
-            reservation: id,
-            token,
-            account,
-        });
+        self.events.extend(shown);
     }
 
-    pub(super) fn view(
-        &self,
-        id: ReservationId,
-        credential: Option<Credential>,
-    ) -> ReservationView {
+    /// Returns what the owner of a reservation may see, with the credentials once they were claimed.
+    pub(super) fn view(&self, id: ReservationId) -> ReservationView {
         let reservation = &self.reservations[&id];
         ReservationView {
             id,
             account_type: reservation.account_type.clone(),
+            count: reservation.count,
             duration: reservation.duration,
+            ttl: reservation.ttl,
+            purpose: reservation.purpose.clone(),
+            link: reservation.link.clone(),
             created_at: reservation.created_at,
             status: match &reservation.state {
                 ReservationState::Pending => ReservationStatus::Pending {
                     queue_position: self.index.position(reservation),
                 },
                 ReservationState::Active {
-                    account,
+                    accounts,
+                    granted_at,
                     expiration,
-                    ..
+                    claimed,
                 } => ReservationStatus::Active {
                     expiration: *expiration,
-                    account: account.clone(),
-                    credential,
+                    lapse: reservation.lapse(*granted_at, *expiration),
+                    leases: self.leases(accounts, *claimed),
                 },
                 ReservationState::Ended { reason, ended_at } => ReservationStatus::Ended {
                     reason: *reason,
@@ -470,5 +570,16 @@ impl Pool {
                 },
             },
         }
+    }
+
+    fn leases(&self, accounts: &[AccountId], claimed: bool) -> Vec<Lease> {
+        let leases = accounts.iter().map(|account| Lease {
+            account: account.clone(),
+            credential: self.accounts[account]
+                .credential
+                .clone()
+                .filter(|_| claimed),
+        });
+        leases.collect()
     }
 }

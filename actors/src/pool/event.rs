@@ -48,27 +48,35 @@ pub enum Event {
         reservation: ReservationId,
         token: TokenId,
         account_type: AccountType,
+        count: usize,
     },
-    /// A reservation got an account.
+    /// A reservation got what it asked for.
     ReservationGranted {
         reservation: ReservationId,
         token: TokenId,
-        account: AccountId,
-        fence: Fence,
+        leases: Vec<(AccountId, Fence)>,
         expiration: Timestamp,
     },
-    /// A reservation's owner has been shown the credential.
+    /// A reservation's owner has been shown the credentials of what it holds.
     CredentialShown {
         reservation: ReservationId,
         token: TokenId,
-        account: AccountId,
+        accounts: Vec<AccountId>,
+    },
+    /// A lease goes on.
+    ReservationRenewed {
+        reservation: ReservationId,
+        token: TokenId,
+        expiration: Timestamp,
+        /// Whether its end by duration has moved, and not only its time without a renewal begun anew.
+        is_longer: bool,
     },
     /// A reservation is over.
     ReservationEnded {
         reservation: ReservationId,
         token: TokenId,
         reason: EndReason,
-        account: Option<AccountId>,
+        accounts: Vec<AccountId>,
     },
     /// An ended reservation can no longer be read.
     ReservationForgotten { reservation: ReservationId },
@@ -153,39 +161,60 @@ impl fmt::Display for Event {
                 reservation,
                 token,
                 account_type,
+                count: 1,
             } => write!(
                 f,
                 "reservation {reservation}: {token} asks for a {account_type} account"
             ),
+            Self::ReservationRequested {
+                reservation,
+                token,
+                account_type,
+                count,
+            } => write!(
+                f,
+                "reservation {reservation}: {token} asks for {count} {account_type} accounts"
+            ),
             Self::ReservationGranted {
                 reservation,
                 token,
-                account,
+                leases,
                 expiration,
-                ..
             } => write!(
                 f,
-                "reservation {reservation}: {token} gets account {account} until {}",
+                "reservation {reservation}: {token} gets {} until {}",
+                named(leases.iter().map(|(account, _)| account)),
                 rfc3339(expiration.truncate_to_second())
             ),
             Self::CredentialShown {
                 reservation,
-                account,
+                accounts,
                 ..
             } => write!(
                 f,
-                "reservation {reservation}: credential of account {account} fetched"
+                "reservation {reservation}: credential of {} fetched",
+                named(accounts.iter())
+            ),
+            Self::ReservationRenewed {
+                reservation,
+                expiration,
+                ..
+            } => write!(
+                f,
+                "reservation {reservation}: renewed until {}",
+                rfc3339(expiration.truncate_to_second())
             ),
             Self::ReservationEnded {
                 reservation,
                 reason,
-                account,
+                accounts,
                 ..
             } => {
                 write!(f, "reservation {reservation}: {}", reason.as_str())?;
-                match account {
-                    Some(account) => write!(f, ", account {account} comes back"),
-                    None => Ok(()),
+                match accounts[..] {
+                    [] => Ok(()),
+                    [_] => write!(f, ", {} comes back", named(accounts.iter())),
+                    _ => write!(f, ", {} come back", named(accounts.iter())),
                 }
             }
             Self::ReservationForgotten { reservation } => {
@@ -271,6 +300,15 @@ impl fmt::Display for Event {
                 write!(f, "master key {generation}: no account needs it any more")
             }
         }
+    }
+}
+
+/// Returns how a line of the log names accounts.
+fn named<'a>(accounts: impl Iterator<Item = &'a AccountId>) -> String {
+    let names: Vec<&str> = accounts.map(AccountId::as_str).collect();
+    match names[..] {
+        [name] => format!("account {name}"),
+        _ => format!("accounts {}", names.join(", ")),
     }
 }
 

@@ -79,6 +79,12 @@ label! {
     Fingerprint
 }
 
+label! {
+    /// What is known of the key with which a client makes a request repeatable: its SHA-256, as it is
+    /// somebody's text.
+    IdempotencyKey
+}
+
 /// The id of a reservation, minted at the edge: a random UUID.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]

@@ -7,11 +7,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::account::{Account, AccountState, StateKind};
-use super::ids::{AccountId, AccountType, Generation, ReservationId, Timestamp, TokenId};
+use super::ids::{
+    AccountId, AccountType, Generation, IdempotencyKey, ReservationId, Timestamp, TokenId,
+};
 use super::policy::Policy;
 use super::queue::Queue;
 use super::reservation::{Reservation, ReservationState};
-use super::view::{Statistics, TypeStatistics};
+use super::view::TypeStatistics;
 
 /// Whose deadline it is. Reservations go first, so that an account whose lease ends at the very
 /// moment at which something else is due is seen as it then is.
@@ -25,6 +27,7 @@ pub(super) enum Subject {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct AccountFile {
     kind: StateKind,
+    configured: bool,
     leaving: bool,
     ready_order: Option<u64>,
     deadline: Option<Timestamp>,
@@ -35,6 +38,7 @@ impl AccountFile {
     pub(super) fn of(account: &Account) -> Self {
         Self {
             kind: account.kind(),
+            configured: account.configured,
             leaving: account.is_leaving(),
             ready_order: match account.state {
                 AccountState::Ready { order } => Some(order),
@@ -93,15 +97,22 @@ impl ReservationFile {
     }
 }
 
+fn key_of(reservation: &Reservation) -> Option<(TokenId, IdempotencyKey)> {
+    let repeatable = reservation.repeatable.as_ref()?;
+    Some((reservation.token.clone(), repeatable.key.clone()))
+}
+
 /// See the module.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Index {
     deadlines: BTreeSet<(Timestamp, Subject)>,
     types: BTreeMap<AccountType, TypeIndex>,
-    /// Types that have both somebody waiting and something ready.
+    /// Types that have as much ready as the next one who waits has asked for.
     matches: BTreeSet<AccountType>,
-    pending_by_token: BTreeMap<TokenId, usize>,
+    tokens: BTreeMap<TokenId, TokenCounts>,
     pending: usize,
+    /// The reservations whose requests may be repeated.
+    by_key: BTreeMap<(TokenId, IdempotencyKey), ReservationId>,
     /// How many accounts need no older master key than this one.
     generations: BTreeMap<Generation, usize>,
     /// The reservations that are over, by when they are to be forgotten, and in the order of
@@ -109,11 +120,22 @@ pub(super) struct Index {
     ended: BTreeMap<(Timestamp, u64), ReservationId>,
 }
 
+/// What a token waits for and holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct TokenCounts {
+    /// Its pending reservations.
+    pending: usize,
+    /// The accounts of its pending and active reservations.
+    accounts: usize,
+}
+
 #[derive(Clone, Debug, Default)]
 struct TypeIndex {
     queue: Queue,
     ready: BTreeMap<u64, AccountId>,
     counts: TypeStatistics,
+    /// How many accounts the operator's file names.
+    configured: usize,
 }
 
 impl Index {
@@ -139,12 +161,14 @@ impl Index {
         if let Some(before) = before {
             *of_type.counts.accounts_mut(before.kind) -= 1;
             of_type.counts.leaving -= usize::from(before.is_hopeless());
+            of_type.configured -= usize::from(before.configured);
             if let Some(order) = before.ready_order {
                 of_type.ready.remove(&order);
             }
         }
         *of_type.counts.accounts_mut(after.kind) += 1;
         of_type.counts.leaving += usize::from(after.is_hopeless());
+        of_type.configured += usize::from(after.configured);
         if let Some(order) = after.ready_order {
             of_type.ready.insert(order, account.id.clone());
         }
@@ -166,6 +190,9 @@ impl Index {
         }
         if let Some(before) = before {
             self.reservation_left(reservation, before);
+        } else {
+            let key = key_of(reservation).map(|key| (key, reservation.id));
+            self.by_key.extend(key);
         }
         let of_type = self
             .types
@@ -173,19 +200,26 @@ impl Index {
             .or_default();
         match after.kind {
             ReservationKind::Pending => {
-                of_type.queue.push(reservation.sequence, reservation.id);
+                let Reservation {
+                    sequence,
+                    id,
+                    count,
+                    ..
+                } = *reservation;
+                of_type.queue.push(sequence, id, count);
                 of_type.counts.pending += 1;
                 self.pending += 1;
-                *self
-                    .pending_by_token
-                    .entry(reservation.token.clone())
-                    .or_default() += 1;
             }
             ReservationKind::Active => of_type.counts.active += 1,
             ReservationKind::Ended => {
                 let place = (after.deadline, reservation.sequence);
                 self.ended.insert(place, reservation.id);
             }
+        }
+        if after.kind != ReservationKind::Ended {
+            let of_token = self.tokens.entry(reservation.token.clone()).or_default();
+            of_token.pending += usize::from(after.kind == ReservationKind::Pending);
+            of_token.accounts += reservation.count;
         }
         self.match_type(&reservation.account_type);
     }
@@ -198,6 +232,9 @@ impl Index {
     ) {
         let subject = Subject::Reservation(reservation.id);
         self.deadline_moved(subject, Some(file.deadline), None);
+        if let Some(key) = key_of(reservation) {
+            self.by_key.remove(&key);
+        }
         self.reservation_left(reservation, file);
     }
 
@@ -211,16 +248,19 @@ impl Index {
                 of_type.queue.remove(reservation.sequence);
                 of_type.counts.pending -= 1;
                 self.pending -= 1;
-                if let Some(count) = self.pending_by_token.get_mut(&reservation.token) {
-                    *count -= 1;
-                    if *count == 0 {
-                        self.pending_by_token.remove(&reservation.token);
-                    }
-                }
             }
             ReservationKind::Active => of_type.counts.active -= 1,
             ReservationKind::Ended => {
                 self.ended.remove(&(file.deadline, reservation.sequence));
+            }
+        }
+        if file.kind != ReservationKind::Ended
+            && let Some(of_token) = self.tokens.get_mut(&reservation.token)
+        {
+            of_token.pending -= usize::from(file.kind == ReservationKind::Pending);
+            of_token.accounts -= reservation.count;
+            if *of_token == TokenCounts::default() {
+                self.tokens.remove(&reservation.token);
             }
         }
     }
@@ -260,19 +300,28 @@ impl Index {
 
     fn match_type(&mut self, account_type: &AccountType) {
         let of_type = &self.types[account_type];
-        if of_type.queue.is_empty() || of_type.ready.is_empty() {
-            self.matches.remove(account_type);
-        } else {
+        let next = of_type.queue.first();
+        if next.is_some_and(|(_, count)| count <= of_type.ready.len()) {
             self.matches.insert(account_type.clone());
+        } else {
+            self.matches.remove(account_type);
         }
     }
 
-    /// Returns the oldest pending reservation that can be granted, with the account for it.
-    pub(super) fn next_match(&self) -> Option<(ReservationId, AccountId)> {
+    /// Returns the oldest pending reservation that can be granted, with the accounts for it: those
+    /// that have been ready for longest.
+    pub(super) fn next_match(&self) -> Option<(ReservationId, Vec<AccountId>)> {
         let of_type = &self.types[self.matches.first()?];
-        let reservation = of_type.queue.first()?;
-        let account = of_type.ready.values().next()?.clone();
-        Some((reservation, account))
+        let (reservation, count) = of_type.queue.first()?;
+        let accounts = of_type.ready.values().take(count).cloned().collect();
+        Some((reservation, accounts))
+    }
+
+    /// Returns how many accounts of a type the operator's file names.
+    pub(super) fn configured(&self, account_type: &AccountType) -> usize {
+        self.types
+            .get(account_type)
+            .map_or(0, |of_type| of_type.configured)
     }
 
     /// Returns whose deadline has passed, the earliest first.
@@ -293,6 +342,11 @@ impl Index {
             .position(reservation.sequence)
     }
 
+    /// Returns the reservation that a token has asked for with a key.
+    pub(super) fn of_key(&self, token: &TokenId, key: &IdempotencyKey) -> Option<ReservationId> {
+        self.by_key.get(&(token.clone(), key.clone())).copied()
+    }
+
     /// Returns the oldest master key that some account needs.
     pub(super) fn oldest_generation(&self) -> Option<Generation> {
         self.generations
@@ -311,17 +365,12 @@ impl Index {
     }
 
     pub(super) fn pending_of(&self, token: &TokenId) -> usize {
-        self.pending_by_token.get(token).copied().unwrap_or(0)
+        self.tokens.get(token).map_or(0, |counts| counts.pending)
     }
 
-    pub(super) fn statistics(&self) -> Statistics {
-        Statistics {
-            types: self
-                .types
-                .iter()
-                .map(|(label, of_type)| (label.clone(), of_type.counts))
-                .collect(),
-        }
+    /// Returns how many accounts a token waits for and holds.
+    pub(super) fn accounts_of(&self, token: &TokenId) -> usize {
+        self.tokens.get(token).map_or(0, |counts| counts.accounts)
     }
 
     /// Returns the types of accounts that there are or were.
@@ -329,6 +378,7 @@ impl Index {
         self.types.keys()
     }
 
+    /// Returns the counts of a type, without what was observed of it.
     pub(super) fn counts(&self, label: &AccountType) -> TypeStatistics {
         self.types
             .get(label)
@@ -341,7 +391,8 @@ impl Index {
 struct Derived<'a> {
     counts: TypeStatistics,
     ready: Vec<(u64, &'a AccountId)>,
-    next: Option<(u64, ReservationId)>,
+    configured: usize,
+    next: Option<(u64, ReservationId, usize)>,
 }
 
 impl Index {
@@ -360,6 +411,8 @@ impl Index {
         let mut types: BTreeMap<&AccountType, Derived<'_>> = BTreeMap::new();
         types.extend(policy.types.keys().map(|label| (label, Derived::default())));
         let (mut pending, mut ended) = (0, 0);
+        let mut by_key = BTreeMap::new();
+        let mut tokens: BTreeMap<TokenId, TokenCounts> = BTreeMap::new();
         let mut generations: BTreeMap<Generation, usize> = BTreeMap::new();
         for account in accounts {
             let file = AccountFile::of(account);
@@ -369,6 +422,7 @@ impl Index {
             let of_type = types.entry(&account.account_type).or_default();
             *of_type.counts.accounts_mut(file.kind) += 1;
             of_type.counts.leaving += usize::from(file.is_hopeless());
+            of_type.configured += usize::from(file.configured);
             let ready = file.ready_order.map(|order| (order, &account.id));
             of_type.ready.extend(ready);
             if let Some(at) = file.deadline {
@@ -381,7 +435,7 @@ impl Index {
             let of_type = types.entry(&reservation.account_type).or_default();
             match file.kind {
                 ReservationKind::Pending => {
-                    let place = (reservation.sequence, reservation.id);
+                    let place = (reservation.sequence, reservation.id, reservation.count);
                     of_type.next = Some(of_type.next.map_or(place, |next| next.min(place)));
                     of_type.counts.pending += 1;
                     pending += 1;
@@ -389,6 +443,12 @@ impl Index {
                 ReservationKind::Active => of_type.counts.active += 1,
                 ReservationKind::Ended => ended += 1,
             }
+            if file.kind != ReservationKind::Ended {
+                let of_token = tokens.entry(reservation.token.clone()).or_default();
+                of_token.pending += usize::from(file.kind == ReservationKind::Pending);
+                of_token.accounts += reservation.count;
+            }
+            by_key.extend(key_of(reservation).map(|key| (key, reservation.id)));
             assert!(file.deadline > now, "{reservation:?} is overdue");
             deadlines.push((file.deadline, Subject::Reservation(reservation.id)));
         }
@@ -400,6 +460,8 @@ impl Index {
         );
         assert_eq!((pending, ended), (self.pending, self.ended.len()));
         assert_eq!(generations, self.generations);
+        assert_eq!(by_key, self.by_key);
+        assert_eq!(tokens, self.tokens);
         assert!(types.keys().copied().eq(self.types.keys()));
         for (label, mut derived) in types {
             let of_type = &self.types[label];
@@ -407,10 +469,12 @@ impl Index {
             derived.ready.sort_unstable();
             let ready = of_type.ready.iter().map(|(order, id)| (*order, id));
             assert!(ready.eq(derived.ready.iter().copied()), "ready of {label}");
-            assert_eq!(derived.next.map(|(_, id)| id), of_type.queue.first());
+            assert_eq!(derived.configured, of_type.configured, "of {label}");
+            let next = derived.next.map(|(_, id, count)| (id, count));
+            assert_eq!(next, of_type.queue.first());
             assert_eq!(
                 self.matches.contains(label),
-                derived.next.is_some() && !derived.ready.is_empty(),
+                next.is_some_and(|(_, count)| count <= derived.ready.len()),
                 "a match of {label}"
             );
         }

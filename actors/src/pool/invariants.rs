@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use super::Pool;
 use super::account::{Account, AccountState};
-use super::ids::{ReservationId, Timestamp};
+use super::ids::{AccountId, ReservationId, Timestamp};
 use super::index::Subject;
 use super::reservation::{Reservation, ReservationState};
 
@@ -62,7 +62,7 @@ impl Pool {
     fn assert_invariants_of_reservation(&self, reservation: &Reservation) {
         let id = reservation.id;
         let ReservationState::Active {
-            account,
+            accounts,
             expiration,
             ..
         } = &reservation.state
@@ -70,10 +70,18 @@ impl Pool {
             return;
         };
         // P1, seen from the other side.
-        let state = &self.accounts[account].state;
-        assert!(
-            matches!(state, AccountState::Leased { reservation } if *reservation == id),
-            "one_holder: {id} holds account {account}, which is {state:?}"
+        for account in accounts {
+            let state = &self.accounts[account].state;
+            assert!(
+                matches!(state, AccountState::Leased { reservation } if *reservation == id),
+                "one_holder: {id} holds account {account}, which is {state:?}"
+            );
+        }
+        let distinct: BTreeSet<&AccountId> = accounts.iter().collect();
+        assert_eq!(
+            distinct.len(),
+            reservation.count,
+            "all or nothing: {id} holds {accounts:?}"
         );
         assert!(
             self.now < *expiration,
@@ -86,10 +94,10 @@ impl Pool {
         let holder = self.reservations.get(reservation).map(|r| &r.state);
         match holder {
             Some(ReservationState::Active {
-                account: held,
+                accounts,
                 expiration,
                 ..
-            }) if *held == account.id => *expiration,
+            }) if accounts.contains(&account.id) => *expiration,
             _ => panic!(
                 "one_holder: account {} is leased to {reservation}, which is {holder:?}",
                 account.id
@@ -121,7 +129,7 @@ impl Pool {
     fn assert_nobody_waits_for_nothing(&self) {
         assert!(
             self.index.next_match().is_none(),
-            "no_idle_while_waiting: a ready account while a reservation of its type is pending"
+            "no_idle_while_waiting: as many ready accounts as the next one of their type waits for"
         );
     }
 }

@@ -14,6 +14,7 @@ impl Pool {
     pub(super) fn take_back(&mut self, id: &AccountId, used_by: Option<ReservationId>) {
         if used_by.is_some() {
             self.change_account(id, |account| account.used_by = used_by);
+            self.observed.came_back(id, self.now);
             self.start_cleaning(id, Purpose::Full);
         } else {
             self.make_ready(id);
@@ -58,6 +59,8 @@ impl Pool {
         } else if account.verify_at <= now {
             self.start_cleaning(id, Purpose::Check);
         } else {
+            let account_type = &account.account_type;
+            self.observed.became_ready(id, account_type, now);
             let order = self.next_sequence();
             self.change_account(id, |account| {
                 account.state = AccountState::Ready { order };
@@ -71,6 +74,7 @@ impl Pool {
     }
 
     pub(super) fn quarantine(&mut self, id: &AccountId, quarantine: Quarantine) {
+        self.observed.went_out(id);
         self.change_account(id, |account| {
             account.state = AccountState::Quarantined(quarantine.clone());
         });
@@ -119,6 +123,7 @@ impl Pool {
     /// Takes an account out: nothing of acctpool is left in it but the management key.
     pub(super) fn put_out(&mut self, id: &AccountId) {
         self.end_receipt(id, Outcome::Drained);
+        self.observed.went_out(id);
         self.change_account(id, |account| {
             account.state = AccountState::Drained;
             account.used_by = None;

@@ -23,35 +23,37 @@ mod ids;
 mod index;
 mod invariants;
 mod life;
+mod observed;
 mod policy;
 mod progress;
 mod publication;
 mod queue;
 mod receipt;
 mod record;
+mod renewal;
 mod reservation;
 mod rotation;
 mod view;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 pub use account::{Account, AccountState, Cleaning, Phase, Purpose, Quarantine, StateKind, Step};
 pub use audit::{AuditEntry, Detail};
 pub use command::{
     CancelReservation, Command, Done, DrainAccount, EnableAccount, GetReservation, GetStatistics,
-    NoteInterest, ReportCleaning, RequestError, RequestReservation, RevokeReservation, Tick,
-    UnknownAccount, UnknownReservation,
+    MAX_COUNT, NoteInterest, ReportCleaning, RequestError, RequestReservation, RevokeReservation,
+    Tick, UnknownAccount, UnknownReservation,
 };
 pub use credentials::{Credential, ManagementKey, ManagementKeys};
 pub use event::{Event, Job};
 pub use findings::{CloudError, Leftover, Pass, Probe, Proof, Traffic, Verified};
 pub use ids::{
-    AccountId, AccountType, Epoch, Fence, Fingerprint, Generation, ReservationId, Timestamp,
-    TokenId, rfc3339,
+    AccountId, AccountType, Epoch, Fence, Fingerprint, Generation, IdempotencyKey, ReservationId,
+    Timestamp, TokenId, rfc3339,
 };
 use index::{AccountFile, Index, ReservationFile, Subject};
-pub use policy::{Policy, TypePolicy};
+use observed::Observed;
+pub use policy::{Policy, TokenLimits, TypePolicy};
 pub use progress::{Lasting, Progress};
 pub use publication::{News, Publication};
 pub use receipt::{
@@ -59,9 +61,10 @@ pub use receipt::{
     ReceiptLine, ReceiptState, ReceiptStep,
 };
 pub use record::{Change, Snapshot};
-pub use reservation::{EndReason, Reservation, ReservationState};
+pub use renewal::{RenewError, RenewReservation};
+pub use reservation::{EndReason, Repeatable, Reservation, ReservationState};
 pub use rotation::{GetMasterKeys, NotNewer, RotateKey, UseMasterKey};
-pub use view::{ReservationStatus, ReservationView, Statistics, TypeStatistics};
+pub use view::{Lease, ReservationStatus, ReservationView, Statistics, TypeStatistics};
 
 /// What a turn produced.
 #[derive(Debug)]
@@ -88,6 +91,7 @@ pub struct Pool {
     /// Those that some key may be derived from; the last is in use.
     master_keys: BTreeMap<Generation, Fingerprint>,
     index: Index,
+    observed: Observed,
     /// Of the present turn.
     events: Vec<Event>,
     /// Of the present turn; of the first one also what the start found unfinished.
@@ -108,8 +112,8 @@ impl Pool {
     /// crash are the same path. An account that is no longer configured is drained as soon as its
     /// lease is over and it is clean, and left out from the next start on. Its record stays: should it
     /// come back, its fences go on, so that no lease key is ever derived twice. What the configuration
-    /// no longer allows to those who wait is cut down: their type's longest duration, or the type as a
-    /// whole.
+    /// no longer allows to those who wait is cut down: the longest duration, or the type as a whole, or
+    /// more accounts at once than there are.
     #[must_use]
     pub fn open(
         policy: Policy,
@@ -124,6 +128,7 @@ impl Pool {
         } = written;
         let mut pool = Self {
             index: Index::new(policy.types.keys()),
+            observed: Observed::default(),
             policy,
             now,
             sequence: 0,
@@ -187,12 +192,15 @@ impl Pool {
     fn open_reservation(&mut self, mut reservation: Reservation) {
         reservation.silent_since = self.now;
         if reservation.state == ReservationState::Pending {
-            let longest = self.policy.longest_lease(&reservation.account_type);
+            let longest = self
+                .policy
+                .longest_lease_of(&reservation.token, &reservation.account_type);
+            let too_many = reservation.count > self.most_at_once(&reservation.account_type);
             if reservation.duration > longest {
                 reservation.duration = longest;
                 self.touched.insert(Subject::Reservation(reservation.id));
             }
-            if longest.is_zero() {
+            if longest.is_zero() || too_many {
                 reservation.state = ReservationState::Ended {
                     reason: EndReason::Revoked,
                     ended_at: self.now,
@@ -201,7 +209,7 @@ impl Pool {
                     reservation: reservation.id,
                     token: reservation.token.clone(),
                     reason: EndReason::Revoked,
-                    account: None,
+                    accounts: Vec::new(),
                 });
             }
         }
@@ -264,11 +272,16 @@ impl Pool {
     }
 
     fn reservation_due(&mut self, id: ReservationId) {
-        match self.reservations[&id].state {
+        let reservation = &self.reservations[&id];
+        match reservation.state {
             ReservationState::Pending => self.end_reservation(id, EndReason::Abandoned),
-            ReservationState::Active { expiration, .. } => {
+            ReservationState::Active {
+                granted_at,
+                expiration,
+                ..
+            } => {
                 let reason = if expiration <= self.now {
-                    EndReason::Expired
+                    reservation.lapse(granted_at, expiration)
                 } else {
                     EndReason::Abandoned
                 };
@@ -278,20 +291,25 @@ impl Pool {
         }
     }
 
-    /// Gives ready accounts to those who wait: oldest first, per type.
+    /// Gives ready accounts to those who wait: oldest first, per type. Whoever asked for several takes
+    /// none before all of them are ready, and is not overtaken meanwhile.
     fn grant(&mut self) {
-        while let Some((reservation, account)) = self.index.next_match() {
-            let fence = self.change_account(&account, |account| {
-                account.fence = account.fence.next();
-                account.state = AccountState::Leased { reservation };
-                account.fence
+        while let Some((reservation, accounts)) = self.index.next_match() {
+            let fences = accounts.iter().map(|account| {
+                self.change_account(account, |account| {
+                    account.fence = account.fence.next();
+                    account.state = AccountState::Leased { reservation };
+                    account.fence
+                })
             });
+            let fences: Vec<Fence> = fences.collect();
+            let leases = accounts.iter().cloned().zip(fences).collect();
             let now = self.now;
             let (token, expiration) = self.change_reservation(reservation, |reservation| {
-                let expiration = deadline(now, reservation.duration);
+                let expiration = reservation.expiration(now, now);
                 reservation.silent_since = now;
                 reservation.state = ReservationState::Active {
-                    account: account.clone(),
+                    accounts,
                     granted_at: now,
                     expiration,
                     claimed: false,
@@ -301,8 +319,7 @@ impl Pool {
             self.events.push(Event::ReservationGranted {
                 reservation,
                 token,
-                account,
-                fence,
+                leases,
                 expiration,
             });
         }
@@ -311,16 +328,25 @@ impl Pool {
     /// Ends a pending or active reservation; what it held goes back.
     fn end_reservation(&mut self, id: ReservationId, reason: EndReason) {
         let now = self.now;
-        let (token, held) = self.change_reservation(id, |reservation| {
+        let held = self.reservations.get(&id);
+        if let Some(Reservation {
+            account_type,
+            state: ReservationState::Active { granted_at, .. },
+            ..
+        }) = held
+        {
+            self.observed.lease_ended(account_type, *granted_at, now);
+        }
+        let (token, (accounts, claimed)) = self.change_reservation(id, |reservation| {
             let ended = ReservationState::Ended {
                 reason,
                 ended_at: now,
             };
             let held = match std::mem::replace(&mut reservation.state, ended) {
                 ReservationState::Active {
-                    account, claimed, ..
-                } => Some((account, claimed)),
-                ReservationState::Pending | ReservationState::Ended { .. } => None,
+                    accounts, claimed, ..
+                } => (accounts, claimed),
+                ReservationState::Pending | ReservationState::Ended { .. } => (Vec::new(), false),
             };
             (reservation.token.clone(), held)
         });
@@ -328,9 +354,9 @@ impl Pool {
             reservation: id,
             token,
             reason,
-            account: held.as_ref().map(|(account, _)| account.clone()),
+            accounts: accounts.clone(),
         });
-        if let Some((account, claimed)) = held {
+        for account in accounts {
             self.take_back(&account, claimed.then_some(id));
         }
         while let Some(oldest) = self.index.ended_beyond(self.policy.max_ended) {
@@ -347,6 +373,12 @@ impl Pool {
             self.events
                 .push(Event::ReservationForgotten { reservation: id });
         }
+    }
+
+    /// Returns how many accounts of a type may be asked for at once.
+    fn most_at_once(&self, account_type: &AccountType) -> usize {
+        // One may be asked for although there is none yet.
+        self.index.configured(account_type).clamp(1, MAX_COUNT)
     }
 
     fn add_reservation(&mut self, reservation: Reservation) {
@@ -413,12 +445,4 @@ impl Pool {
         let master_keys = std::mem::take(&mut self.master_key_changes);
         master_keys.into_iter().chain(records).collect()
     }
-}
-
-/// Returns when a lease ends that begins now: on a whole second, as it is told, so that nothing is
-/// shown after the moment that its owner knows.
-fn deadline(now: Timestamp, duration: Duration) -> Timestamp {
-    let end = now + duration;
-    let whole = end.truncate_to_second();
-    if whole > now { whole } else { end }
 }

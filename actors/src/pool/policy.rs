@@ -1,11 +1,11 @@
 //! How long things may take and how many there may be: everything that the operator can tune in
 //! the pool.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::findings::Pass;
-use super::ids::AccountType;
+use super::ids::{AccountType, TokenId};
 
 /// The pool's settings. All durations are positive.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +51,8 @@ pub struct Policy {
     pub max_ended: usize,
     /// What may be asked for. A configured account's type is always among them.
     pub types: BTreeMap<AccountType, TypePolicy>,
+    /// What single tokens may not do that others may.
+    pub tokens: BTreeMap<TokenId, TokenLimits>,
 }
 
 /// The settings of one type of account.
@@ -60,6 +62,17 @@ pub struct TypePolicy {
     pub default_duration: Duration,
     /// The longest duration that may be asked for.
     pub max_duration: Duration,
+}
+
+/// The limits of one token, beside those that hold for all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TokenLimits {
+    /// The only types that it may ask for, if not all.
+    pub types: Option<BTreeSet<AccountType>>,
+    /// The longest duration that it may ask for.
+    pub max_duration: Option<Duration>,
+    /// How many accounts it may wait for and hold at once.
+    pub max_reservations: Option<usize>,
 }
 
 impl Default for Policy {
@@ -86,6 +99,7 @@ impl Default for Policy {
             max_pending: 10_000,
             max_ended: 100_000,
             types: BTreeMap::new(),
+            tokens: BTreeMap::new(),
         }
     }
 }
@@ -112,6 +126,32 @@ impl Policy {
             FOR_THOSE_BEHIND
         };
         refusals >= self.stuck_passes.saturating_add(more)
+    }
+
+    /// Tells whether a token may ask for accounts of this type, if there is such a type.
+    #[must_use]
+    pub fn allows(&self, token: &TokenId, account_type: &AccountType) -> bool {
+        let limits = self.tokens.get(token);
+        let types = limits.and_then(|limits| limits.types.as_ref());
+        types.is_none_or(|types| types.contains(account_type))
+    }
+
+    /// Returns the longest lease that a token can ask for: none where the type is not for it.
+    #[must_use]
+    pub fn longest_lease_of(&self, token: &TokenId, account_type: &AccountType) -> Duration {
+        if !self.allows(token, account_type) {
+            return Duration::ZERO;
+        }
+        let longest = self.longest_lease(account_type);
+        let limits = self.tokens.get(token);
+        let own = limits.and_then(|limits| limits.max_duration);
+        own.map_or(longest, |own| own.min(longest))
+    }
+
+    /// Returns how many accounts a token may wait for and hold at once, if that is limited.
+    #[must_use]
+    pub fn max_reservations_of(&self, token: &TokenId) -> Option<usize> {
+        self.tokens.get(token)?.max_reservations
     }
 
     /// Returns the pause before the next attempt after `failures` transient faults in a row.

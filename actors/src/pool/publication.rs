@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::Pool;
 use super::ids::{AccountType, ReservationId, Timestamp, TokenId};
 use super::record::Change;
-use super::reservation::{Reservation, ReservationState};
+use super::reservation::Reservation;
 use super::view::{ReservationView, TypeStatistics};
 
 /// What there is to say of a decision once it is durable.
@@ -26,7 +26,7 @@ pub enum News {
         token: TokenId,
         /// Its place in the order of asking, over all types.
         sequence: u64,
-        /// Where it stands; with the credential if its owner has claimed it.
+        /// Where it stands; with the credentials if its owner has claimed them.
         view: ReservationView,
     },
     /// A reservation can no longer be read.
@@ -72,22 +72,14 @@ impl Pool {
     }
 
     fn news(&self, reservation: &Reservation) -> News {
-        let credential = match &reservation.state {
-            ReservationState::Active {
-                account,
-                claimed: true,
-                ..
-            } => self.accounts[account].credential.clone(),
-            _ => None,
-        };
         News::Reservation {
             token: reservation.token.clone(),
             sequence: reservation.sequence,
-            view: self.view(reservation.id, credential),
+            view: self.view(reservation.id),
         }
     }
 
     fn counts(&self, label: &AccountType) -> News {
-        News::Counts(label.clone(), self.index.counts(label))
+        News::Counts(label.clone(), self.statistics_of(label))
     }
 }

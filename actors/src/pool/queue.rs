@@ -11,7 +11,8 @@ use super::ids::ReservationId;
 /// The pending reservations of one type, oldest first.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Queue {
-    waiting: BTreeMap<u64, ReservationId>,
+    /// With the number of accounts that each waits for.
+    waiting: BTreeMap<u64, (ReservationId, usize)>,
     /// Sequence numbers in ascending order, of those who wait and of some who left.
     sequences: Vec<u64>,
     /// Fenwick tree over `sequences`: 1 for each who waits.
@@ -20,9 +21,9 @@ pub(super) struct Queue {
 
 impl Queue {
     /// Adds a reservation at the end. `sequence` is greater than any that was added before.
-    pub(super) fn push(&mut self, sequence: u64, id: ReservationId) {
+    pub(super) fn push(&mut self, sequence: u64, id: ReservationId, count: usize) {
         debug_assert!(self.sequences.last().is_none_or(|last| *last < sequence));
-        self.waiting.insert(sequence, id);
+        self.waiting.insert(sequence, (id, count));
         self.append(sequence);
     }
 
@@ -54,8 +55,8 @@ impl Queue {
         }
     }
 
-    /// Returns the oldest reservation.
-    pub(super) fn first(&self) -> Option<ReservationId> {
+    /// Returns the oldest reservation, and how many accounts it waits for.
+    pub(super) fn first(&self) -> Option<(ReservationId, usize)> {
         self.waiting.values().next().copied()
     }
 
@@ -68,10 +69,6 @@ impl Queue {
             index &= index - 1;
         }
         ahead_and_self as u64
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
     }
 
     fn slot(&self, sequence: u64) -> usize {
@@ -102,20 +99,20 @@ mod tests {
         #[test]
         fn the_line_agrees_with_a_plain_vector(steps in prop::collection::vec((any::<bool>(), any::<u16>()), 1..600)) {
             let mut queue = Queue::default();
-            let mut model: Vec<u64> = Vec::new();
+            let mut model: Vec<(u64, usize)> = Vec::new();
             let mut next = 0;
             for (push, pick) in steps {
                 if push || model.is_empty() {
                     next += 1 + u64::from(pick % 3);
-                    queue.push(next, Uuid::from_u128(next.into()).into());
-                    model.push(next);
+                    queue.push(next, Uuid::from_u128(next.into()).into(), usize::from(pick));
+                    model.push((next, usize::from(pick)));
                 } else {
                     let gone = model.remove(usize::from(pick) % model.len());
-                    queue.remove(gone);
+                    queue.remove(gone.0);
                 }
-                prop_assert_eq!(queue.is_empty(), model.is_empty());
-                prop_assert_eq!(queue.first(), model.first().map(|s| Uuid::from_u128((*s).into()).into()));
-                for (index, sequence) in model.iter().enumerate() {
+                let first = model.first().map(|(s, count)| (Uuid::from_u128((*s).into()).into(), *count));
+                prop_assert_eq!(queue.first(), first);
+                for (index, (sequence, _)) in model.iter().enumerate() {
                     prop_assert_eq!(queue.position(*sequence), index as u64 + 1);
                 }
             }

@@ -63,7 +63,7 @@ impl Snapshot {
             changes.push(Change::Account(account));
         }
         for reservation in self.reservations.values() {
-            let ReservationState::Active { account, .. } = &reservation.state else {
+            let ReservationState::Active { accounts, .. } = &reservation.state else {
                 continue;
             };
             let reason = EndReason::Revoked;
@@ -71,7 +71,7 @@ impl Snapshot {
                 reservation: reservation.id,
                 token: reservation.token.clone(),
                 reason,
-                account: Some(account.clone()),
+                accounts: accounts.clone(),
             });
             changes.push(Change::Reservation(Reservation {
                 state: ReservationState::Ended {

@@ -14,8 +14,16 @@ pub struct ReservationView {
     pub id: ReservationId,
     /// The type of account that was asked for.
     pub account_type: AccountType,
+    /// How many accounts were asked for.
+    pub count: usize,
     /// How long its lease may last.
     pub duration: Duration,
+    /// How long its lease lasts without a renewal; `None` if it needs none.
+    pub ttl: Option<Duration>,
+    /// What its owner needs it for, in words.
+    pub purpose: Option<Box<str>>,
+    /// Where there is more about that.
+    pub link: Option<Box<str>>,
     /// When it was made.
     pub created_at: Timestamp,
     /// Where it stands.
@@ -25,19 +33,19 @@ pub struct ReservationView {
 /// Where a reservation stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReservationStatus {
-    /// It waits for an account.
+    /// It waits.
     Pending {
         /// Its place among those that wait for the same type: 1 is next.
         queue_position: u64,
     },
-    /// It holds an account.
+    /// It holds what it asked for.
     Active {
-        /// When the lease ends. The credential must not be shown at or after this moment.
+        /// When the lease ends. No credential must be shown at or after this moment.
         expiration: Timestamp,
-        /// The account.
-        account: AccountId,
-        /// The lease credential, in answers to `GetReservation` only.
-        credential: Option<Credential>,
+        /// Why it is over then.
+        lapse: EndReason,
+        /// What is held: as many accounts as were asked for.
+        leases: Vec<Lease>,
     },
     /// It is over.
     Ended {
@@ -46,6 +54,15 @@ pub enum ReservationStatus {
         /// Since when.
         ended_at: Timestamp,
     },
+}
+
+/// An account that is held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// The account.
+    pub account: AccountId,
+    /// The lease credential, once the reservation's owner has asked for it.
+    pub credential: Option<Credential>,
 }
 
 /// Counts of everything, per type.
@@ -87,8 +104,12 @@ pub struct TypeStatistics {
     pub leaving: usize,
     /// Reservations that wait.
     pub pending: usize,
-    /// Reservations that hold an account.
+    /// Reservations that hold what they asked for.
     pub active: usize,
+    /// How long leases lasted lately; `None` before one has ended since the start.
+    pub mean_hold: Option<Duration>,
+    /// How long it took lately until an account was ready again; `None` before one was.
+    pub mean_clean: Option<Duration>,
 }
 
 impl TypeStatistics {
@@ -96,5 +117,16 @@ impl TypeStatistics {
     #[must_use]
     pub fn total(&self) -> usize {
         self.ready + self.leased + self.dirty + self.cleaning + self.quarantined + self.drained
+    }
+
+    /// Returns how long whoever is at this place in the line will wait, if leases last and cleanings
+    /// take as long as lately; `None` where either was not seen yet, or no account can come back.
+    #[must_use]
+    pub fn estimated_wait(&self, queue_position: u64) -> Option<Duration> {
+        let turn = self.mean_hold? + self.mean_clean?;
+        let out = self.quarantined + self.drained + self.leaving;
+        let turning = u32::try_from(self.total() - out).ok()?;
+        let turns = u32::try_from(queue_position).ok()?;
+        turn.saturating_mul(turns).checked_div(turning)
     }
 }

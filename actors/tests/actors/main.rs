@@ -10,8 +10,8 @@ use std::time::Duration;
 use acctpool_actors::PoolUnavailable;
 use acctpool_actors::cloud::CloudError;
 use acctpool_actors::pool::{
-    CancelReservation, Fence, GetReservation, GetStatistics, Job, NoteInterest, ReportCleaning,
-    RequestReservation, ReservationId, ReservationStatus, ReservationView, Tick,
+    CancelReservation, Credential, Fence, GetReservation, GetStatistics, Job, NoteInterest,
+    ReportCleaning, RequestReservation, ReservationId, ReservationStatus, ReservationView, Tick,
     UnknownReservation,
 };
 use scripted::{Behaviour, Stage, ready};
@@ -24,14 +24,17 @@ fn id(n: u128) -> ReservationId {
 async fn request(stage: &Stage, n: u128) -> Result<ReservationView, PoolUnavailable> {
     let reply = stage
         .pool
-        .ask(RequestReservation {
-            id: id(n),
-            token: "ci".into(),
-            account_type: "free".into(),
-            duration: None,
-        })
+        .ask(RequestReservation::new(id(n), "ci".into(), "free".into()))
         .await?;
     Ok(reply.expect("within the limits"))
+}
+
+/// Returns the credential of the only account that is held.
+fn credential_of(status: &ReservationStatus) -> Option<&Credential> {
+    match status {
+        ReservationStatus::Active { leases, .. } => leases[0].credential.as_ref(),
+        other => panic!("not active: {other:?}"),
+    }
 }
 
 async fn get(stage: &Stage, n: u128) -> ReservationView {
@@ -45,20 +48,13 @@ async fn a_reservation_is_served_cleaned_and_served_again() {
     let stage = Stage::start(1, |_| Behaviour::Well);
     stage.until(|s| ready(s) == 1).await;
     request(&stage, 1).await.unwrap();
-    let ReservationStatus::Active { credential, .. } = get(&stage, 1).await.status else {
-        panic!("not granted");
-    };
+    let credential = credential_of(&get(&stage, 1).await.status).cloned();
     let token = "ci".into();
     let cancelled = stage.pool.ask(CancelReservation { id: id(1), token }).await;
     cancelled.unwrap().unwrap();
     stage.until(|s| ready(s) == 1).await;
     request(&stage, 2).await.unwrap();
-    let ReservationStatus::Active {
-        credential: next, ..
-    } = get(&stage, 2).await.status
-    else {
-        panic!("not granted again");
-    };
+    let next = credential_of(&get(&stage, 2).await.status).cloned();
     assert_ne!(credential.unwrap().fence, next.unwrap().fence);
 }
 
@@ -101,17 +97,12 @@ async fn nothing_can_be_read_before_it_is_durable() {
     assert_eq!((read(), ready()), (Err(UnknownReservation), 1));
     stage.release_disk().await;
     stage.pool.ask(Tick).await.unwrap();
-    let ReservationStatus::Active { credential, .. } = read().unwrap() else {
-        panic!("not granted");
-    };
+    let granted = read().unwrap();
     // Whoever has not claimed it asks the pool, which writes that down first.
-    assert_eq!((credential, ready()), (None, 0));
+    assert_eq!((credential_of(&granted), ready()), (None, 0));
 
     get(&stage, 1).await;
-    let ReservationStatus::Active { credential, .. } = read().unwrap() else {
-        panic!("not held");
-    };
-    assert!(credential.is_some());
+    assert!(credential_of(&read().unwrap()).is_some());
 }
 
 #[actix_rt::test]
@@ -148,13 +139,8 @@ async fn decisions_that_queue_up_share_one_commit() {
         .map(|n| {
             let pool = stage.pool.clone();
             actix_rt::spawn(async move {
-                pool.ask(RequestReservation {
-                    id: id(n),
-                    token: "ci".into(),
-                    account_type: "free".into(),
-                    duration: None,
-                })
-                .await
+                pool.ask(RequestReservation::new(id(n), "ci".into(), "free".into()))
+                    .await
             })
         })
         .collect();

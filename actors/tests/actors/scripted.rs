@@ -435,6 +435,7 @@ fn policy() -> Policy {
         max_pending: 1000,
         max_ended: 1000,
         types: [("free".into(), of_type)].into(),
+        tokens: BTreeMap::new(),
     }
 }
 

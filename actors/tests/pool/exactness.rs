@@ -62,7 +62,7 @@ fn time_out(world: &mut World) {
     }
 }
 
-fn just_before(duration: Duration) -> Duration {
+pub(crate) fn just_before(duration: Duration) -> Duration {
     duration.checked_sub(Duration::from_nanos(1)).unwrap()
 }
 
@@ -561,7 +561,7 @@ fn a_reservation_that_nobody_polls_is_abandoned_exactly_in_time() {
         reservation: id,
         token: "ci".into(),
         reason: EndReason::Abandoned,
-        account: None
+        accounts: Vec::new()
     }));
 }
 
@@ -576,12 +576,7 @@ fn who_waits_through_a_restart_has_time_to_ask_again_and_keeps_the_place() {
         let token = "ci".into();
         let account_type = "lite".into();
         world
-            .apply(RequestReservation {
-                id: *id,
-                token,
-                account_type,
-                duration: None,
-            })
+            .apply(RequestReservation::new(*id, token, account_type))
             .unwrap();
     }
     world.now += 2 * policy().pending_timeout;
@@ -644,10 +639,8 @@ fn what_is_no_longer_pending_does_not_count_against_its_token() {
         let duration = Some(policy().types[&"lite".into()].max_duration);
         world
             .apply(RequestReservation {
-                id,
-                token,
-                account_type,
                 duration,
+                ..RequestReservation::new(id, token, account_type)
             })
             .unwrap();
         cancel(&mut world, id);

@@ -5,8 +5,8 @@ use std::time::Duration;
 use acctpool_actors::cloud::{CloudError, Proof};
 use acctpool_actors::pool::{
     CancelReservation, Change, Done, DrainAccount, EnableAccount, GetReservation, GetStatistics,
-    RequestReservation, ReservationId, RevokeReservation, RotateKey, Snapshot, TokenId,
-    TypeStatistics,
+    RenewReservation, RequestReservation, ReservationId, ReservationState, RevokeReservation,
+    RotateKey, Snapshot, Timestamp, TokenId, TypeStatistics,
 };
 use proptest::prelude::*;
 
@@ -19,6 +19,13 @@ enum Step {
     Request {
         token: u8,
         lite: bool,
+        minutes: Option<u8>,
+        ttl: Option<u16>,
+        count: usize,
+    },
+    Renew {
+        pick: usize,
+        stranger: bool,
         minutes: Option<u8>,
     },
     Get {
@@ -80,8 +87,18 @@ fn answer() -> impl Strategy<Value = Answer> {
 fn step() -> impl Strategy<Value = Step> {
     let pick = any::<prop::sample::Index>().prop_map(|index| index.index(1 << 16));
     prop_oneof![
-        12 => (0..3_u8, any::<bool>(), prop::option::of(0..150_u8))
-            .prop_map(|(token, lite, minutes)| Step::Request { token, lite, minutes }),
+        12 => (
+            0..3_u8,
+            any::<bool>(),
+            prop::option::of(0..150_u8),
+            prop::option::weighted(0.3, 10..9000_u16),
+            prop_oneof![8 => Just(1), 3 => Just(2), 1 => 0..5_usize],
+        )
+            .prop_map(|(token, lite, minutes, ttl, count)| {
+                Step::Request { token, lite, minutes, ttl, count }
+            }),
+        6 => (pick.clone(), prop::bool::weighted(0.1), prop::option::of(0..200_u8))
+            .prop_map(|(pick, stranger, minutes)| Step::Renew { pick, stranger, minutes }),
         12 => (pick.clone(), prop::bool::weighted(0.1))
             .prop_map(|(pick, stranger)| Step::Get { pick, stranger }),
         5 => (pick.clone(), prop::bool::weighted(0.1))
@@ -122,7 +139,14 @@ impl History {
                 token: n,
                 lite,
                 minutes,
-            } => self.request(n, lite, minutes),
+                ttl,
+                count,
+            } => self.request(n, lite, minutes, ttl, count),
+            Step::Renew {
+                pick,
+                stranger,
+                minutes,
+            } => self.renew(pick, stranger, minutes),
             Step::Get { pick, stranger } => self.get(pick, stranger),
             Step::Cancel { pick, stranger } => self.cancel(pick, stranger),
             Step::Revoke { pick } => {
@@ -176,21 +200,23 @@ impl History {
         self.model.observe(&self.world);
     }
 
-    fn request(&mut self, n: u8, lite: bool, minutes: Option<u8>) {
+    fn request(&mut self, n: u8, lite: bool, minutes: Option<u8>, ttl: Option<u16>, count: usize) {
         let id = self.world.fresh_id();
         let account_type = if lite { "lite" } else { "free" };
         let duration = minutes.map(|m| Duration::from_mins(m.into()));
         let reply = self.world.apply(RequestReservation {
-            id,
-            token: token(n),
-            account_type: account_type.into(),
             duration,
+            count,
+            ttl: ttl.map(|seconds| Duration::from_secs(seconds.into())),
+            ..RequestReservation::new(id, token(n), account_type.into())
         });
         let longest = self.longest.as_secs() / 60;
-        let valid = minutes.is_none_or(|m| (1..=longest).contains(&m.into()));
+        let most = if lite { 2 } else { 3 };
+        let valid = minutes.is_none_or(|m| (1..=longest).contains(&m.into()))
+            && (1..=most).contains(&count);
         match reply {
             Ok(view) => {
-                assert!(valid, "a duration out of range was accepted");
+                assert!(valid, "what is out of range was accepted");
                 self.made.push((view.id, token(n)));
             }
             Err(_) => assert!(
@@ -199,6 +225,32 @@ impl History {
                     .iter()
                     .all(|e| !format!("{e:?}").contains(&id.to_string()))
             ),
+        }
+    }
+
+    fn renew(&mut self, pick: usize, stranger: bool, minutes: Option<u8>) {
+        let Some((id, owner)) = self.pick(pick) else {
+            return;
+        };
+        let before = self.lease_end(id);
+        let token = if stranger { "stranger".into() } else { owner };
+        let reply = self.world.apply(RenewReservation {
+            id,
+            token,
+            duration: minutes.map(|minutes| Duration::from_mins(minutes.into())),
+        });
+        assert!(!(stranger && reply.is_ok()), "a stranger renewed");
+        let after = self.lease_end(id);
+        if let (Some(before), Some(after)) = (before, after) {
+            assert!(reply.is_err() || after >= before, "a renewal shortened");
+        }
+    }
+
+    fn lease_end(&self, id: ReservationId) -> Option<Timestamp> {
+        let reservation = self.world.pool.reservations().find(|r| r.id == id)?;
+        match reservation.state {
+            ReservationState::Active { expiration, .. } => Some(expiration),
+            _ => None,
         }
     }
 

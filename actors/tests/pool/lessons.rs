@@ -90,10 +90,8 @@ fn who_waits_for_longer_than_is_allowed_now_gets_what_is_allowed() {
     world.restart_with(p);
     let id = world.fresh_id();
     let asked = RequestReservation {
-        id,
-        token: "ci".into(),
-        account_type: "free".into(),
         duration: Some(month),
+        ..RequestReservation::new(id, "ci".into(), "free".into())
     };
     world.apply(asked).unwrap();
     world.restart();
@@ -294,12 +292,7 @@ fn an_account_on_its_way_out_is_no_hope() {
 fn an_id_is_taken_once() {
     let mut world = World::new(0, 1);
     let id = request(&mut world, "lite");
-    let again = RequestReservation {
-        id,
-        token: "ci".into(),
-        account_type: "lite".into(),
-        duration: None,
-    };
+    let again = RequestReservation::new(id, "ci".into(), "lite".into());
     assert_eq!(world.apply(again), Err(RequestError::IdTaken));
     world.pool.assert_invariants();
 }

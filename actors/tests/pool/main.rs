@@ -8,7 +8,12 @@ mod exactness;
 mod histories;
 mod keys;
 mod lessons;
+mod limits;
+mod observed;
 mod receipts;
+mod renewals;
+mod repeatable;
+mod several;
 mod stories;
 
 use acctpool_soak::{model, promises, world};

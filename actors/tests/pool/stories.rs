@@ -13,12 +13,11 @@ use crate::world::{Answer, START, World, leftover, policy};
 
 pub(crate) fn request(world: &mut World, account_type: &str) -> ReservationId {
     let id = world.fresh_id();
-    let reply = world.apply(RequestReservation {
+    let reply = world.apply(RequestReservation::new(
         id,
-        token: "ci".into(),
-        account_type: account_type.into(),
-        duration: None,
-    });
+        "ci".into(),
+        account_type.into(),
+    ));
     reply.unwrap().id
 }
 
@@ -32,10 +31,10 @@ pub(crate) fn status(world: &mut World, id: ReservationId) -> ReservationStatus 
 
 pub(crate) fn credential(world: &mut World, id: ReservationId) -> Credential {
     match status(world, id) {
-        ReservationStatus::Active {
-            credential: Some(credential),
-            ..
-        } => credential,
+        ReservationStatus::Active { mut leases, .. } if leases.len() == 1 => {
+            let lease = leases.remove(0);
+            lease.credential.unwrap()
+        }
         other => panic!("not active: {other:?}"),
     }
 }
@@ -201,7 +200,7 @@ fn a_leftover_that_refuses_to_go_quarantines_and_is_named() {
     assert!(world.apply(GetStatistics).is_degraded());
     let next = request(&mut world, "free");
     assert!(
-        matches!(status(&mut world, next), ReservationStatus::Active { account, .. } if account.as_str() == "free-1")
+        matches!(status(&mut world, next), ReservationStatus::Active { leases, .. } if leases[0].account.as_str() == "free-1")
     );
 }
 
@@ -387,10 +386,8 @@ fn quotas_and_limits_say_what_is_allowed() {
     let mut ask = |token: &str, account_type: &str, seconds| {
         let id = world.fresh_id();
         let reply = world.apply(RequestReservation {
-            id,
-            token: token.into(),
-            account_type: account_type.into(),
             duration: Some(Duration::from_secs(seconds)),
+            ..RequestReservation::new(id, token.into(), account_type.into())
         });
         reply.map(|_| ())
     };

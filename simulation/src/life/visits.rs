@@ -53,10 +53,8 @@ impl Life {
             leaves: false,
         };
         let command = RequestReservation {
-            id,
-            token,
-            account_type,
             duration,
+            ..RequestReservation::new(id, token, account_type)
         };
         if let Some(process) = &self.process {
             process.ask_for(id, command, Heard::Asked);

@@ -40,10 +40,8 @@ impl Life {
             .chance(700)
             .then(|| self.dice.between(Duration::ZERO, longest * 9 / 8));
         let reply = self.apply(RequestReservation {
-            id,
-            token: token.clone(),
-            account_type,
             duration,
+            ..RequestReservation::new(id, token.clone(), account_type)
         });
         let valid = duration.is_none_or(|asked| !asked.is_zero() && asked <= longest);
         let Ok(view) = reply else {

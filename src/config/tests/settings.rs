@@ -73,6 +73,7 @@ fn settings_of_the_pool_are_read() {
         max_pending: 17,
         max_ended: 18,
         types: BTreeMap::new(),
+        tokens: BTreeMap::new(),
     };
     assert_eq!(config.policy, expected);
 }

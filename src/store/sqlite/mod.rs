@@ -19,8 +19,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use acctpool_actors::pool::{
-    Account, AccountState, AuditEntry, Change, Detail, Fingerprint, Generation, ReceiptLine,
-    Reservation, ReservationState, Snapshot, Timestamp, rfc3339,
+    Account, AccountId, AccountState, AuditEntry, Change, Detail, Fingerprint, Generation,
+    ReceiptLine, Reservation, ReservationState, Snapshot, Timestamp, rfc3339,
 };
 use acctpool_actors::store::{ReceiptsOf, Store, StoreError};
 pub use audit::AuditVerdict;
@@ -480,12 +480,12 @@ fn write_reservation(
     let (state, account, expiration, reason) = match &reservation.state {
         ReservationState::Pending => ("pending", None, None, None),
         ReservationState::Active {
-            account,
+            accounts,
             expiration,
             ..
         } => (
             "active",
-            Some(account.as_str()),
+            Some(names(accounts).join(",")),
             Some(rfc3339(*expiration)),
             None,
         ),
@@ -513,6 +513,10 @@ fn write_reservation(
             digest(&record),
         ])?;
     Ok(())
+}
+
+fn names(accounts: &[AccountId]) -> Vec<&str> {
+    accounts.iter().map(AccountId::as_str).collect()
 }
 
 /// Tells a record from one that the disk has changed.

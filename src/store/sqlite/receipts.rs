@@ -44,8 +44,8 @@ pub(super) fn read(connection: &Connection, of: &ReceiptsOf) -> Result<Vec<Recei
     let (which, name) = match of {
         ReceiptsOf::Account(account) => ("account = ?1", account.to_string()),
         ReceiptsOf::Reservation(reservation) => (
-            "reservation = ?1
-             AND cleaning = (SELECT max(cleaning) FROM receipts WHERE reservation = ?1)",
+            "reservation = ?1 AND (account, cleaning) IN
+             (SELECT account, max(cleaning) FROM receipts WHERE reservation = ?1 GROUP BY account)",
             reservation.to_string(),
         ),
     };

@@ -7,7 +7,7 @@
 use rusqlite::{Connection, Transaction};
 
 /// Raised with every change of the schema. An older program refuses a newer file.
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 
 /// Says that a SQLite file is acctpool's ("acct").
 const APPLICATION: u32 = 0x6163_6374;
@@ -47,7 +47,7 @@ const CREATE: &str = "
         type        TEXT NOT NULL,
         state       TEXT NOT NULL,     -- pending, active, ended
         created_at  TEXT NOT NULL,
-        account     TEXT,              -- while active
+        account     TEXT,              -- while active; several are separated by commas
         expiration  TEXT,              -- while active
         end_reason  TEXT,              -- when ended
         record      TEXT NOT NULL,
@@ -103,6 +103,9 @@ const ADD_RECEIPTS: &str = "
     CREATE INDEX receipts_of_reservation ON receipts (reservation, cleaning)
     WHERE reservation IS NOT NULL;
 ";
+
+// Version 4 adds no table: an older program would not understand a reservation of several accounts, and
+// would forget what a record says of renewals. Records of version 3 are read as they are.
 
 /// What keeps a file from being used.
 #[derive(Debug, thiserror::Error)]

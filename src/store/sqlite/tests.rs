@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use acctpool_actors::pool::{
     AccountId, Cleaning, Credential, EndReason, Epoch, Event, Fence, Lasting, Leftover,
-    ManagementKey, Phase, Purpose, Quarantine, ReceiptStep, ReservationId, Step, TokenId,
+    ManagementKey, Phase, Purpose, Quarantine, ReceiptStep, Repeatable, ReservationId, Step,
+    TokenId,
 };
 use time::macros::datetime;
 
@@ -48,7 +49,15 @@ fn reservation(sequence: u64, state: ReservationState) -> Reservation {
         sequence,
         token: "ci".into(),
         account_type: "lite".into(),
+        count: 1,
         duration: Duration::from_mins(90),
+        ttl: Some(Duration::from_secs(90)),
+        purpose: Some("nightly".into()),
+        link: Some("https://ci.example/7".into()),
+        repeatable: Some(Repeatable {
+            key: "ab12".into(),
+            duration: None,
+        }),
         created_at: NOW,
         state,
         silent_since: Timestamp::UNIX_EPOCH,
@@ -94,7 +103,7 @@ fn everything() -> Vec<Change> {
     let accounts = accounts.into_iter().enumerate();
     let accounts = accounts.map(|(n, state)| Change::Account(account(&n.to_string(), state)));
     let active = ReservationState::Active {
-        account: "3".into(),
+        accounts: vec!["3".into()],
         granted_at: NOW,
         expiration: NOW + Duration::from_mins(90),
         claimed: true,

@@ -146,6 +146,18 @@ impl Receipt {
         newest_first.filter_map(Self::from_lines).collect()
     }
 
+    /// Returns the receipts that lines make, by account. The lines are of one cleaning of each, in the
+    /// order in which they were written.
+    #[must_use]
+    pub fn of_each_account(lines: Vec<ReceiptLine>) -> Vec<Self> {
+        let mut accounts: BTreeMap<AccountId, Vec<ReceiptLine>> = BTreeMap::new();
+        for line in lines {
+            accounts.entry(line.account.clone()).or_default().push(line);
+        }
+        let each = accounts.into_values();
+        each.filter_map(Self::from_lines).collect()
+    }
+
     /// Returns the receipt of one cleaning, whose lines these are; `None` where there are none.
     #[must_use]
     pub fn from_lines(lines: Vec<ReceiptLine>) -> Option<Self> {

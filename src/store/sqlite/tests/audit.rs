@@ -10,30 +10,42 @@ fn of_reservations() -> Vec<(Event, &'static str)> {
         reservation,
         token: token.clone(),
         account_type: "li\"te".into(),
+        count: 1,
+    };
+    let several = Event::ReservationRequested {
+        reservation,
+        token: token.clone(),
+        account_type: "lite".into(),
+        count: 3,
     };
     let granted = Event::ReservationGranted {
         reservation,
         token: token.clone(),
-        account: account.clone(),
-        fence: Fence(7),
+        leases: vec![(account.clone(), Fence(7))],
         expiration: NOW + Duration::from_mins(90),
     };
     let shown = Event::CredentialShown {
         reservation,
         token: token.clone(),
-        account: account.clone(),
+        accounts: vec![account.clone()],
+    };
+    let renewed = Event::ReservationRenewed {
+        reservation,
+        token: token.clone(),
+        expiration: NOW + Duration::from_mins(95),
+        is_longer: true,
     };
     let cancelled = Event::ReservationEnded {
         reservation,
         token: token.clone(),
         reason: EndReason::Cancelled,
-        account: Some(account),
+        accounts: vec![account],
     };
     let abandoned = Event::ReservationEnded {
         reservation,
         token,
         reason: EndReason::Abandoned,
-        account: None,
+        accounts: Vec::new(),
     };
     vec![
         (
@@ -52,6 +64,14 @@ fn of_reservations() -> Vec<(Event, &'static str)> {
         (
             abandoned,
             r#"reservation_ended ci - 1 {"reason":"abandoned"}"#,
+        ),
+        (
+            several,
+            r#"reservation_requested ci - 1 {"type":"lite","count":3}"#,
+        ),
+        (
+            renewed,
+            r#"reservation_renewed ci - 1 {"expiration":"2026-05-01T11:35:00.123456789Z"}"#,
         ),
     ]
 }

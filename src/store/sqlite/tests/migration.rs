@@ -4,6 +4,7 @@ use super::*;
 
 const VERSION_1: &str = include_str!("v1.sql");
 const VERSION_2: &str = include_str!("v2.sql");
+const VERSION_3: &str = include_str!("v3.sql");
 
 fn make(path: &Path, dump: &str) {
     Connection::open(path).unwrap().execute_batch(dump).unwrap();
@@ -45,7 +46,7 @@ fn a_file_of_version_1_is_brought_up_with_everything_in_it() {
     };
     assert!(matches!(
         &snapshot.reservations[&reservation].state,
-        ReservationState::Active { account, claimed: true, .. } if *account == leased
+        ReservationState::Active { accounts, claimed: true, .. } if *accounts == [leased]
     ));
     let mut begun = Vec::new();
     store
@@ -68,7 +69,7 @@ fn a_file_of_version_1_is_brought_up_with_everything_in_it() {
         .unwrap();
     drop(store);
 
-    assert_eq!(written(&path), (before, 3));
+    assert_eq!(written(&path), (before, 4));
     let store = SqliteStore::open(&path, NOW).unwrap();
     assert_eq!(store.check().unwrap(), [""; 0]);
 }
@@ -120,9 +121,48 @@ fn a_file_of_version_2_is_brought_up_and_its_next_cleanings_have_receipts() {
     );
     drop(store);
 
-    assert_eq!(written(&path), (before, 3));
+    assert_eq!(written(&path), (before, 4));
     let mut store = SqliteStore::open(&path, NOW).unwrap();
     assert_eq!(store.receipt_lines(&of).unwrap(), [line]);
+    assert_eq!(store.check().unwrap(), [""; 0]);
+}
+
+#[test]
+fn a_file_of_version_3_is_brought_up_and_can_hold_several_accounts_in_one_lease() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("state.db");
+    make(&path, VERSION_3);
+    let before = written(&path).0;
+    let mut store = SqliteStore::open(&path, NOW).unwrap();
+    let snapshot = store.load().unwrap();
+    let lease = snapshot.reservations.values().find(|r| r.sequence == 4);
+    let mut lease = lease.unwrap().clone();
+    assert_eq!((lease.count, lease.ttl), (1, None));
+    let ReservationState::Active { accounts, .. } = &mut lease.state else {
+        panic!("{lease:?}");
+    };
+    assert_eq!(*accounts, ["1fb7f9fbc2ee4d997036b22dd6cfc9ed".into()]);
+    drop(store);
+    assert_eq!(written(&path), (before, 4));
+
+    accounts.push("a83a8ecb1a69d79f326be64862949d95".into());
+    lease.count = 2;
+    lease.ttl = Some(Duration::from_secs(90));
+    let mut store = SqliteStore::open(&path, NOW).unwrap();
+    let change = Change::Reservation(lease.clone());
+    store.commit(vec![change], Vec::new(), Vec::new()).unwrap();
+    drop(store);
+    let mut store = SqliteStore::open(&path, NOW).unwrap();
+    assert_eq!(store.load().unwrap().reservations[&lease.id], lease);
+    let query = "SELECT account FROM reservations WHERE sequence = 4";
+    let column: String = store
+        .connection
+        .query_row(query, [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(
+        column,
+        "1fb7f9fbc2ee4d997036b22dd6cfc9ed,a83a8ecb1a69d79f326be64862949d95"
+    );
     assert_eq!(store.check().unwrap(), [""; 0]);
 }
 
@@ -146,7 +186,7 @@ fn a_migration_from_version_2_that_fails_leaves_the_file_as_it_was() {
         .unwrap();
     drop(connection);
     SqliteStore::open(&path, NOW).unwrap();
-    assert_eq!(written(&path), (before.0, 3));
+    assert_eq!(written(&path), (before.0, 4));
 }
 
 #[test]
@@ -177,7 +217,7 @@ fn a_migration_that_fails_leaves_the_file_as_it_was() {
         .unwrap();
     drop(connection);
     SqliteStore::open(&path, NOW).unwrap();
-    assert_eq!(written(&path), (before.0, 3));
+    assert_eq!(written(&path), (before.0, 4));
 }
 
 #[test]
