@@ -1,22 +1,23 @@
 //! The composition root: the only file that knows every other.
 //!
-//! Threads (`design.md` 10): the pool, the store and the cleaners each have an arbiter of their own;
-//! HTTP has a worker per core; the scheduler sits beside the pool. No lock is shared between them.
+//! Threads (`design.md` 10): the pool, the store, the cleaners and the reader of the audit each have an
+//! arbiter of their own; HTTP has a worker per core; the scheduler sits beside the pool. No lock is shared between them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use acctpool_actors::clock::Clock;
 use acctpool_actors::messages::Clean;
 use acctpool_actors::pool::{
-    self, AccountId, AccountType, Fingerprint, Generation, NotNewer, Pool, TokenId, UseMasterKey,
+    self, AccountId, AccountType, Fingerprint, Generation, NotNewer, Pool, UseMasterKey,
 };
-use acctpool_actors::store::{Store, StoreError};
+use acctpool_actors::store::{AuditReader, Store, StoreError};
 use acctpool_actors::{
-    CleanerActor, Employ, OnFailure, PoolActor, PoolHandle, PoolUnavailable, Publisher, Receipts,
-    SchedulerActor, StoreActor,
+    Audit, AuditActor, CleanerActor, Employ, OnFailure, PoolActor, PoolHandle, PoolUnavailable,
+    Publisher, Receipts, SchedulerActor, StoreActor,
 };
 use actix::{Actor, Addr, Recipient};
 use actix_rt::Arbiter;
@@ -29,7 +30,8 @@ use crate::config::{self, Config};
 use crate::http;
 use crate::ibm::{self, Baselines, Ibm};
 use crate::keyring::{Keyring, MasterKey};
-use crate::token::Tokens;
+use crate::metrics::Metrics;
+use crate::token::{TokenName, Tokens};
 
 /// What the service is made of.
 pub struct Parts<S> {
@@ -39,6 +41,8 @@ pub struct Parts<S> {
     pub keyring: Keyring,
     /// What survives a crash.
     pub store: S,
+    /// What reads the audit beside it.
+    pub audit: Box<dyn AuditReader>,
     /// What is called when a commit has failed. The process is of no use after that.
     pub on_store_failure: OnFailure,
     /// What each account was when it joined the pool.
@@ -111,6 +115,7 @@ impl App {
             config,
             keyring,
             mut store,
+            audit,
             on_store_failure,
             baselines,
             clock,
@@ -130,15 +135,18 @@ impl App {
             accounts.push(settings_of(account.id.clone()));
         }
 
-        let arbiters = vec![Arbiter::new(), Arbiter::new(), Arbiter::new()];
-        let [pool_arbiter, store_arbiter, cleaners_arbiter] = &arbiters[..] else {
-            unreachable!("three were made");
+        let arbiters: Vec<Arbiter> = (0..4).map(|_| Arbiter::new()).collect();
+        let [pool_arbiter, store_arbiter, cleaners_arbiter, audit_arbiter] = &arbiters[..] else {
+            unreachable!("four were made");
         };
         let publisher = Publisher::new(pool.first_publication());
         let view = publisher.published();
-        let store = StoreActor::new(store, publisher, on_store_failure);
+        let (metrics, meter) = Metrics::of(&pool, env!("CARGO_PKG_VERSION"));
+        let store = StoreActor::new(store, publisher, on_store_failure).heard_by(Box::new(meter));
         let store = StoreActor::start_in_arbiter(&store_arbiter.handle(), move |_| store);
         let receipts = Receipts::new(store.clone().recipient());
+        let audit =
+            AuditActor::start_in_arbiter(&audit_arbiter.handle(), move |_| AuditActor::new(audit));
         let pool = PoolActor::new(pool, Arc::clone(&clock), store.recipient());
         let pool = PoolActor::start_in_arbiter(&pool_arbiter.handle(), move |_| pool);
 
@@ -165,8 +173,13 @@ impl App {
             pool: handle.clone(),
             published: view,
             receipts,
+            audit: Audit::new(audit.recipient()),
+            metrics: Arc::new(metrics),
             clock,
-            authenticate: Arc::new(Consumers(config.tokens)),
+            authenticate: Arc::new(Callers {
+                tokens: config.tokens,
+                settings: config.token_settings,
+            }),
             keys: Arc::clone(&keyring) as Arc<dyn http::LeaseKeys>,
             iam_url: iam_url.as_str().into(),
             started_at: now,
@@ -294,12 +307,25 @@ impl Cleaners {
     }
 }
 
-struct Consumers(Tokens);
+/// Those who may ask.
+struct Callers {
+    tokens: Tokens,
+    settings: BTreeMap<TokenName, config::TokenSettings>,
+}
 
-impl http::Authenticate for Consumers {
-    fn identify(&self, presented: &str) -> Option<TokenId> {
-        let name = self.0.identify(presented)?;
-        Some(name.as_str().into())
+impl http::Authenticate for Callers {
+    fn identify(&self, presented: &str) -> Option<http::Identity> {
+        let name = self.tokens.identify(presented)?;
+        let settings = self.settings.get(name)?;
+        Some(http::Identity {
+            token: name.as_str().into(),
+            role: match settings.role {
+                config::Role::Consumer => http::Role::Consumer,
+                config::Role::Operator => http::Role::Operator,
+                config::Role::Viewer => http::Role::Viewer,
+            },
+            requests_per_minute: settings.requests_per_minute.and_then(NonZeroU32::new),
+        })
     }
 }
 
@@ -336,7 +362,21 @@ fn pool_policy(config: &Config) -> pool::Policy {
             .iter()
             .map(|(label, settings)| (label.as_str().into(), of_type(settings)))
             .collect(),
+        tokens: config
+            .token_settings
+            .iter()
+            .map(|(name, settings)| (name.as_str().into(), token_limits(settings)))
+            .collect(),
         ..config.policy.clone()
+    }
+}
+
+fn token_limits(settings: &config::TokenSettings) -> pool::TokenLimits {
+    let types = settings.types.as_ref();
+    pool::TokenLimits {
+        types: types.map(|types| types.iter().map(|label| label.as_str().into()).collect()),
+        max_duration: settings.max_duration,
+        max_reservations: settings.max_reservations.map(|count| count as usize),
     }
 }
 

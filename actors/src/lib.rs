@@ -8,7 +8,8 @@
 //!                        ▲   ▲                     ├─ reply to whoever asked      │
 //!                        │   │                     └─ Published ─▶ whoever reads   │
 //!      SchedulerActor ───┘   └────────────────── ReportCleaning ──────────────────┘
-//! HTTP ─ Receipts ──── FindReceipts ─────────▶ StoreActor
+//! HTTP ─ Receipts ──── FindReceipts ─────────▶ StoreActor ─ Listener ─▶ metrics
+//! HTTP ─ Audit ─────── FindEntries ──────────▶ AuditActor
 //! ```
 
 pub mod clock;
@@ -17,6 +18,7 @@ pub mod messages;
 pub mod pool;
 pub mod store;
 
+mod audit;
 mod cleaner_actor;
 mod pool_actor;
 mod published;
@@ -24,12 +26,13 @@ mod receipts;
 mod scheduler_actor;
 mod store_actor;
 
+pub use audit::{Audit, AuditActor, AuditUnavailable, FindEntries};
 pub use cleaner_actor::CleanerActor;
 pub use pool_actor::{Employ, PoolActor, PoolHandle, PoolUnavailable};
 pub use published::{Page, PageOf, Published, PublishedReservation, Publisher};
 pub use receipts::{Receipts, ReceiptsUnavailable};
 pub use scheduler_actor::SchedulerActor;
-pub use store_actor::{OnFailure, StoreActor};
+pub use store_actor::{Listener, OnFailure, StoreActor};
 
 /// Ends the process at once: what its memory says is not to be believed any more.
 fn break_off() -> ! {

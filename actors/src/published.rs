@@ -59,6 +59,15 @@ impl Published {
         reservation.cloned().ok_or(UnknownReservation)
     }
 
+    /// Returns a reservation, whoever has it: for those who may see everybody's.
+    pub fn anybodys(
+        &self,
+        id: ReservationId,
+    ) -> Result<Arc<PublishedReservation>, UnknownReservation> {
+        let reservations = self.0.reservations.pin();
+        reservations.get(&id).cloned().ok_or(UnknownReservation)
+    }
+
     /// Tells whether nothing newer has been said of a reservation.
     #[must_use]
     pub fn is_latest(&self, reservation: &Arc<PublishedReservation>) -> bool {

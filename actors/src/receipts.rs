@@ -3,7 +3,7 @@
 use actix::{MailboxError, Recipient};
 
 use crate::messages::FindReceipts;
-use crate::pool::{Receipt, ReservationId};
+use crate::pool::{AccountId, Receipt, ReservationId};
 use crate::store::{ReceiptsOf, StoreError};
 
 /// A handle on the receipts. Cheap to clone.
@@ -29,6 +29,12 @@ impl Receipts {
         let lines = self.store.send(FindReceipts(ReceiptsOf::Reservation(id)));
         // Folded by who asks, not by the store's thread: commits wait for that.
         Ok(Receipt::of_each_account(lines.await??))
+    }
+
+    /// Returns the receipts of an account, the newest first.
+    pub async fn of_account(&self, id: AccountId) -> Result<Vec<Receipt>, ReceiptsUnavailable> {
+        let lines = self.store.send(FindReceipts(ReceiptsOf::Account(id)));
+        Ok(Receipt::all(lines.await??))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use crate::pool::{AccountId, AuditEntry, Change, ReceiptLine, ReservationId, Snapshot};
+use crate::pool::{AccountId, AuditEntry, Change, ReceiptLine, ReservationId, Snapshot, Timestamp};
 
 /// How many receipts are kept of an account. When another cleaning begins, older ones go.
 pub const RECEIPTS_KEPT: usize = 20;
@@ -29,6 +29,49 @@ pub trait Store: Send + Unpin + 'static {
     /// Returns the lines of receipts in the order in which they were written; none where there is no
     /// receipt.
     fn receipt_lines(&mut self, of: &ReceiptsOf) -> Result<Vec<ReceiptLine>, StoreError>;
+}
+
+/// Reads the audit beside whoever writes to it. Its methods may block: they run on a thread of their
+/// own.
+pub trait AuditReader: Send + 'static {
+    /// Returns entries that are durable, the newest first.
+    ///
+    /// It looks at a hundred thousand entries at most, so a page may be short of what was asked for,
+    /// or empty, and yet there is a next one.
+    fn page(&mut self, query: &AuditQuery) -> Result<AuditPage, StoreError>;
+}
+
+/// How many entries of the audit are looked at for one page.
+pub const ENTRIES_LOOKED_AT: usize = 100_000;
+
+/// What somebody wants to see of the audit. What is `None` does not matter.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AuditQuery {
+    /// Begins before the entry with this number.
+    pub before: Option<u64>,
+    /// What happened, by the name of the event.
+    pub event: Option<String>,
+    /// The account that it is about.
+    pub account: Option<String>,
+    /// The reservation that it is about.
+    pub reservation: Option<String>,
+    /// Whose token was presented.
+    pub consumer: Option<String>,
+    /// When it happened at the earliest.
+    pub since: Option<Timestamp>,
+    /// Before when it happened.
+    pub until: Option<Timestamp>,
+    /// How many entries at most.
+    pub limit: usize,
+}
+
+/// Some entries of the audit.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AuditPage {
+    /// Each as a JSON object, as the audit is written everywhere.
+    pub entries: Vec<String>,
+    /// Where the next page begins: before the entry with this number. `None` after the last.
+    pub next: Option<u64>,
 }
 
 /// Whose receipts.

@@ -10,7 +10,7 @@ use log::{debug, info, warn};
 
 use crate::break_off;
 use crate::messages::{Decision, FindReceipts};
-use crate::pool::{Event, ReceiptLine};
+use crate::pool::{Event, ReceiptLine, Timestamp};
 use crate::published::Publisher;
 use crate::store::{Store, StoreError};
 
@@ -20,6 +20,13 @@ pub struct StoreActor<S> {
     publisher: Publisher,
     batch: Vec<Decision>,
     on_failure: Option<OnFailure>,
+    listener: Option<Box<dyn Listener>>,
+}
+
+/// Hears what happened once it is durable. It runs on the store's thread: others wait for it.
+pub trait Listener: Send + 'static {
+    /// Takes the events of one turn in, in the order of the turns.
+    fn hear(&mut self, at: Timestamp, events: &[Event]);
 }
 
 /// What is done when a commit has failed: memory is ahead of the disk, so the process must end.
@@ -35,6 +42,16 @@ impl<S: Store> StoreActor<S> {
             publisher,
             batch: Vec::new(),
             on_failure: Some(on_failure),
+            listener: None,
+        }
+    }
+
+    /// Has somebody hear what happens.
+    #[must_use]
+    pub fn heard_by(self, listener: Box<dyn Listener>) -> Self {
+        Self {
+            listener: Some(listener),
+            ..self
         }
     }
 
@@ -49,17 +66,18 @@ impl<S: Store> StoreActor<S> {
         let mut publications = Vec::new();
         let mut replies = Vec::with_capacity(batch.len());
         let mut calls = Vec::new();
-        let mut events = Vec::new();
+        let mut turns = Vec::with_capacity(batch.len());
         for decision in batch {
             changes.extend(decision.changes);
             entries.extend(decision.entries);
             lines.extend(decision.lines);
+            let at = decision.publication.at;
             if !decision.publication.news.is_empty() {
                 publications.push(decision.publication);
             }
             replies.push(decision.reply);
             calls.extend(decision.calls);
-            events.extend(decision.events);
+            turns.push((at, decision.events));
         }
         if !(changes.is_empty() && entries.is_empty() && lines.is_empty()) {
             // Whether a commit that broke off is on the disk, nobody knows.
@@ -88,7 +106,12 @@ impl<S: Store> StoreActor<S> {
                 cleaner.do_send(call);
             }
             // Last, since nobody waits for it.
-            events.iter().for_each(report);
+            for (at, events) in turns {
+                if let Some(listener) = &mut self.listener {
+                    listener.hear(at, &events);
+                }
+                events.iter().for_each(report);
+            }
         });
         if catch_unwind(speaking).is_err() {
             // Some of it was said, some not, and the pool would go on as if all was.

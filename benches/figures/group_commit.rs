@@ -85,10 +85,13 @@ pub(crate) fn measure(plan: &Plan) -> Result<Vec<Table>, Failure> {
 async fn start(installation: &Installation, store: Counting) -> Result<App, Failure> {
     let file = installation.path().join("accounts.toml");
     let (config, _) = Config::load(&file, &|_| None)?;
+    let records = StateDirectory::database_in(&installation.path().join("state"));
+    let audit = SqliteStore::inspect(&records)?;
     let parts = Parts {
         config,
         keyring: Keyring::new(MasterKey::random()?, store.id()),
         store,
+        audit: Box::new(audit),
         // Shows as a request that is never answered, and so as a failed measurement.
         on_store_failure: Box::new(|error| log::error!("{error}")),
         baselines: Arc::new(FleetingBaselines::default()),

@@ -145,7 +145,10 @@ impl Model {
                 account,
                 quarantine,
             } => {
-                self.names_what_is_left(account, quarantine);
+                // What an operator sets aside may have been given up before, and not looked at since.
+                if !quarantine.set_aside {
+                    self.names_what_is_left(account, quarantine);
+                }
                 self.ready.remove(account);
                 self.cleanliness
                     .insert(account.clone(), Cleanliness::default());

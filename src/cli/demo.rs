@@ -45,7 +45,8 @@ impl Demo {
             let store = MemoryStore::default();
             let keyring = Keyring::new(master_key, store.id());
             let baselines = Arc::new(FleetingBaselines::default());
-            let app = start(config, keyring, store, baselines, listener).await?;
+            let audit = store.audit();
+            let app = start(config, keyring, store, audit, baselines, listener).await?;
             let lesson = lesson(
                 app.address(),
                 simulated.token.reveal(),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use acctpool_actors::clock::Clock;
 use acctpool_actors::pool::{Fingerprint, Generation};
-use acctpool_actors::store::{Store, StoreError};
+use acctpool_actors::store::{AuditReader, Store, StoreError};
 use clap::Args;
 use log::{error, info, warn};
 use uuid::Uuid;
@@ -63,6 +63,13 @@ impl Serve {
         if store.is_copy() {
             keyring = adopt(&mut store, keyring, &known)?;
         }
+        if let Some(file) = &config.audit.file {
+            store
+                .write_audit_to(file)
+                .map_err(Failure::of("cannot keep the audit"))?;
+        }
+        let audit = SqliteStore::inspect(&directory.database())
+            .map_err(Failure::of("cannot read the audit"))?;
         if let Some(head) = store.audit_head() {
             info!("the audit ends at {head}");
         }
@@ -79,7 +86,7 @@ impl Serve {
         let listener = listen(config.server.bind)?;
         actix_rt::System::new().block_on(async {
             let end = interrupted().map_err(Failure::of("cannot listen for signals"))?;
-            let app = start(config, keyring, store, baselines, listener).await?;
+            let app = start(config, keyring, store, audit, baselines, listener).await?;
             tokio::select! {
                 () = end => {}
                 never = upkeep.go_on(&app) => match never {},
@@ -117,6 +124,7 @@ pub(super) async fn start(
     config: Config,
     keyring: Keyring,
     store: impl Store,
+    audit: impl AuditReader,
     baselines: Arc<dyn Baselines>,
     listener: TcpListener,
 ) -> Result<App, Failure> {
@@ -125,6 +133,7 @@ pub(super) async fn start(
         config,
         keyring,
         store,
+        audit: Box::new(audit),
         on_store_failure: Box::new(end_at_once),
         baselines,
         clock: Arc::new(SystemClock),

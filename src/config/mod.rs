@@ -13,6 +13,7 @@
 //! `accounts.example.toml` shows every setting.
 
 mod accounts;
+mod audit;
 pub(crate) mod duration;
 mod ibm;
 mod keep;
@@ -35,33 +36,35 @@ use toml::de::DeTable;
 use zeroize::Zeroizing;
 
 pub use accounts::Account;
-
+pub use audit::Audit;
 pub use ibm::{ENDPOINT_KEYS, Endpoints, Ibm};
 pub use keep::Keep;
 pub use report::{Fault, Problem, Report, Severity};
 pub use server::{PlaintextOffLoopback, Server};
+pub use tokens::{Role, TokenSettings};
 pub use types::{Profile, Rights, TypeSettings};
 pub(crate) use values::is_label as is_type_label;
 
-use crate::token::Tokens;
+use crate::token::{TokenName, Tokens};
 use report::Problems;
 use section::{Schema, Section};
 
 const ROOT: Schema = Schema {
     name: "the top level",
     keys: &[
-        "server", "policy", "types", "ibm", "keep", "tokens", "accounts",
+        "server", "policy", "types", "ibm", "keep", "audit", "tokens", "accounts",
     ],
 };
 
 /// Everything that may stand in the file.
-const SCHEMAS: [&Schema; 8] = [
+const SCHEMAS: [&Schema; 9] = [
     &ROOT,
     &server::SCHEMA,
     &policy::SCHEMA,
     &types::SCHEMA,
     &ibm::SCHEMA,
     &keep::SCHEMA,
+    &audit::SCHEMA,
     &tokens::SCHEMA,
     &accounts::SCHEMA,
 ];
@@ -79,8 +82,12 @@ pub struct Config {
     pub ibm: Ibm,
     /// What is never touched.
     pub keep: Keep,
-    /// Who may reserve.
+    /// Who may ask.
     pub tokens: Tokens,
+    /// What each of them may do.
+    pub token_settings: BTreeMap<TokenName, TokenSettings>,
+    /// Where the audit is written to beside the records.
+    pub audit: Audit,
     /// What is lent, in the order of the file.
     pub accounts: Vec<Account>,
 }
@@ -201,8 +208,11 @@ fn read_config(table: &DeTable<'_>, source: &Source<'_>, problems: &mut Problems
         .inner(&keep::SCHEMA)
         .map(Keep::read)
         .unwrap_or_default();
-    let tokens = tokens::read(&mut root);
+    let audit = root
+        .inner(&audit::SCHEMA)
+        .map(|section| Audit::read(section, source.directory));
     let (accounts, used_types) = accounts::read(&mut root, &protected, source);
+    let (tokens, token_settings) = tokens::read(&mut root, &used_types);
     Config {
         server: server.unwrap_or_default(),
         policy: policy.unwrap_or_default(),
@@ -210,6 +220,8 @@ fn read_config(table: &DeTable<'_>, source: &Source<'_>, problems: &mut Problems
         ibm,
         keep,
         tokens,
+        token_settings,
+        audit: audit.unwrap_or_default(),
         accounts,
     }
 }

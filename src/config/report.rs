@@ -141,6 +141,9 @@ pub enum Fault {
     /// Nothing to lend.
     #[error("no [[accounts]]: nothing can be lent")]
     NoAccounts,
+    /// A token that may ask for nothing.
+    #[error("`types` must name a type; without it, the token may ask for any")]
+    NoTypes,
     /// Nobody to lend to.
     #[error("no [[tokens]]: nobody can reserve; `acctpool token new NAME` makes one")]
     NoTokens,

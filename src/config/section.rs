@@ -126,6 +126,12 @@ impl<'s, 'i, 't> Section<'s, 'i, 't> {
         converted
     }
 
+    /// Tells whether a key holds a list without an entry.
+    pub(super) fn is_empty_list(&self, key: &'static str) -> bool {
+        let list = self.value(key).and_then(|value| value.get_ref().as_array());
+        list.is_some_and(|entries| entries.is_empty())
+    }
+
     /// Opens a table inside this one; absent is `None`.
     pub(super) fn inner(&mut self, schema: &'static Schema) -> Option<Section<'_, 'i, 't>> {
         let key = schema.key();

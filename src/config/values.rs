@@ -15,7 +15,7 @@ use toml::de::DeValue;
 
 use super::duration;
 use super::section::Kind;
-use super::{Profile, Rights};
+use super::{Profile, Rights, Role};
 use crate::token::{PREFIX, TokenHash, TokenName};
 
 pub(super) const SWITCH: Kind<bool> = Kind {
@@ -63,6 +63,16 @@ pub(super) const RIGHTS: Kind<Rights> = Kind {
     convert: |value| match value.as_str()? {
         "standard" => Some(Rights::Standard),
         "administrator" => Some(Rights::Administrator),
+        _ => None,
+    },
+};
+
+pub(super) const ROLE: Kind<Role> = Kind {
+    allowed: "\"consumer\", \"operator\" or \"viewer\"",
+    convert: |value| match value.as_str()? {
+        "consumer" => Some(Role::Consumer),
+        "operator" => Some(Role::Operator),
+        "viewer" => Some(Role::Viewer),
         _ => None,
     },
 };

@@ -40,34 +40,25 @@ pub(super) fn write<B: MessageBody>(
         target: TARGET,
         "{} {} {} {} {bytes}B {}ms token={token} request_id={request_id}",
         OrDash(client),
-        shown_method(request.method()),
+        standard_method(request.method()).unwrap_or("-"),
         shown_path(request),
         exchange.status().as_u16(),
         took.as_millis(),
     );
 }
 
-/// Returns a method that somebody standardised; anything else is the client's own prose.
-fn shown_method(method: &Method) -> &str {
-    let is_standard = [
-        Method::GET,
-        Method::HEAD,
-        Method::POST,
-        Method::PUT,
-        Method::PATCH,
-        Method::DELETE,
-        Method::OPTIONS,
-        Method::TRACE,
-        Method::CONNECT,
-    ]
-    .contains(method);
-    if is_standard { method.as_str() } else { "-" }
+/// Returns the name of a method that somebody standardised; anything else is the client's own prose.
+pub(super) fn standard_method(method: &Method) -> Option<&'static str> {
+    const NAMES: [&str; 9] = [
+        "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT",
+    ];
+    NAMES.into_iter().find(|name| *name == method.as_str())
 }
 
 /// Returns the path, where it is one of ours. A mistyped `/reservations&token=…` is a path too, so
 /// nothing else is shown.
 fn shown_path(request: &HttpRequest) -> &str {
-    if routes::is_known(request.path()) {
+    if routes::route_of(request.path()).is_some() {
         request.path()
     } else {
         "-"

@@ -2,6 +2,7 @@
 //! nothing but that a token is needed.
 
 use std::future::{Ready, ready};
+use std::net::IpAddr;
 
 use acctpool_actors::pool::TokenId;
 use actix_web::dev::Payload;
@@ -10,14 +11,24 @@ use actix_web::web::Data;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use secrecy::{ExposeSecret, SecretString};
 
+use super::identity::{Right, Role};
 use super::parameters::{Parameters, TOKEN};
 use super::problem::HttpError;
+use super::rates::Rates;
 use super::{Context, body};
 
-/// An authenticated consumer, and what it asks for.
+/// Where a request comes from, as far as that can be believed.
+#[derive(Clone, Copy)]
+pub(super) struct ClientAddress(pub(super) IpAddr);
+
+/// Somebody authenticated, and what they ask for.
 pub(super) struct Caller {
     /// Whose token it is.
     pub(super) token: TokenId,
+    /// What the token is for.
+    role: Role,
+    /// Where the request comes from.
+    pub(super) from: Option<IpAddr>,
     /// The token itself, when it came in the query: the client needs it again in `Location`.
     pub(super) query_token: Option<SecretString>,
     /// The other parameters.
@@ -52,17 +63,36 @@ impl Caller {
             (None, Some(query)) => query.expose_secret(),
             (None, None) => return Err(HttpError::Unauthorized),
         };
-        let token = context
+        let identity = context
             .authenticate
             .identify(presented)
             .ok_or(HttpError::Unauthorized)?;
         // For the access log.
-        request.extensions_mut().insert(token.clone());
+        request.extensions_mut().insert(identity.token.clone());
+        let rates: &Data<Rates> = request
+            .app_data()
+            .expect("the server gives every request the rates");
+        rates.count(&identity, context.clock.now())?;
+        let from = request.extensions().get().map(|ClientAddress(from)| *from);
         Ok(Self {
-            token,
+            token: identity.token,
+            role: identity.role,
+            from,
             query_token,
             parameters,
         })
+    }
+
+    /// Makes sure that the role allows something. To be asked before anything is looked up, so that
+    /// a refusal tells nothing of what there is.
+    pub(super) fn require(self, right: Right) -> Result<Self, HttpError> {
+        if self.role.has(right) {
+            Ok(self)
+        } else {
+            Err(HttpError::RoleNotAllowed {
+                needed: right.role_names(),
+            })
+        }
     }
 }
 

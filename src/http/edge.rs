@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context as TaskContext, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use acctpool_actors::store::StoreError;
 use actix_web::body::{BodySize, BoxBody, MessageBody};
@@ -19,9 +19,11 @@ use actix_web::{Error, HttpMessage};
 use uuid::Uuid;
 
 use super::body::Unread;
+use super::caller::ClientAddress;
 use super::connection::Watch;
+use super::measure::Exchange;
 use super::problem::HttpError;
-use super::{Context, access, body, proxy};
+use super::{Context, access, body, proxy, routes};
 
 /// The longest request target, in bytes.
 const MAX_URI: usize = 2 * 1024;
@@ -47,6 +49,9 @@ pub(super) async fn exchange(
         let trusted = &context.settings.trusted_proxies;
         proxy::client_address(request.peer_addr(), request.headers(), trusted)
     });
+    if let Some(client) = client {
+        request.extensions_mut().insert(ClientAddress(client));
+    }
     let unread = Unread::of(request.take_payload());
     if let Some(unread) = &unread {
         request.extensions_mut().insert(unread.clone());
@@ -58,8 +63,23 @@ pub(super) async fn exchange(
     };
     let mut answer = with_problem(answered, &request_id);
     add_headers(answer.headers_mut(), &request_id);
-    access::write(&answer, client, &request_id, began.elapsed());
+    let took = began.elapsed();
+    access::write(&answer, client, &request_id, took);
+    count(&answer, took);
     Ok(answer.map_body(|_, body| hold(unread, body)))
+}
+
+fn count(answer: &ServiceResponse<BoxBody>, took: Duration) {
+    let request = answer.request();
+    let context: &Data<Context> = request
+        .app_data()
+        .expect("the server gives every request the context");
+    context.metrics.answered(&Exchange {
+        route: routes::route_of(request.path()).unwrap_or("other"),
+        method: access::standard_method(request.method()).unwrap_or("other"),
+        status: answer.status().as_u16(),
+        took,
+    });
 }
 
 fn check_limits(request: &ServiceRequest) -> Result<(), HttpError> {

@@ -8,26 +8,38 @@
 //! - `connection`: closes what rests too long.
 //! - `waits`, `prefer`: answers that are held back until there is something new to say.
 //! - `edge`: what holds for every exchange: limits, headers, problems, the access log.
-//! - `caller`: who asks, proven before anything else is looked at.
+//! - `caller`, `identity`, `rates`: who asks, what they may do and how often, decided before anything
+//!   else is looked at.
 //! - `parameters`, `body`: the query and the JSON body, taken literally; `values`: what they may say.
 //! - `reservations`, `reservation_list`, `receipts`, `statistics`: the resources.
+//! - `accounts`, `interventions`, `audit`: those of operators; `health`, `measure`: for machines that
+//!   watch.
+//! - `paging`: lists that are read page by page.
 //! - `representation`: what a client has already is not sent again.
 //! - `problem`: everything that can go wrong, in one table.
 //! - `openapi`: the document of all this, made from the handlers; `page` shows it to people.
 
 mod access;
+mod account_body;
+mod accounts;
+mod audit;
 mod body;
 mod caller;
 mod connection;
-
 mod edge;
+mod health;
+mod identity;
+mod interventions;
+mod measure;
 mod negotiation;
 mod openapi;
 mod page;
+mod paging;
 mod parameters;
 mod prefer;
 mod problem;
 mod proxy;
+mod rates;
 mod receipt_schema;
 mod receipts;
 mod representation;
@@ -46,19 +58,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use acctpool_actors::clock::Clock;
-use acctpool_actors::pool::{AccountId, Credential, Timestamp, TokenId};
-use acctpool_actors::{PoolHandle, Published, Receipts};
+use acctpool_actors::pool::{AccountId, Credential, Timestamp};
+use acctpool_actors::{Audit, PoolHandle, Published, Receipts};
 use secrecy::SecretString;
 
+pub use identity::{Identity, Role};
+pub use measure::{Exchange, Measure};
 pub use server::serve;
 
 /// Tells whose a presented token is.
 pub trait Authenticate: Send + Sync + 'static {
-    /// Returns the consumer's token by name, or `None` when nobody knows it.
+    /// Returns whom the token belongs to, or `None` when nobody knows it.
     ///
     /// Takes the same path for tokens that never were and tokens that are no more, and compares in
     /// constant time.
-    fn identify(&self, presented: &str) -> Option<TokenId>;
+    fn identify(&self, presented: &str) -> Option<Identity>;
 }
 
 /// Knows the value of lease credentials, which the pool does not.
@@ -77,9 +91,13 @@ pub struct Context {
     pub published: Published,
     /// What is kept of cleanings.
     pub receipts: Receipts,
+    /// What is kept for the auditor.
+    pub audit: Audit,
+    /// What is counted.
+    pub metrics: Arc<dyn Measure>,
     /// The wall clock, read when an answer is rendered.
     pub clock: Arc<dyn Clock>,
-    /// The consumers.
+    /// Those who may ask.
     pub authenticate: Arc<dyn Authenticate>,
     /// The lease credentials.
     pub keys: Arc<dyn LeaseKeys>,
@@ -120,6 +138,8 @@ pub struct Settings {
     pub keep_alive: Duration,
     /// How long requests that run may take to finish when the server stops.
     pub shutdown_timeout: Duration,
+    /// How long a part of the service may take to answer before it counts as failed.
+    pub check_timeout: Duration,
 }
 
 impl Default for Settings {
@@ -131,6 +151,7 @@ impl Default for Settings {
             client_timeout: Duration::from_secs(5),
             keep_alive: Duration::from_secs(15),
             shutdown_timeout: Duration::from_secs(10),
+            check_timeout: Duration::from_secs(2),
         }
     }
 }

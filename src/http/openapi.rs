@@ -7,17 +7,19 @@ use std::sync::LazyLock;
 
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpRequest, HttpResponse};
-use utoipa::openapi::path::Operation;
+use utoipa::openapi::path::{Operation, PathsMap};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{
     ContentBuilder, OpenApi, PathItem, Ref, RefOr, Required, Response, ResponseBuilder,
 };
 use utoipa::{Modify, OpenApi as _};
 
+use super::interventions::Intervention;
 use super::page::CACHING;
 use super::parameters::TOKEN;
 use super::problem::{MEDIA_TYPE, Problem};
 use super::representation::{Known, Representation};
+use super::{accounts, audit, health, interventions, measure};
 use super::{page, receipt_schema, receipts, reservation_list, reservations, statistics};
 
 #[derive(utoipa::OpenApi)]
@@ -40,6 +42,14 @@ use super::{page, receipt_schema, receipts, reservation_list, reservations, stat
         reservations::renew,
         reservations::cancel,
         receipts::show,
+        interventions::revoke,
+        accounts::list,
+        accounts::show,
+        interventions::intervene,
+        audit::list,
+        health::live,
+        health::ready,
+        measure::show,
         show,
         page::reference,
     ),
@@ -53,6 +63,8 @@ use super::{page, receipt_schema, receipts, reservation_list, reservations, stat
     modifiers(&EveryRequest),
     tags(
         (name = "reservations", description = "Borrow an account and give it back."),
+        (name = "operators", description = "Look after the accounts. For tokens of operators; viewers \
+            may look."),
         (name = "pool", description = "How the pool is."),
         (name = "documentation", description = "What you are reading."),
     )
@@ -107,6 +119,7 @@ impl Modify for EveryRequest {
              places.",
         );
         components.add_security_scheme("query", SecurityScheme::ApiKey(ApiKey::Query(query)));
+        add_alike(&mut document.paths.paths);
         for operation in document.paths.paths.values_mut().flat_map(operations) {
             add_problems(operation);
             // Whatever can be said in a body can be said in the query.
@@ -114,6 +127,31 @@ impl Modify for EveryRequest {
                 body.required = Some(Required::False);
             }
         }
+    }
+}
+
+/// Adds what one handler answers under more than one path.
+fn add_alike(paths: &mut PathsMap<String, PathItem>) {
+    let mut alike = |path: &str, other: &str, name: String, summary: Option<String>| {
+        let mut item = paths[path].clone();
+        for operation in operations(&mut item) {
+            operation.operation_id = Some(name.clone());
+            operation.summary = summary.clone().or(operation.summary.take());
+        }
+        paths.insert(other.to_owned(), item);
+    };
+    alike("/readyz", "/healthz", "getHealth".to_owned(), None);
+    let clean = Intervention::Clean.as_str();
+    for intervention in Intervention::ALL {
+        let word = intervention.as_str();
+        let (first, rest) = word.split_at(1);
+        let path = |word: &str| format!("/accounts/{{id}}/{word}");
+        alike(
+            &path(clean),
+            &path(word),
+            format!("{word}Account"),
+            Some(format!("{}{rest} an account", first.to_uppercase())),
+        );
     }
 }
 
@@ -149,6 +187,11 @@ fn add_problems(operation: &mut Operation) {
              `two_tokens` or `query_token_refused`: what is wrong is named, and what would be right.",
         ));
         problems.push((401, "`unauthorized`: no token, or one that nobody has."));
+        problems.push((
+            429,
+            "`rate_limited`: more requests than your token may make. Come back after `Retry-After` \
+             seconds.",
+        ));
     }
     for (status, description) in problems {
         let responses = &mut operation.responses.responses;

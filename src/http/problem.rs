@@ -4,17 +4,22 @@
 //! Codes are stable; titles and details are prose. No problem holds a secret, or the value of a
 //! parameter.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
-use acctpool_actors::pool::{RenewError, RequestError, UnknownReservation};
+use acctpool_actors::pool::{
+    CleanRefused, RenewError, RequestError, UnknownAccount, UnknownReservation,
+};
 use acctpool_actors::store::StoreError;
-use acctpool_actors::{PoolUnavailable, ReceiptsUnavailable};
+use acctpool_actors::{AuditUnavailable, PoolUnavailable, ReceiptsUnavailable};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError, mime};
 use serde::Serialize;
 use thiserror::Error;
 use utoipa::ToSchema;
+
+use super::health::{Check, Health};
 
 pub(super) const MEDIA_TYPE: &str = "application/problem+json";
 const TYPE_PREFIX: &str = "urn:acctpool:problem:";
@@ -104,9 +109,37 @@ pub(super) enum HttpError {
         "a valid token is needed: `Authorization: Bearer <token>`, or the query parameter `token` where it is enabled"
     )]
     Unauthorized,
+    /// The token is for something else.
+    #[error("this takes a token whose role is {needed}")]
+    RoleNotAllowed {
+        /// The roles that it takes.
+        needed: &'static str,
+    },
+    /// The token asks too often.
+    #[error(
+        "this token may make {limit} requests in a minute, its limit `requests_per_minute`; slow down"
+    )]
+    RateLimited {
+        /// Its limit.
+        limit: NonZeroU32,
+        /// When it may ask again.
+        wait: Duration,
+    },
     /// No such reservation, or somebody else's.
     #[error("you have no reservation with this id")]
     UnknownReservation,
+    /// No such reservation at all, said to those who see everybody's.
+    #[error("there is no reservation with this id")]
+    NoSuchReservation,
+    /// No such account.
+    #[error("there is no account with this id in the pool")]
+    UnknownAccount,
+    /// An account that somebody holds.
+    #[error("the account is leased; revoke its reservation, or quarantine it")]
+    AccountLeased,
+    /// Something that requests need does not work.
+    #[error("not ready: {}", failed(.0))]
+    NotReady(Vec<Check>),
     /// A key that is taken by another request.
     #[error(
         "this Idempotency-Key was sent with other parameters, and stands for the reservation that \
@@ -230,7 +263,12 @@ impl HttpError {
                 (S::BAD_REQUEST, "query_token_refused", "Token in the query")
             }
             Self::Unauthorized => (S::UNAUTHORIZED, "unauthorized", "No valid token"),
-            Self::UnknownReservation => {
+            Self::RoleNotAllowed { .. } => (S::FORBIDDEN, "role_not_allowed", "Role not allowed"),
+            Self::RateLimited { .. } => (S::TOO_MANY_REQUESTS, "rate_limited", "Too many requests"),
+            Self::UnknownAccount => (S::NOT_FOUND, "unknown_account", "Unknown account"),
+            Self::AccountLeased => (S::CONFLICT, "account_leased", "The account is leased"),
+            Self::NotReady(_) => (S::SERVICE_UNAVAILABLE, "not_ready", "Not ready"),
+            Self::UnknownReservation | Self::NoSuchReservation => {
                 (S::NOT_FOUND, "unknown_reservation", "Unknown reservation")
             }
             Self::KeyReused => (
@@ -315,6 +353,10 @@ impl HttpError {
             parameter: self.parameter(),
             allowed: self.allowed(),
             also_allowed: self.also_allowed(),
+            checks: match self {
+                Self::NotReady(checks) => checks,
+                _ => &[],
+            },
             request_id,
         };
         response.json(problem)
@@ -334,8 +376,12 @@ impl HttpError {
             | Self::TooManyPending { .. } => {
                 response.insert_header((header::RETRY_AFTER, RETRY_QUOTA));
             }
-            Self::Unavailable(_) => {
+            Self::Unavailable(_) | Self::NotReady(_) => {
                 response.insert_header((header::RETRY_AFTER, RETRY_BUSY));
+            }
+            Self::RateLimited { wait, .. } => {
+                let seconds = wait.as_millis().div_ceil(1000).max(1);
+                response.insert_header((header::RETRY_AFTER, seconds.to_string()));
             }
             Self::UnsupportedMediaType => {
                 response.insert_header((header::ACCEPT, mime::APPLICATION_JSON));
@@ -410,6 +456,10 @@ pub(super) struct Problem<'a> {
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     #[schema(required = false)]
     also_allowed: &'static [&'static str],
+    /// What was looked at, where the service is not ready.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[schema(required = false)]
+    checks: &'a [Check],
     /// What the log calls the request.
     request_id: &'a str,
 }
@@ -436,6 +486,30 @@ impl From<ReceiptsUnavailable> for HttpError {
         match error {
             ReceiptsUnavailable::Stopped(_) => Self::Unavailable(PoolUnavailable::Stopped),
             ReceiptsUnavailable::Store(error) => Self::Unreadable(error),
+        }
+    }
+}
+
+impl From<AuditUnavailable> for HttpError {
+    fn from(error: AuditUnavailable) -> Self {
+        match error {
+            AuditUnavailable::Stopped(_) => Self::Unavailable(PoolUnavailable::Stopped),
+            AuditUnavailable::Store(error) => Self::Unreadable(error),
+        }
+    }
+}
+
+impl From<UnknownAccount> for HttpError {
+    fn from(_: UnknownAccount) -> Self {
+        Self::UnknownAccount
+    }
+}
+
+impl From<CleanRefused> for HttpError {
+    fn from(refused: CleanRefused) -> Self {
+        match refused {
+            CleanRefused::Unknown(_) => Self::UnknownAccount,
+            CleanRefused::Leased => Self::AccountLeased,
         }
     }
 }
@@ -486,6 +560,14 @@ impl From<RequestError> for HttpError {
             RequestError::TooManyPending { limit } => Self::TooManyPending { limit },
         }
     }
+}
+
+fn failed(checks: &[Check]) -> String {
+    let failed = checks.iter().filter(|check| check.status == Health::Failed);
+    failed
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// Returns a duration in whole minutes, as the contract counts it.

@@ -80,7 +80,7 @@ pub(super) struct Receipt {
 
 /// Where a cleaning is.
 #[derive(ToSchema)]
-struct Progress {
+pub(super) struct Progress {
     /// What is done now.
     phase: String,
     /// The first stage of the plan that still has something to do, while it is swept.
@@ -155,6 +155,23 @@ struct ReceiptItem {
     /// Why it is still there.
     #[schema(nullable = false)]
     reason: Option<String>,
+}
+
+/// Something in an account that could not be deleted.
+#[derive(ToSchema)]
+pub(super) struct Leftover {
+    /// The collection, such as `resource instances`.
+    collection: String,
+    /// Its id or CRN.
+    id: String,
+    /// Its name, where it has one.
+    #[schema(required = true)]
+    name: Option<String>,
+    /// Where it is.
+    #[schema(nullable = false)]
+    region: Option<String>,
+    /// Why it is still there.
+    reason: String,
 }
 
 /// One reading of the whole account.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use acctpool_actors::pool::{
     AccountType, EndReason, Lease, ReservationStatus, ReservationView, Statistics, Timestamp,
+    TokenId,
 };
 use humantime::format_duration;
 use secrecy::{ExposeSecret, SecretString};
@@ -37,6 +38,10 @@ pub(super) struct ReservationBody<'a> {
     /// Its id.
     #[schema(format = "uuid")]
     id: String,
+    /// Whose it is, for those who see everybody's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    consumer: Option<&'a str>,
     /// `pending`, `active` or `ended`.
     state: &'static str,
     /// The type of account that was asked for.
@@ -211,9 +216,16 @@ impl<'a> ReservationBody<'a> {
         body
     }
 
+    /// Adds whose it is.
+    pub(super) fn of(mut self, consumer: &'a TokenId) -> Self {
+        self.consumer = Some(consumer.as_str());
+        self
+    }
+
     fn claim(view: &'a ReservationView) -> Self {
         Self {
             id: view.id.to_string(),
+            consumer: None,
             state: "ended",
             account_type: view.account_type.as_str(),
             count: (view.count > 1).then_some(view.count),
@@ -270,7 +282,7 @@ pub(super) fn whole_seconds<S: Serializer>(
     clippy::ref_option,
     reason = "serde passes a reference to the field, whatever its type"
 )]
-fn maybe_seconds<S: Serializer>(
+pub(super) fn maybe_seconds<S: Serializer>(
     moment: &Option<Timestamp>,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {

@@ -5,28 +5,21 @@ use acctpool_actors::{PageOf, PublishedReservation};
 use actix_web::http::header::LINK;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use base64::Engine;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use secrecy::ExposeSecret;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::caller::{self, Caller};
+use super::identity::Right;
+use super::paging::{self, CURSOR, LIMIT};
 use super::parameters::{Parameters, TOKEN};
 use super::problem::{HttpError, MEDIA_TYPE, Problem};
 use super::reservation_body::ReservationBody;
 use super::{Context, routes};
 
-/// How many reservations are on a page when nothing is said.
-const DEFAULT_LIMIT: usize = 50;
-/// How many reservations can be on a page.
-const MAX_LIMIT: usize = 100;
-
-const CURSOR: &str = "cursor";
-const LIMIT: &str = "limit";
 const STATE: &str = "state";
+const ALL: &str = "all";
 
-/// `GET /reservations`: a page of the caller's reservations, without credentials.
+/// `GET /reservations`: a page of the caller's reservations, or of everybody's, without credentials.
 ///
 /// Without a token there is nothing to list, and the answer is that of the time before there were
 /// lists.
@@ -36,13 +29,16 @@ const STATE: &str = "state";
     operation_id = "listReservations",
     tag = "reservations",
     summary = "List your reservations",
-    description = "Your own, oldest first, without credentials, page by page.",
+    description = "Your own, oldest first, without credentials, page by page. Operators and viewers \
+        may ask for everybody's.",
     params(
         ("limit" = Option<u64>, Query, description = "How many to list at most: 50, unless said \
             otherwise.", minimum = 1, maximum = 100),
         ("cursor" = Option<String>, Query, description = "Where to go on: the `next_cursor` of the \
             page before.", pattern = "^[A-Za-z0-9_-]{10}[AEIMQUYcgkosw048]$"),
         ("state" = Option<State>, Query, description = "Lists only those that are in this state."),
+        ("all" = Option<bool>, Query, description = "`true` lists everybody's, with the `consumer` of \
+            each: for operators and viewers.", pattern = "^true$"),
     ),
     responses(
         (
@@ -50,6 +46,12 @@ const STATE: &str = "state";
             description = "A page. Its `Link` leads to the next one.",
             body = ListBody,
             headers(("Link" = String))
+        ),
+        (
+            status = 403,
+            description = "`role_not_allowed`: your token is not for this.",
+            body = Problem,
+            content_type = MEDIA_TYPE
         ),
         (
             status = 405,
@@ -66,15 +68,20 @@ pub(super) async fn list(
     if !caller::presents_token(&request) {
         return no_such_method(request).await;
     }
-    let caller = Caller::of(&request)?;
-    caller.parameters.only(&[TOKEN, CURSOR, LIMIT, STATE])?;
-    let limit = limit(&caller.parameters)?;
-    let state = state(&caller.parameters)?;
+    let mut caller = Caller::of(&request)?;
+    let is_everybodys = caller.parameters.get(ALL).is_some();
+    if is_everybodys {
+        caller = caller.require(Right::SeeEverything)?;
+    }
+    let parameters = &caller.parameters;
+    parameters.only(&[TOKEN, CURSOR, LIMIT, STATE, ALL])?;
+    only_true(parameters, ALL)?;
+    let state = state(parameters)?;
     let of = PageOf {
-        token: Some(caller.token.clone()),
+        token: (!is_everybodys).then(|| caller.token.clone()),
         only_open: state.is_some_and(State::is_open),
-        after: after(&caller.parameters)?,
-        limit,
+        after: paging::cursor(parameters, paging::number)?,
+        limit: paging::limit(parameters)?,
     };
     let now = context.published.time(context.clock.now());
     let page = context.published.page(&of, |reservation| {
@@ -82,7 +89,7 @@ pub(super) async fn list(
     });
 
     let last = page.reservations.last().filter(|_| page.is_more);
-    let next_cursor = last.map(|last| BASE64_URL_SAFE_NO_PAD.encode(last.sequence().to_be_bytes()));
+    let next_cursor = last.map(|last| paging::next_cursor(&last.sequence().to_be_bytes()));
     let views: Vec<ReservationView> = page
         .reservations
         .iter()
@@ -90,12 +97,20 @@ pub(super) async fn list(
         .collect();
     let mut response = HttpResponse::Ok();
     if let Some(cursor) = &next_cursor {
-        response.insert_header((LINK, link(&caller, limit, state, cursor)));
+        response.insert_header((LINK, paging::link(&caller, routes::RESERVATIONS, cursor)?));
     }
     Ok(response.json(ListBody {
         reservations: views
             .iter()
-            .map(|view| ReservationBody::without_credentials(view, now))
+            .zip(&page.reservations)
+            .map(|(view, reservation)| {
+                let body = ReservationBody::without_credentials(view, now);
+                if is_everybodys {
+                    body.of(reservation.token())
+                } else {
+                    body
+                }
+            })
             .collect(),
         next_cursor,
     }))
@@ -157,20 +172,6 @@ impl State {
     }
 }
 
-fn limit(parameters: &Parameters) -> Result<usize, HttpError> {
-    let Some(text) = parameters.get(LIMIT) else {
-        return Ok(DEFAULT_LIMIT);
-    };
-    let is_digits = text.bytes().all(|byte| byte.is_ascii_digit());
-    let limit = text.parse().ok().filter(|_| is_digits);
-    limit
-        .filter(|limit| (1..=MAX_LIMIT).contains(limit))
-        .ok_or_else(|| HttpError::InvalidParameter {
-            parameter: LIMIT,
-            allowed: vec![format!("a whole number from 1 to {MAX_LIMIT}")],
-        })
-}
-
 fn state(parameters: &Parameters) -> Result<Option<State>, HttpError> {
     let Some(text) = parameters.get(STATE) else {
         return Ok(None);
@@ -182,35 +183,13 @@ fn state(parameters: &Parameters) -> Result<Option<State>, HttpError> {
     })
 }
 
-/// Reads the place in the order of asking after which a page begins.
-fn after(parameters: &Parameters) -> Result<Option<u64>, HttpError> {
-    let Some(text) = parameters.get(CURSOR) else {
-        return Ok(None);
-    };
-    let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).ok();
-    let bytes = bytes.and_then(|bytes| <[u8; 8]>::try_from(bytes).ok());
-    let place = bytes.map(u64::from_be_bytes);
-    place.map(Some).ok_or_else(|| HttpError::InvalidParameter {
-        parameter: CURSOR,
-        allowed: vec!["the `next_cursor` of the page before".to_owned()],
-    })
-}
-
-/// Returns the link to the next page. Like a `Location`, it has the token of a client that sent it
-/// in the query.
-fn link(caller: &Caller, limit: usize, state: Option<State>, cursor: &str) -> String {
-    let mut query = form_urlencoded::Serializer::new(String::new());
-    query.append_pair(CURSOR, cursor);
-    query.append_pair(LIMIT, &limit.to_string());
-    if let Some(state) = state {
-        query.append_pair(STATE, state.as_str());
+/// Makes sure that a switch that is given is on.
+fn only_true(parameters: &Parameters, name: &'static str) -> Result<(), HttpError> {
+    match parameters.get(name) {
+        None | Some("true") => Ok(()),
+        Some(_) => Err(HttpError::InvalidParameter {
+            parameter: name,
+            allowed: vec!["true".to_owned()],
+        }),
     }
-    if let Some(token) = &caller.query_token {
-        query.append_pair(TOKEN, token.expose_secret());
-    }
-    format!(
-        "<{}?{}>; rel=\"next\"",
-        routes::RESERVATIONS,
-        query.finish()
-    )
 }

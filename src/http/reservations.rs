@@ -21,6 +21,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::caller::Caller;
+use super::identity::Right;
 use super::parameters::{self, Parameters, TOKEN};
 use super::problem::{HttpError, MEDIA_TYPE, Problem};
 use super::representation::{Known, Representation, json};
@@ -134,8 +135,8 @@ fn duration_schema() -> impl Into<RefOr<Schema>> {
         ),
         (
             status = 429,
-            description = "`too_many_pending` or `too_many_reservations`: you have as many as you may \
-                have. Come back after `Retry-After` seconds.",
+            description = "`too_many_pending`, `too_many_reservations` or `rate_limited`: you have, or \
+                ask for, as many as you may. Come back after `Retry-After` seconds.",
             body = Problem,
             content_type = MEDIA_TYPE,
             headers(("Retry-After" = u64))
@@ -154,7 +155,8 @@ pub(super) async fn request(
     context: Data<Context>,
     request: HttpRequest,
 ) -> Result<HttpResponse, HttpError> {
-    let caller = Caller::of(&request)?.with_body(&request).await?;
+    let caller = Caller::of(&request)?.require(Right::Reserve)?;
+    let caller = caller.with_body(&request).await?;
     let asked = &caller.parameters;
     asked.only_or(
         &[TOKEN, "duration", "type"],
@@ -465,7 +467,8 @@ pub(super) async fn renew(
     request: &HttpRequest,
     id: Option<ReservationId>,
 ) -> Result<HttpResponse, HttpError> {
-    let caller = Caller::of(request)?.with_body(request).await?;
+    let caller = Caller::of(request)?.require(Right::Reserve)?;
+    let caller = caller.with_body(request).await?;
     caller.parameters.only(&[TOKEN, "duration"])?;
     let command = RenewReservation {
         id: id.ok_or(HttpError::UnknownReservation)?,
@@ -502,6 +505,7 @@ pub(super) async fn cancel(
     caller: Caller,
     id: Option<ReservationId>,
 ) -> Result<HttpResponse, HttpError> {
+    let caller = caller.require(Right::Reserve)?;
     caller.parameters.only(&[TOKEN])?;
     let id = id.ok_or(HttpError::UnknownReservation)?;
     let command = CancelReservation {

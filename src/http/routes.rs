@@ -1,15 +1,19 @@
 //! The paths, and what answers there. A path has a method list of its own, which `405` repeats in
 //! `Allow`.
 
-use acctpool_actors::pool::ReservationId;
+use acctpool_actors::pool::{AccountId, ReservationId};
 use actix_web::http::Method;
 use actix_web::web::{self, Data, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse, Resource};
+use actix_web::{HttpRequest, HttpResponse, Resource, Scope};
 use uuid::Uuid;
 
 use super::caller::Caller;
+use super::interventions::{self, Intervention};
 use super::problem::HttpError;
-use super::{Context, openapi, page, receipts, reservation_list, reservations, statistics};
+use super::{
+    Context, accounts, audit, health, measure, openapi, page, receipts, reservation_list,
+    reservations, statistics,
+};
 
 const ROOT: &str = "/";
 pub(super) const RESERVATIONS: &str = "/reservations";
@@ -17,16 +21,38 @@ const RESERVATION_PREFIX: &str = "/reservations/";
 /// What follows the id of a reservation.
 const RECEIPT: &str = "/receipt";
 const RENEWAL: &str = "/renew";
+const REVOCATION: &str = "/revoke";
+pub(super) const ACCOUNTS: &str = "/accounts";
+const ACCOUNT_PREFIX: &str = "/accounts/";
+/// The name of an account's id in the patterns of its paths.
+const ACCOUNT: &str = "account";
+pub(super) const AUDIT: &str = "/audit";
+const METRICS: &str = "/metrics";
+const LIVENESS: &str = "/livez";
+/// The second is what others call it.
+const READINESS: [&str; 2] = ["/readyz", "/healthz"];
 const DOCUMENT: &str = "/openapi.json";
 const REFERENCE: &str = "/docs/";
 
 /// Every path of the contract, as the document of the API names it.
-pub(super) const PATHS: [&str; 7] = [
+pub(super) const PATHS: [&str; 19] = [
     ROOT,
     RESERVATIONS,
     "/reservations/{id}",
     "/reservations/{id}/receipt",
     "/reservations/{id}/renew",
+    "/reservations/{id}/revoke",
+    ACCOUNTS,
+    "/accounts/{id}",
+    "/accounts/{id}/clean",
+    "/accounts/{id}/drain",
+    "/accounts/{id}/enable",
+    "/accounts/{id}/quarantine",
+    AUDIT,
+    METRICS,
+    LIVENESS,
+    READINESS[0],
+    READINESS[1],
     DOCUMENT,
     REFERENCE,
 ];
@@ -66,6 +92,27 @@ pub(super) fn configure(config: &mut ServiceConfig) {
                 .route(web::get().to(page::reference))
                 .route(web::head().to(page::reference)),
         )
+        .service(accounts())
+        .service(
+            only("GET, HEAD", "", web::resource(AUDIT))
+                .route(web::get().to(audit::list))
+                .route(web::head().to(audit::list)),
+        )
+        .service(
+            only("GET, HEAD", "", web::resource(METRICS))
+                .route(web::get().to(measure::show))
+                .route(web::head().to(measure::show)),
+        )
+        .service(
+            only("GET, HEAD", "", web::resource(LIVENESS))
+                .route(web::get().to(health::live))
+                .route(web::head().to(health::live)),
+        )
+        .service(
+            only("GET, HEAD", "", web::resource(READINESS))
+                .route(web::get().to(health::ready))
+                .route(web::head().to(health::ready)),
+        )
         .default_service(web::to(unknown_path));
     for asset in page::ASSETS {
         config.service(
@@ -74,6 +121,37 @@ pub(super) fn configure(config: &mut ServiceConfig) {
                 .route(web::head().to(move || asset.serve())),
         );
     }
+}
+
+/// Returns the paths of accounts.
+fn accounts() -> Scope {
+    let mut paths = web::scope(ACCOUNTS)
+        .service(
+            only("GET, HEAD", "", web::resource(""))
+                .route(web::get().to(accounts::list))
+                .route(web::head().to(accounts::list)),
+        )
+        .service(
+            only("GET, HEAD", "", web::resource(format!("/{{{ACCOUNT}}}")))
+                .route(web::get().to(accounts::show))
+                .route(web::head().to(accounts::show)),
+        );
+    for intervention in Intervention::ALL {
+        let pattern = format!("/{{{ACCOUNT}}}/{}", intervention.as_str());
+        paths = paths.service(
+            only("POST", "", web::resource(pattern)).route(web::post().to(
+                move |context: Data<Context>, request: HttpRequest| {
+                    interventions::intervene(intervention, context, request)
+                },
+            )),
+        );
+    }
+    paths.default_service(web::to(unknown_path))
+}
+
+/// Returns the account that a path names, whether there is one or not.
+pub(super) fn account_of(request: &HttpRequest) -> AccountId {
+    request.match_info().query(ACCOUNT).into()
 }
 
 /// Returns the path of a reservation.
@@ -90,22 +168,35 @@ fn reservation_id(text: &str) -> Option<ReservationId> {
     Uuid::try_parse(text).ok().map(ReservationId::from)
 }
 
-/// Tells whether something answers at `path`, whatever the method.
-pub(super) fn is_known(path: &str) -> bool {
-    PATHS.iter().any(|template| is_of(path, template))
-        || page::ASSETS.iter().any(|asset| asset.path == path)
+/// Returns what answers at a path, with names in the place of ids; `None` where nothing does, or where
+/// what stands for an id could be anything.
+pub(super) fn route_of(path: &str) -> Option<&'static str> {
+    let template = PATHS.into_iter().find(|template| is_of(path, template));
+    let asset = || page::ASSETS.iter().find(|asset| asset.path == path);
+    template.or_else(|| asset().map(|asset| asset.path))
 }
 
 /// Tells whether a path is made after a template.
 fn is_of(path: &str, template: &str) -> bool {
+    let is_id = if template.starts_with(ACCOUNT_PREFIX) {
+        is_account_id
+    } else {
+        |text: &str| reservation_id(text).is_some()
+    };
     let mut parts = path.split('/');
     let has_each_part = template.split('/').all(|expected| {
         parts.next().is_some_and(|part| match expected {
-            "{id}" => reservation_id(part).is_some(),
+            "{id}" => is_id(part),
             literal => part == literal,
         })
     });
     has_each_part && parts.next().is_none()
+}
+
+/// Tells whether a text is an id of an account as IBM Cloud gives them out.
+fn is_account_id(text: &str) -> bool {
+    let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    text.len() == 32 && text.bytes().all(is_digit)
 }
 
 /// Refuses every method but those that get a route.
@@ -131,6 +222,7 @@ async fn reservation(
         "" => one_reservation(context, &request, id).await,
         RECEIPT => receipt(context, &request, id).await,
         RENEWAL => renewal(context, &request, id).await,
+        REVOCATION => revocation(context, &request, id).await,
         _ => Err(HttpError::UnknownPath),
     }
 }
@@ -161,6 +253,20 @@ async fn receipt(
         Method::GET | Method::HEAD => receipts::show(context, Caller::of(request)?, id).await,
         _ => Err(HttpError::MethodNotAllowed {
             allow: "GET, HEAD",
+            hint: "",
+        }),
+    }
+}
+
+async fn revocation(
+    context: Data<Context>,
+    request: &HttpRequest,
+    id: Option<ReservationId>,
+) -> Result<HttpResponse, HttpError> {
+    match *request.method() {
+        Method::POST => interventions::revoke(context, request, id).await,
+        _ => Err(HttpError::MethodNotAllowed {
+            allow: "POST",
             hint: "",
         }),
     }

@@ -16,6 +16,7 @@ use actix_web::web::Data;
 use actix_web::{App, Error};
 
 use super::connection::{Stream, Watch};
+use super::rates::Rates;
 use super::waits::Waits;
 use super::{Context, edge, routes};
 
@@ -43,6 +44,7 @@ pub fn serve(listener: TcpListener, context: Context) -> io::Result<Server> {
         stopped.notified().await;
     });
     let context = Data::new(context);
+    let rates = Data::new(Rates::default());
     let builder = builder
         .workers(workers)
         // The limit counts per worker.
@@ -53,6 +55,7 @@ pub fn serve(listener: TcpListener, context: Context) -> io::Result<Server> {
     let builder = builder.listen("acctpool", listener, move || {
         let app = App::new()
             .app_data(context.clone())
+            .app_data(rates.clone())
             .app_data(Arc::clone(&waits))
             .app_data(Watch::new(settings.keep_alive + settings.client_timeout))
             .wrap(from_fn(edge::exchange))

@@ -62,6 +62,18 @@ impl Waits {
         }
     }
 
+    /// Returns the waits of the server that a request came to.
+    pub(super) fn of(request: &HttpRequest) -> &Arc<Self> {
+        request
+            .app_data()
+            .expect("the server gives every request its waits")
+    }
+
+    /// Tells whether the server has been told to stop.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.is_stopping.load(Ordering::SeqCst)
+    }
+
     /// Lets seconds pass.
     fn advance(&self, seconds: u64) {
         let before = self.passed.fetch_add(seconds, Ordering::SeqCst);
@@ -153,7 +165,7 @@ impl Wait {
     /// Tells whether it is time to answer, whatever there is to say.
     pub(super) fn is_over(&self) -> bool {
         self.waits.passed() >= self.until
-            || self.waits.is_stopping.load(Ordering::SeqCst)
+            || self.waits.is_stopping()
             // May be gone; if not, an early answer does no harm.
             || self.connection.as_ref().is_some_and(|connection| connection.has_ended())
     }

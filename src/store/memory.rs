@@ -1,12 +1,18 @@
 //! A store that lasts as long as the process: for demonstrations and tests.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use acctpool_actors::pool::{
     AccountId, AuditEntry, Change, Fence, ReceiptLine, ReceiptStep, Snapshot,
 };
-use acctpool_actors::store::{RECEIPTS_KEPT, ReceiptsOf, Store, StoreError};
+use acctpool_actors::store::{
+    AuditPage, AuditQuery, AuditReader, RECEIPTS_KEPT, ReceiptsOf, Store, StoreError,
+};
 use uuid::Uuid;
+
+use super::sqlite::{AuditHead, AuditRecord, select};
 
 /// Keeps records in memory. After a restart every account is dirty and every reservation forgotten.
 #[derive(Clone, Debug)]
@@ -14,7 +20,22 @@ pub struct MemoryStore {
     id: Uuid,
     written: Snapshot,
     receipts: BTreeMap<AccountId, Vec<ReceiptLine>>,
+    audit: Arc<Mutex<FleetingAudit>>,
 }
+
+/// How many entries of the audit are kept.
+const ENTRIES_KEPT: usize = 10_000;
+
+/// The last entries of the audit.
+#[derive(Debug, Default)]
+struct FleetingAudit {
+    entries: VecDeque<AuditRecord>,
+    head: AuditHead,
+}
+
+/// Reads the audit of a [`MemoryStore`].
+#[derive(Clone, Debug)]
+pub struct MemoryAudit(Arc<Mutex<FleetingAudit>>);
 
 impl Default for MemoryStore {
     fn default() -> Self {
@@ -22,7 +43,42 @@ impl Default for MemoryStore {
             id: Uuid::new_v4(),
             written: Snapshot::default(),
             receipts: BTreeMap::new(),
+            audit: Arc::default(),
         }
+    }
+}
+
+impl MemoryStore {
+    /// Returns what reads its audit, the last ten thousand entries of it.
+    #[must_use]
+    pub fn audit(&self) -> MemoryAudit {
+        MemoryAudit(Arc::clone(&self.audit))
+    }
+}
+
+impl FleetingAudit {
+    fn append(&mut self, entry: &AuditEntry) -> Result<(), serde_json::Error> {
+        let record = AuditRecord::following(&self.head, entry)?;
+        self.head = record.head();
+        self.entries.push_back(record);
+        if self.entries.len() > ENTRIES_KEPT {
+            self.entries.pop_front();
+        }
+        Ok(())
+    }
+}
+
+impl AuditReader for MemoryAudit {
+    fn page(&mut self, query: &AuditQuery) -> Result<AuditPage, StoreError> {
+        let audit = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let newest_first = audit.entries.iter().rev();
+        let newest_first = newest_first
+            .filter(|record| query.before.is_none_or(|before| record.number < before))
+            .map(|record| Ok::<_, Infallible>(record.clone()));
+        select(newest_first, query).map_err(|cause| StoreError {
+            action: "cannot read the audit".to_owned(),
+            cause,
+        })
     }
 }
 
@@ -31,13 +87,20 @@ impl Store for MemoryStore {
         self.id
     }
 
-    /// Nobody could read the entries.
     fn commit(
         &mut self,
         changes: Vec<Change>,
-        _: Vec<AuditEntry>,
+        entries: Vec<AuditEntry>,
         lines: Vec<ReceiptLine>,
     ) -> Result<(), StoreError> {
+        let mut audit = self.audit.lock().unwrap_or_else(PoisonError::into_inner);
+        for entry in &entries {
+            audit.append(entry).map_err(|cause| StoreError {
+                action: "cannot write the audit".to_owned(),
+                cause: cause.into(),
+            })?;
+        }
+        drop(audit);
         for change in changes {
             self.written.write(change);
         }

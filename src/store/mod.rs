@@ -7,5 +7,5 @@ mod memory;
 mod sqlite;
 
 pub use directory::{DirectoryError, StateDirectory};
-pub use memory::MemoryStore;
+pub use memory::{MemoryAudit, MemoryStore};
 pub use sqlite::{AuditHead, AuditRecord, AuditVerdict, SqliteStore};

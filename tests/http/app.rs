@@ -8,19 +8,21 @@ use std::thread;
 use std::time::Duration;
 
 use acctpool::http::{Context, Settings, serve};
+use acctpool::metrics::Metrics;
 use acctpool_actors::clock::Clock;
 use acctpool_actors::pool::{
     AccountId, AccountType, Command, GetStatistics, Policy, Pool, Snapshot, Tick, Timestamp,
     TokenLimits, TypePolicy, TypeStatistics,
 };
 use acctpool_actors::{
-    CleanerActor, Employ, PoolActor, PoolHandle, Published, Publisher, Receipts, StoreActor,
+    Audit, AuditActor, CleanerActor, Employ, PoolActor, PoolHandle, Published, Publisher, Receipts,
+    StoreActor,
 };
 use actix::{Actor, Arbiter, System};
 use actix_web::dev::ServerHandle;
 use time::macros::datetime;
 
-use crate::ports::{CI, Disk, EasyCloud, Keys, ManualClock, MemoryStore, Tokens};
+use crate::ports::{CI, Disk, EasyCloud, Keys, ManualClock, MemoryStore, OPS, Tokens};
 use crate::wire::{Answer, Wire};
 
 /// When the pool is ready and a test begins.
@@ -84,13 +86,21 @@ impl App {
         let thread = thread::spawn(move || {
             System::new().block_on(async move {
                 let (clock, disk) = parts;
-                let (pool, published, receipts) = start_pool(&setup, clock.clone(), disk);
+                let Started {
+                    pool,
+                    published,
+                    receipts,
+                    audit,
+                    metrics,
+                } = start_pool(&setup, clock.clone(), disk);
                 let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
                 let address = listener.local_addr().unwrap();
                 let context = Context {
                     pool: pool.clone(),
                     published,
                     receipts,
+                    audit,
+                    metrics: Arc::new(metrics),
                     clock,
                     authenticate: Arc::new(Tokens),
                     keys: Arc::new(Keys),
@@ -155,6 +165,11 @@ impl App {
         self.send(method, target, &[&bearer(CI)])
     }
 
+    /// Sends a request with the bearer token of the operator `ops`.
+    pub(crate) fn as_ops(&self, method: &str, target: &str) -> Answer {
+        self.send(method, target, &[&bearer(OPS)])
+    }
+
     /// Posts a JSON body with the bearer token of `ci`.
     pub(crate) fn post_json(&self, target: &str, body: &str) -> Answer {
         let mut wire = self.connect();
@@ -215,11 +230,16 @@ fn block_on<F: Future>(future: F) -> F::Output {
     runtime.unwrap().block_on(future)
 }
 
-fn start_pool(
-    setup: &Setup,
-    clock: Arc<ManualClock>,
-    disk: Arc<Disk>,
-) -> (PoolHandle, Published, Receipts) {
+/// What runs behind the server.
+struct Started {
+    pool: PoolHandle,
+    published: Published,
+    receipts: Receipts,
+    audit: Audit,
+    metrics: Metrics,
+}
+
+fn start_pool(setup: &Setup, clock: Arc<ManualClock>, disk: Arc<Disk>) -> Started {
     let configured: Vec<(AccountId, AccountType)> = setup
         .accounts
         .iter()
@@ -233,14 +253,11 @@ fn start_pool(
     );
     let publisher = Publisher::new(pool.first_publication());
     let view = publisher.published();
-    let store = StoreActor::new(
-        MemoryStore {
-            disk,
-            receipts: acctpool::store::MemoryStore::default(),
-        },
-        publisher,
-        Box::new(|_| ()),
-    );
+    let kept = acctpool::store::MemoryStore::default();
+    let reader = AuditActor::new(Box::new(kept.audit()));
+    let (metrics, meter) = Metrics::of(&pool, "0.1.0");
+    let store = StoreActor::new(MemoryStore { disk, kept }, publisher, Box::new(|_| ()))
+        .heard_by(Box::new(meter));
     let store = StoreActor::start_in_arbiter(&Arbiter::new().handle(), move |_| store);
     let receipts = Receipts::new(store.clone().recipient());
     let actor = PoolActor::new(pool, clock, store.recipient()).start();
@@ -253,7 +270,13 @@ fn start_pool(
         })
         .collect();
     actor.do_send(Employ(cleaners));
-    (PoolHandle::new(actor), view, receipts)
+    Started {
+        pool: PoolHandle::new(actor),
+        published: view,
+        receipts,
+        audit: Audit::new(reader.start().recipient()),
+        metrics,
+    }
 }
 
 fn policy(setup: &Setup) -> Policy {

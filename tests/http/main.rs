@@ -8,15 +8,19 @@
     reason = "a test that cannot go on should say where"
 )]
 
+mod accounts;
 mod app;
+mod audit;
 mod auth;
 mod body;
 mod estimates;
 mod fuzz;
+mod health;
 mod known;
 mod limits;
 mod listing;
 mod log;
+mod metrics;
 mod openapi;
 mod page;
 mod ports;
@@ -24,8 +28,10 @@ mod problems;
 mod receipts;
 mod renewals;
 mod repeatable;
+mod roles;
 mod several;
 mod token_limits;
+mod unseen;
 mod waiting;
 mod wire;
 mod workflow;

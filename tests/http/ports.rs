@@ -1,15 +1,16 @@
 //! The world around the pool, as far as a test needs it.
 
 use std::cell::Cell;
+use std::num::NonZeroU32;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
-use acctpool::http::{Authenticate, LeaseKeys};
+use acctpool::http::{Authenticate, Identity, LeaseKeys, Role};
 use acctpool_actors::clock::Clock;
 use acctpool_actors::cloud::{Cloud, CloudError, Leftover, Pass, Probe, Proof, Traffic, Verified};
 use acctpool_actors::pool::{
     AccountId, AuditEntry, Change, Credential, Fence, Generation, ManagementKey, ManagementKeys,
-    ReceiptLine, Snapshot, Timestamp, TokenId,
+    ReceiptLine, Snapshot, Timestamp,
 };
 use acctpool_actors::store::{ReceiptsOf, Store, StoreError};
 use secrecy::SecretString;
@@ -19,6 +20,12 @@ use uuid::Uuid;
 pub(crate) const CI: &str = "acctpool_ci+secret/=&";
 /// The token of the consumer `nightly`.
 pub(crate) const NIGHTLY: &str = "acctpool_nightly-secret";
+/// The token of the operator `ops`.
+pub(crate) const OPS: &str = "acctpool_ops-secret";
+/// The token of the viewer `board`.
+pub(crate) const BOARD: &str = "acctpool_board-secret";
+/// The token of the consumer `slow`, which may ask twice in a minute.
+pub(crate) const SLOW: &str = "acctpool_slow-secret";
 /// What every lease key begins with.
 pub(crate) const LEASE_KEY: &str = "lease-key-secret";
 
@@ -104,10 +111,10 @@ impl Disk {
     }
 }
 
-/// Writes to a [`Disk`], which forgets everything but receipts.
+/// Writes to a [`Disk`], which forgets everything but receipts and the audit.
 pub(crate) struct MemoryStore {
     pub(crate) disk: Arc<Disk>,
-    pub(crate) receipts: acctpool::store::MemoryStore,
+    pub(crate) kept: acctpool::store::MemoryStore,
 }
 
 impl Store for MemoryStore {
@@ -118,15 +125,15 @@ impl Store for MemoryStore {
     fn commit(
         &mut self,
         _: Vec<Change>,
-        _: Vec<AuditEntry>,
+        entries: Vec<AuditEntry>,
         lines: Vec<ReceiptLine>,
     ) -> Result<(), StoreError> {
         self.disk.write()?;
-        self.receipts.commit(Vec::new(), Vec::new(), lines)
+        self.kept.commit(Vec::new(), entries, lines)
     }
 
     fn receipt_lines(&mut self, of: &ReceiptsOf) -> Result<Vec<ReceiptLine>, StoreError> {
-        self.receipts.receipt_lines(of)
+        self.kept.receipt_lines(of)
     }
 
     fn load(&mut self) -> Result<Snapshot, StoreError> {
@@ -134,16 +141,24 @@ impl Store for MemoryStore {
     }
 }
 
-/// The two consumers.
+/// Those who may ask.
 pub(crate) struct Tokens;
 
 impl Authenticate for Tokens {
-    fn identify(&self, presented: &str) -> Option<TokenId> {
-        match presented {
-            CI => Some("ci".into()),
-            NIGHTLY => Some("nightly".into()),
-            _ => None,
-        }
+    fn identify(&self, presented: &str) -> Option<Identity> {
+        let (name, role, limit) = match presented {
+            CI => ("ci", Role::Consumer, None),
+            NIGHTLY => ("nightly", Role::Consumer, None),
+            OPS => ("ops", Role::Operator, None),
+            BOARD => ("board", Role::Viewer, None),
+            SLOW => ("slow", Role::Consumer, NonZeroU32::new(2)),
+            _ => return None,
+        };
+        Some(Identity {
+            token: name.into(),
+            role,
+            requests_per_minute: limit,
+        })
     }
 }
 

@@ -122,13 +122,23 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start(home: &Path, config: &Path) -> Self {
-        Self::start_with(home, config, &[])
+        Self::start_with(home, config, "127.0.0.1:0", &[])
     }
 
-    /// Starts it with more in its environment.
-    pub(crate) fn start_with(home: &Path, config: &Path, more: &[(&str, &str)]) -> Self {
+    /// Starts one where another one was.
+    pub(crate) fn start_at(home: &Path, config: &Path, bind: &str) -> Self {
+        Self::start_with(home, config, bind, &[])
+    }
+
+    /// Starts one with more in its environment.
+    pub(crate) fn start_with(
+        home: &Path,
+        config: &Path,
+        bind: &str,
+        more: &[(&str, &str)],
+    ) -> Self {
         let config = config.to_str().unwrap();
-        let arguments = ["serve", "--config", config, "--bind", "127.0.0.1:0"];
+        let arguments = ["serve", "--config", config, "--bind", bind];
         let mut command = acctpool(home, &arguments);
         command
             .env("ACCTPOOL_LOG", "trace")

@@ -30,7 +30,7 @@ fn ten_thousand_wait_at_once_and_who_went_away_costs_nothing() {
     let config = bench.configure(settings);
     // What is measured is what the program holds, not what its allocator keeps for later.
     let frugal = [("MIMALLOC_PURGE_DELAY", "0")];
-    let server = Server::start_with(bench.path(), &config, &frugal);
+    let server = Server::start_with(bench.path(), &config, "127.0.0.1:0", &frugal);
     server.until("ready", 1);
     let holder = reserve(&server, &bench.token);
     let waiting: Vec<String> = (0..RESERVATIONS)

@@ -301,11 +301,13 @@ async fn serve(config: &str, state: &TempDir, clock: &Arc<ManualClock>) -> App {
         .unwrap_or_else(|error| panic!("{error}\n{config}"));
     let master_keys = KeyFiles::of(state.path()).load_or_create().unwrap();
     let store = SqliteStore::open(&state.path().join("state.db"), clock.now()).unwrap();
+    let audit = SqliteStore::inspect(&state.path().join("state.db")).unwrap();
     let known = store.master_keys().unwrap();
     App::start(Parts {
         config,
         keyring: Keyring::of_store(master_keys, store.id(), &known).unwrap(),
         store,
+        audit: Box::new(audit),
         on_store_failure: Box::new(|error| panic!("{error}")),
         baselines: Arc::new(FileBaselines::within(state.path())),
         clock: Arc::clone(clock) as Arc<dyn Clock>,

@@ -30,6 +30,20 @@ pub struct Account {
     /// Whether any lease credential may exist: from the moment at which one is asked for until a
     /// revocation has ended well. Of an account that nothing is known about, one may.
     pub unrevoked: bool,
+    /// When its management key was verified last.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        with = "time::serde::rfc3339::option"
+    )]
+    pub verified_at: Option<Timestamp>,
+    /// When its management key became another one.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        with = "time::serde::rfc3339::option"
+    )]
+    pub key_changed_at: Option<Timestamp>,
     /// When its management key is to be verified next.
     #[serde(with = "time::serde::rfc3339")]
     pub verify_at: Timestamp,
@@ -89,6 +103,10 @@ pub struct Quarantine {
     /// When a lease credential may still exist: the next try to take it away. Nobody has to come for
     /// that.
     pub revoke: Option<Step>,
+    /// Whether an operator set it aside. Then it stays so over a restart, which is else taken for the
+    /// word that a person has looked.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub set_aside: bool,
 }
 
 /// How far a cleaning has come.
@@ -248,6 +266,31 @@ pub enum StateKind {
     Drained,
 }
 
+impl StateKind {
+    /// Every kind.
+    pub const ALL: [Self; 6] = [
+        Self::Ready,
+        Self::Leased,
+        Self::Dirty,
+        Self::Cleaning,
+        Self::Quarantined,
+        Self::Drained,
+    ];
+
+    /// Returns the word that is used on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Dirty => "dirty",
+            Self::Cleaning => "cleaning",
+            Self::Ready => "ready",
+            Self::Leased => "leased",
+            Self::Quarantined => "quarantined",
+            Self::Drained => "drained",
+        }
+    }
+}
+
 impl Account {
     /// Returns an account that nothing is known about: dirty, to be cleaned at once.
     #[must_use]
@@ -261,6 +304,8 @@ impl Account {
             keys: ManagementKeys::default(),
             credential: None,
             unrevoked: true,
+            verified_at: None,
+            key_changed_at: None,
             verify_at: now,
             remint_at: now,
             rotate_at: None,

@@ -9,6 +9,7 @@ use serde::{Serialize, Serializer};
 
 use super::event::Event;
 use super::ids::{AccountId, ReservationId, Timestamp, TokenId, rfc3339};
+use super::operator::Operator;
 
 /// One fact, as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,7 +18,7 @@ pub struct AuditEntry {
     pub at: Timestamp,
     /// What happened: a name that never changes, such as `reservation_granted`.
     pub event: &'static str,
-    /// Whose token was presented.
+    /// Whose token was presented: a consumer's, or an operator's.
     pub consumer: Option<TokenId>,
     /// Which account it is about.
     pub account: Option<AccountId>,
@@ -114,9 +115,22 @@ impl AuditEntry {
                         .with("reason", Detail::Text(quarantine.reason.clone()))
                         .with("leftovers", Detail::Texts(leftovers))
                 }
-                Event::DrainRequested { account } => named("drain_requested").on(account),
+                Event::CleaningRequested { account, by } => {
+                    named("cleaning_requested").on(account).wanted(by.as_ref())
+                }
+                Event::DrainRequested { account, by } => {
+                    named("drain_requested").on(account).wanted(by.as_ref())
+                }
                 Event::AccountDrained { account } => named("account_drained").on(account),
-                Event::AccountEnabled { account } => named("account_enabled").on(account),
+                Event::AccountEnabled { account, by } => {
+                    named("account_enabled").on(account).wanted(by.as_ref())
+                }
+                Event::QuarantineRequested { account, by } => named("quarantine_requested")
+                    .on(account)
+                    .wanted(by.as_ref()),
+                Event::RevocationRequested { reservation, by } => named("revocation_requested")
+                    .about(*reservation)
+                    .wanted(by.as_ref()),
                 Event::RotationRequested { account } => named("rotation_requested").on(account),
                 Event::MasterKeyIntroduced { generation } => named("master_key_introduced")
                     .with("number", Detail::Number(generation.0.into())),
@@ -221,6 +235,23 @@ impl AuditEntry {
     fn on(mut self, account: &AccountId) -> Self {
         self.account = Some(account.clone());
         self
+    }
+
+    /// Adds who wanted it, why, and from where; nothing where that was whoever runs the program.
+    fn wanted(self, by: Option<&Operator>) -> Self {
+        let Some(Operator {
+            token,
+            reason,
+            from,
+        }) = by
+        else {
+            return self;
+        };
+        let entry = self.by(token).with("reason", Detail::Text(reason.clone()));
+        match from {
+            Some(from) => entry.with("from", Detail::Text(from.to_string())),
+            None => entry,
+        }
     }
 
     /// Adds a detail.

@@ -252,7 +252,8 @@ impl Pool {
     }
 
     fn account_verified(&mut self, id: &AccountId, verified: Verified) {
-        let verify_at = self.now + self.policy.verify_every;
+        let now = self.now;
+        let verify_at = now + self.policy.verify_every;
         let rotate_at = self.rotation_of(verified.current);
         let (changed, purpose) = self.change_account(id, |account| {
             let changed = believe(&mut account.keys, verified);
@@ -260,6 +261,7 @@ impl Pool {
                 account.rotate_at = rotate_at;
             }
             account.verify_at = verify_at;
+            account.verified_at = Some(now);
             let cleaning = account.cleaning_mut().expect("only a cleaning verifies");
             (changed, cleaning.purpose)
         });
@@ -518,6 +520,7 @@ impl Pool {
                 reason,
                 leftovers: remaining,
                 revoke,
+                set_aside: false,
             },
         );
         if owed && pause.is_zero() {
@@ -556,6 +559,8 @@ impl Pool {
     }
 
     fn key_changed(&mut self, id: &AccountId, key: ManagementKey) {
+        let now = self.now;
+        self.change_account(id, |account| account.key_changed_at = Some(now));
         self.note(id, ReceiptStep::KeyChanged { epoch: key.epoch });
         self.events.push(Event::KeyChanged {
             account: id.clone(),

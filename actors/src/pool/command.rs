@@ -327,33 +327,6 @@ impl Command for CancelReservation {
     }
 }
 
-/// Takes a reservation away from its owner, on the operator's word.
-#[derive(Clone, Debug)]
-pub struct RevokeReservation {
-    /// The reservation.
-    pub id: ReservationId,
-}
-
-impl Rule for RevokeReservation {
-    type Outcome = Result<(), UnknownReservation>;
-
-    fn rule(self, pool: &mut Pool) -> Self::Outcome {
-        if !pool.reservations.contains_key(&self.id) {
-            return Err(UnknownReservation);
-        }
-        pool.end_unless_ended(self.id, EndReason::Revoked);
-        Ok(())
-    }
-}
-
-impl Command for RevokeReservation {
-    type Reply = Result<(), UnknownReservation>;
-
-    fn reply(outcome: Self::Outcome, _: &Pool) -> Self::Reply {
-        outcome
-    }
-}
-
 /// Counts everything.
 #[derive(Clone, Copy, Debug)]
 pub struct GetStatistics;
@@ -436,66 +409,6 @@ impl Command for ReportCleaning {
     fn reply((): (), _: &Pool) {}
 }
 
-/// There is no such account in the pool.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown account")]
-pub struct UnknownAccount;
-
-/// Takes an account out, on the operator's word: at once where it is quarantined, else as soon as
-/// its lease is over and it is proven clean.
-#[derive(Clone, Debug)]
-pub struct DrainAccount {
-    /// The account.
-    pub account: AccountId,
-}
-
-impl Rule for DrainAccount {
-    type Outcome = Result<(), UnknownAccount>;
-
-    fn rule(self, pool: &mut Pool) -> Self::Outcome {
-        if !pool.accounts.contains_key(&self.account) {
-            return Err(UnknownAccount);
-        }
-        pool.drain(&self.account);
-        Ok(())
-    }
-}
-
-impl Command for DrainAccount {
-    type Reply = Result<(), UnknownAccount>;
-
-    fn reply(outcome: Self::Outcome, _: &Pool) -> Self::Reply {
-        outcome
-    }
-}
-
-/// Brings a quarantined or drained account back, on the operator's word: it is dirty then.
-#[derive(Clone, Debug)]
-pub struct EnableAccount {
-    /// The account.
-    pub account: AccountId,
-}
-
-impl Rule for EnableAccount {
-    type Outcome = Result<(), UnknownAccount>;
-
-    fn rule(self, pool: &mut Pool) -> Self::Outcome {
-        if !pool.accounts.contains_key(&self.account) {
-            return Err(UnknownAccount);
-        }
-        pool.enable(&self.account);
-        Ok(())
-    }
-}
-
-impl Command for EnableAccount {
-    type Reply = Result<(), UnknownAccount>;
-
-    fn reply(outcome: Self::Outcome, _: &Pool) -> Self::Reply {
-        outcome
-    }
-}
-
 impl Pool {
     /// Returns the reservation that the same token has asked for with the same key.
     fn asked_with(&self, request: &RequestReservation) -> Option<&Reservation> {
@@ -514,7 +427,7 @@ impl Pool {
             .ok_or(UnknownReservation)
     }
 
-    fn end_unless_ended(&mut self, id: ReservationId, reason: EndReason) {
+    pub(super) fn end_unless_ended(&mut self, id: ReservationId, reason: EndReason) {
         if !matches!(self.reservations[&id].state, ReservationState::Ended { .. }) {
             self.end_reservation(id, reason);
         }

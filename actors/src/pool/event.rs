@@ -10,6 +10,7 @@ use super::credentials::{Credential, ManagementKey, ManagementKeys};
 use super::ids::{
     AccountId, AccountType, Fence, Generation, ReservationId, Timestamp, TokenId, rfc3339,
 };
+use super::operator::Operator;
 use super::progress::{Lasting, Progress};
 use super::reservation::EndReason;
 
@@ -136,12 +137,33 @@ pub enum Event {
         account: AccountId,
         quarantine: Quarantine,
     },
-    /// The operator wants the account out.
-    DrainRequested { account: AccountId },
+    /// An operator wants the account cleaned.
+    CleaningRequested {
+        account: AccountId,
+        by: Option<Operator>,
+    },
+    /// An operator wants the account out.
+    DrainRequested {
+        account: AccountId,
+        by: Option<Operator>,
+    },
     /// The account is out.
     AccountDrained { account: AccountId },
-    /// The operator brought the account back.
-    AccountEnabled { account: AccountId },
+    /// An operator brought the account back.
+    AccountEnabled {
+        account: AccountId,
+        by: Option<Operator>,
+    },
+    /// An operator wants to look at the account.
+    QuarantineRequested {
+        account: AccountId,
+        by: Option<Operator>,
+    },
+    /// An operator wants the reservation to end.
+    RevocationRequested {
+        reservation: ReservationId,
+        by: Option<Operator>,
+    },
     /// The operator wants the account's management key rotated.
     RotationRequested { account: AccountId },
     /// Keys are derived from another master key from now on.
@@ -284,9 +306,26 @@ impl fmt::Display for Event {
                 account,
                 quarantine,
             } => write!(f, "account {account}: quarantined: {quarantine}"),
-            Self::DrainRequested { account } => write!(f, "account {account}: is to be drained"),
+            Self::CleaningRequested { account, by } => {
+                write!(f, "account {account}: is to be cleaned{}", Author(by))
+            }
+            Self::DrainRequested { account, by } => {
+                write!(f, "account {account}: is to be drained{}", Author(by))
+            }
             Self::AccountDrained { account } => write!(f, "account {account}: drained"),
-            Self::AccountEnabled { account } => write!(f, "account {account}: enabled"),
+            Self::AccountEnabled { account, by } => {
+                write!(f, "account {account}: enabled{}", Author(by))
+            }
+            Self::QuarantineRequested { account, by } => {
+                write!(f, "account {account}: is to be quarantined{}", Author(by))
+            }
+            Self::RevocationRequested { reservation, by } => {
+                write!(
+                    f,
+                    "reservation {reservation}: is to be revoked{}",
+                    Author(by)
+                )
+            }
             Self::RotationRequested { account } => {
                 write!(f, "account {account}: its management key is to be rotated")
             }
@@ -299,6 +338,18 @@ impl fmt::Display for Event {
             Self::MasterKeyForgotten { generation } => {
                 write!(f, "master key {generation}: no account needs it any more")
             }
+        }
+    }
+}
+
+/// Who wanted it, where that is known, behind what was wanted.
+struct Author<'a>(&'a Option<Operator>);
+
+impl fmt::Display for Author<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(operator) => write!(f, ", {operator}"),
+            None => Ok(()),
         }
     }
 }

@@ -4,9 +4,9 @@
 use super::Pool;
 use super::account::{AccountState, Phase, Purpose, Quarantine, StateKind, Step};
 use super::event::Event;
-
 use super::ids::{AccountId, ReservationId};
 use super::receipt::Outcome;
+use super::reservation::EndReason;
 
 impl Pool {
     /// Takes an account back from a lease that is over; `used_by` is its reservation if the
@@ -101,9 +101,6 @@ impl Pool {
     /// See [`super::DrainAccount`].
     pub(super) fn drain(&mut self, id: &AccountId) {
         self.change_account(id, |account| account.draining = true);
-        self.events.push(Event::DrainRequested {
-            account: id.clone(),
-        });
         match &self.accounts[id].state {
             // Its lease credential has to go first.
             AccountState::Ready { .. } => self.make_ready(id),
@@ -145,11 +142,50 @@ impl Pool {
             }
             out
         });
-        self.events.push(Event::AccountEnabled {
-            account: id.clone(),
-        });
         if enabled {
             self.start_cleaning(id, Purpose::Full);
+        }
+    }
+
+    /// See [`super::CleanAccount`].
+    pub(super) fn clean(&mut self, id: &AccountId) {
+        if !matches!(&self.accounts[id].state, AccountState::Cleaning(c) if c.purpose == Purpose::Full)
+        {
+            self.change_account(id, |account| account.timeouts = 0);
+            self.start_cleaning(id, Purpose::Full);
+        }
+    }
+
+    /// See [`super::QuarantineAccount`].
+    pub(super) fn set_aside(&mut self, id: &AccountId, reason: String) {
+        if let AccountState::Leased { reservation } = self.accounts[id].state {
+            // What follows upon every lease begins, so that there is a receipt of it that says how far
+            // it came.
+            self.end_reservation(reservation, EndReason::Revoked);
+        }
+        // The last word counts.
+        self.change_account(id, |account| account.draining = false);
+        let account = &self.accounts[id];
+        let (is_at_work, leftovers) = match &account.state {
+            AccountState::Quarantined(_) => return,
+            AccountState::Cleaning(cleaning) => (true, cleaning.remaining.clone()),
+            _ => (false, Vec::new()),
+        };
+        // A cleaner that is at work stops for another call, and for nothing else.
+        let call = account.unrevoked || is_at_work;
+        let outcome = Outcome::Quarantined {
+            reason: reason.clone(),
+        };
+        self.end_receipt(id, outcome);
+        let quarantine = Quarantine {
+            reason,
+            leftovers,
+            revoke: call.then_some(Step::Due(self.now)),
+            set_aside: true,
+        };
+        self.quarantine(id, quarantine);
+        if call {
+            self.revoke_in_quarantine(id);
         }
     }
 }

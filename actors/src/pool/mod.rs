@@ -21,9 +21,11 @@ mod event;
 mod findings;
 mod ids;
 mod index;
+mod inspection;
 mod invariants;
 mod life;
 mod observed;
+mod operator;
 mod policy;
 mod progress;
 mod publication;
@@ -40,9 +42,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub use account::{Account, AccountState, Cleaning, Phase, Purpose, Quarantine, StateKind, Step};
 pub use audit::{AuditEntry, Detail};
 pub use command::{
-    CancelReservation, Command, Done, DrainAccount, EnableAccount, GetReservation, GetStatistics,
-    MAX_COUNT, NoteInterest, ReportCleaning, RequestError, RequestReservation, RevokeReservation,
-    Tick, UnknownAccount, UnknownReservation,
+    CancelReservation, Command, Done, GetReservation, GetStatistics, MAX_COUNT, NoteInterest,
+    ReportCleaning, RequestError, RequestReservation, Tick, UnknownReservation,
 };
 pub use credentials::{Credential, ManagementKey, ManagementKeys};
 pub use event::{Event, Job};
@@ -52,7 +53,12 @@ pub use ids::{
     Timestamp, TokenId, rfc3339,
 };
 use index::{AccountFile, Index, ReservationFile, Subject};
+pub use inspection::{AccountView, AccountsPage, GetAccount, Holder, ListAccounts, QuarantineView};
 use observed::Observed;
+pub use operator::{
+    ByOperator, CleanAccount, CleanRefused, DrainAccount, EnableAccount, Operator,
+    QuarantineAccount, RevokeReservation, UnknownAccount,
+};
 pub use policy::{Policy, TokenLimits, TypePolicy};
 pub use progress::{Lasting, Progress};
 pub use publication::{News, Publication};
@@ -108,12 +114,12 @@ pub struct Pool {
 impl Pool {
     /// Opens the pool on what was written down.
     ///
-    /// Live leases go on. Every other account starts dirty: the first start and the recovery from a
-    /// crash are the same path. An account that is no longer configured is drained as soon as its
-    /// lease is over and it is clean, and left out from the next start on. Its record stays: should it
-    /// come back, its fences go on, so that no lease key is ever derived twice. What the configuration
-    /// no longer allows to those who wait is cut down: the longest duration, or the type as a whole, or
-    /// more accounts at once than there are.
+    /// Live leases go on, and what an operator set aside stays so. Every other account starts dirty:
+    /// the first start and the recovery from a crash are the same path. An account that is no longer
+    /// configured is drained as soon as its lease is over and it is clean, and left out from the next
+    /// start on. Its record stays: should it come back, its fences go on, so that no lease key is ever
+    /// derived twice. What the configuration no longer allows to those who wait is cut down: the
+    /// longest duration, or the type as a whole, or more accounts at once than there are.
     #[must_use]
     pub fn open(
         policy: Policy,
@@ -149,8 +155,12 @@ impl Pool {
             account.configured = true;
             let interrupted = account.interrupted(now);
             pool.lines.extend(interrupted);
-            if !matches!(account.state, AccountState::Leased { .. }) {
-                account.state = AccountState::Dirty { not_before: now };
+            match &mut account.state {
+                AccountState::Leased { .. } => {}
+                AccountState::Quarantined(quarantine) if quarantine.set_aside => {
+                    quarantine.revoke = account.unrevoked.then_some(Step::Due(now));
+                }
+                _ => account.state = AccountState::Dirty { not_before: now },
             }
             pool.open_account(account);
         }
@@ -177,7 +187,9 @@ impl Pool {
             // The type, or what it may do, may be another one now: this credential is lent no more.
             account.remint_at = self.now;
         } else {
-            account.since = self.now;
+            if account.kind() != StateKind::Quarantined {
+                account.since = self.now;
+            }
             account.timeouts = 0;
         }
         // What is due stays due, also where rotation was turned off since: somebody may have asked.

@@ -7,11 +7,12 @@
 
 use super::Pool;
 use super::account::AccountState;
+use super::command::Command;
 use super::command::sealed::Rule;
-use super::command::{Command, UnknownAccount};
 use super::credentials::ManagementKey;
 use super::event::Event;
 use super::ids::{AccountId, Fingerprint, Generation, Timestamp};
+use super::operator::UnknownAccount;
 use super::record::Change;
 
 /// Derives keys from a master key from now on. Whoever asks must be able to derive from it already.

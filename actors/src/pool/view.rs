@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::account::StateKind;
 use super::credentials::Credential;
 use super::ids::{AccountId, AccountType, ReservationId, Timestamp};
 use super::reservation::EndReason;
@@ -113,6 +114,19 @@ pub struct TypeStatistics {
 }
 
 impl TypeStatistics {
+    /// Returns the number of accounts in a state.
+    #[must_use]
+    pub fn accounts(&self, state: StateKind) -> usize {
+        match state {
+            StateKind::Dirty => self.dirty,
+            StateKind::Cleaning => self.cleaning,
+            StateKind::Ready => self.ready,
+            StateKind::Leased => self.leased,
+            StateKind::Quarantined => self.quarantined,
+            StateKind::Drained => self.drained,
+        }
+    }
+
     /// Returns the number of accounts.
     #[must_use]
     pub fn total(&self) -> usize {

@@ -127,7 +127,11 @@ mod tests {
         let view = ReservationView {
             id: Uuid::from_u128(place.into()).into(),
             account_type: "lite".into(),
+            count: 1,
             duration: Duration::from_hours(1),
+            ttl: None,
+            purpose: None,
+            link: None,
             created_at: NOW,
             status,
         };

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use acctpool_actors::cloud::{CloudError, Proof};
 use acctpool_actors::pool::{
-    CancelReservation, Change, Done, DrainAccount, EnableAccount, GetReservation, GetStatistics,
-    RenewReservation, RequestReservation, ReservationId, ReservationState, RevokeReservation,
-    RotateKey, Snapshot, Timestamp, TokenId, TypeStatistics,
+    AccountState, CancelReservation, Change, CleanAccount, Done, DrainAccount, EnableAccount,
+    GetReservation, GetStatistics, QuarantineAccount, RenewReservation, RequestReservation,
+    ReservationId, ReservationState, RevokeReservation, RotateKey, Snapshot, Timestamp, TokenId,
+    TypeStatistics,
 };
 use proptest::prelude::*;
 
@@ -58,6 +59,12 @@ enum Step {
         pick: usize,
     },
     Enable {
+        pick: usize,
+    },
+    Clean {
+        pick: usize,
+    },
+    Quarantine {
         pick: usize,
     },
     RotateKey {
@@ -112,6 +119,8 @@ fn step() -> impl Strategy<Value = Step> {
         30 => Just(Step::AdvanceToDeadline),
         1 => pick.clone().prop_map(|pick| Step::Drain { pick }),
         3 => pick.clone().prop_map(|pick| Step::Enable { pick }),
+        1 => pick.clone().prop_map(|pick| Step::Clean { pick }),
+        1 => pick.clone().prop_map(|pick| Step::Quarantine { pick }),
         1 => pick.prop_map(|pick| Step::RotateKey { pick }),
         1 => Just(Step::RotateMasterKey),
         1 => Just(Step::Restart),
@@ -173,6 +182,28 @@ impl History {
                 let (account, _) = &self.world.accounts[pick % self.world.accounts.len()];
                 let account = account.clone();
                 self.world.apply(EnableAccount { account }).unwrap();
+            }
+            Step::Clean { pick } => {
+                let (account, _) = &self.world.accounts[pick % self.world.accounts.len()];
+                let account = account.clone();
+                let is_leased = matches!(
+                    self.world.state(account.as_str()),
+                    AccountState::Leased { .. }
+                );
+                let cleaned = self.world.apply(CleanAccount { account });
+                assert!(cleaned.is_ok() || is_leased);
+            }
+            Step::Quarantine { pick } => {
+                let (account, _) = &self.world.accounts[pick % self.world.accounts.len()];
+                let account = account.clone();
+                let asked = QuarantineAccount {
+                    account: account.clone(),
+                };
+                self.world.apply(asked).unwrap();
+                assert!(matches!(
+                    self.world.state(account.as_str()),
+                    AccountState::Quarantined(_)
+                ));
             }
             Step::RotateKey { pick } => {
                 let (account, _) = &self.world.accounts[pick % self.world.accounts.len()];

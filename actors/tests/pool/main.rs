@@ -10,6 +10,7 @@ mod keys;
 mod lessons;
 mod limits;
 mod observed;
+mod operator;
 mod receipts;
 mod renewals;
 mod repeatable;

@@ -46,7 +46,7 @@ fn unknown_keys_are_refused_with_what_may_have_been_meant() {
         "[polcy]",
         &[
             "1:2: unknown key in the top level (did you mean `policy`?); allowed: `server`, \
-             `policy`, `types`, `ibm`, `keep`, `tokens`, `accounts`",
+             `policy`, `types`, `ibm`, `keep`, `audit`, `tokens`, `accounts`",
         ],
     );
 }
@@ -414,8 +414,8 @@ fn what_works_but_may_not_be_meant_is_a_warning() {
     assert_eq!(
         problems("[types.lite]\n[policy]\nsettle = \"9m\""),
         [
-            "1:1: warning: no [[tokens]]: nobody can reserve; `acctpool token new NAME` makes one",
             "1:1: warning: no [[accounts]]: nothing can be lent",
+            "1:1: warning: no [[tokens]]: nobody can reserve; `acctpool token new NAME` makes one",
             "1:8: warning: no account is of this type",
             "3:10: warning: `settle` is shorter than the 10 minutes for which IBM's caches may \
              still honour a revoked credential",
@@ -492,5 +492,37 @@ fn columns_count_characters() {
              `created_before`, `users`, `collections`, `protected_accounts`",
             "1:42: each entry of `users` must be an IAM id, such as \"IBMid-270000ABCD\"; found: integer",
         ],
+    );
+}
+
+#[test]
+fn limits_of_a_token_that_cannot_be_meant_are_refused() {
+    let with = |limits: &str| {
+        problems(&MINIMAL.replace("[[accounts]]", &format!("{limits}\n[[accounts]]")))
+    };
+    assert_eq!(
+        with("role = \"root\"\ntypes = []\nmax_duration = 0"),
+        [
+            "5:8: `role` must be \"consumer\", \"operator\" or \"viewer\"".to_owned(),
+            "6:9: `types` must name a type; without it, the token may ask for any".to_owned(),
+            format!("7:16: `max_duration` must be {DURATION}; found: integer"),
+        ]
+    );
+    let count = "must be a whole number from 1 to 1000000; found: integer";
+    assert_eq!(
+        with("types = \"lite\"\nmax_reservations = 0\nrequests_per_minute = 0"),
+        [
+            "5:9: `types` must be a list; found: string".to_owned(),
+            format!("6:20: `max_reservations` {count}"),
+            format!("7:23: `requests_per_minute` {count}"),
+        ]
+    );
+    assert_eq!(
+        with("types = [\"lite\", \"gold\", \"Gold\"]"),
+        [
+            "5:18: warning: no account is of this type",
+            "5:26: each entry of `types` must be a label of 1 to 32 lowercase letters, digits, - or _, \
+             beginning with a letter or digit, such as \"lite\"",
+        ]
     );
 }

@@ -187,3 +187,47 @@ fn default_duration_follows_a_shorter_maximum() {
     let half_an_hour = Duration::from_mins(30);
     assert_eq!(config.types["lite"].default_duration, half_an_hour);
 }
+
+#[test]
+fn a_token_says_what_it_may_do() {
+    let limits = r#"
+        [[tokens]]
+        name = "nightly"
+        sha256 = "0000000000000000000000000000000000000000000000000000000000000001"
+        role = "operator"
+        types = ["lite"]
+        max_duration = "4h"
+        max_reservations = 3
+        requests_per_minute = 60"#;
+    let (config, report) = accepted(&format!("{MINIMAL}{limits}"));
+    assert!(report.is_empty(), "{report}");
+    let of = |name: &str| &config.token_settings[&name.parse().unwrap()];
+    let expected = TokenSettings {
+        role: Role::Operator,
+        types: Some(["lite".to_owned()].into()),
+        max_duration: Some(Duration::from_hours(4)),
+        max_reservations: Some(3),
+        requests_per_minute: Some(60),
+    };
+    assert_eq!(of("nightly"), &expected);
+    assert_eq!(of("ci"), &TokenSettings::default());
+    assert_eq!(of("ci").role, Role::Consumer);
+    let viewer = limits.replace("operator", "viewer");
+    let (config, _) = accepted(&format!("{MINIMAL}{viewer}"));
+    assert_eq!(
+        config.token_settings[&"nightly".parse().unwrap()].role,
+        Role::Viewer
+    );
+}
+
+#[test]
+fn the_file_of_the_audit_is_beside_this_one() {
+    let (config, _) = accepted("[audit]\nfile = \"audit.jsonl\"");
+    assert_eq!(config.audit.file.as_deref(), Some(Path::new("audit.jsonl")));
+    let text = format!("[audit]\nfile = \"log/audit.jsonl\"\n{MINIMAL}");
+    let (config, _) = Config::parse(&text, Path::new("/etc/acctpool/a.toml"), &no_env).unwrap();
+    assert_eq!(
+        config.audit.file.as_deref(),
+        Some(Path::new("/etc/acctpool/log/audit.jsonl"))
+    );
+}

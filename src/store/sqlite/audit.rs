@@ -1,9 +1,12 @@
 //! What is read of the audit, looked for in it and removed from it.
 
+use std::path::Path;
+
 use acctpool_actors::pool::Timestamp;
-use acctpool_actors::store::StoreError;
+use acctpool_actors::store::{AuditPage, AuditQuery, AuditReader, ENTRIES_LOOKED_AT, StoreError};
 use rusqlite::{Connection, TransactionBehavior, params};
 
+use super::audit_file::AuditFile;
 use super::chain::{self, AuditHead, AuditRecord, COLUMNS};
 use super::{Cause, SqliteStore};
 
@@ -40,6 +43,20 @@ impl SqliteStore {
         prune(&mut self.connection, before).map_err(no_audit)
     }
 
+    /// Writes the audit to a file as well from now on, a line of JSON for each entry, what the file
+    /// lacks of it included. The records have to be open for writing.
+    pub fn write_audit_to(&mut self, path: &Path) -> Result<(), StoreError> {
+        let Some(writer) = &mut self.writer else {
+            return Err(no_audit("they are not open for writing".into()));
+        };
+        let file = AuditFile::open(path, &self.connection).map_err(|cause| StoreError {
+            action: format!("cannot write the audit to {}", path.display()),
+            cause,
+        })?;
+        writer.audit_file = Some(file);
+        Ok(())
+    }
+
     /// Returns where the audit ended when the file was opened for writing, or after the last commit.
     #[must_use]
     pub fn audit_head(&self) -> Option<&AuditHead> {
@@ -66,6 +83,48 @@ impl SqliteStore {
         }
         look(&self.connection).map_err(no_audit)
     }
+}
+
+impl AuditReader for SqliteStore {
+    fn page(&mut self, query: &AuditQuery) -> Result<AuditPage, StoreError> {
+        self.audited(|connection| page(connection, query))
+    }
+}
+
+/// Returns what is wanted of the audit, from its end.
+fn page(connection: &Connection, query: &AuditQuery) -> Result<AuditPage, Cause> {
+    let mut newest_first = connection.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM audit WHERE number < ?1 ORDER BY number DESC"
+    ))?;
+    let before = query
+        .before
+        .map_or(i64::MAX, |number| number.try_into().unwrap_or(i64::MAX));
+    let rows = newest_first.query_map([before], AuditRecord::read)?;
+    select(rows, query)
+}
+
+/// Returns what is wanted of the entries of an audit, which come the newest first.
+pub(in crate::store) fn select<E: Into<Cause>>(
+    newest_first: impl Iterator<Item = Result<AuditRecord, E>>,
+    query: &AuditQuery,
+) -> Result<AuditPage, Cause> {
+    let mut page = AuditPage::default();
+    let mut last = None;
+    for (looked_at, record) in newest_first.enumerate() {
+        let record = record.map_err(Into::into)?;
+        if query.since.is_some_and(|since| record.is_before(since)) {
+            return Ok(page);
+        }
+        if page.entries.len() >= query.limit || looked_at >= ENTRIES_LOOKED_AT {
+            page.next = last;
+            return Ok(page);
+        }
+        if record.is_wanted(query) {
+            page.entries.push(serde_json::to_string(&record)?);
+        }
+        last = Some(record.number);
+    }
+    Ok(page)
 }
 
 fn no_audit(cause: Cause) -> StoreError {
@@ -115,10 +174,7 @@ fn verify(connection: &Connection) -> Result<AuditVerdict, Cause> {
         if verdict.breaks.len() < BREAKS {
             verdict.breaks.extend(problem);
         }
-        verdict.head = AuditHead {
-            number: record.number,
-            hash: record.hash,
-        };
+        verdict.head = record.head();
         Ok(())
     })?;
     Ok(verdict)

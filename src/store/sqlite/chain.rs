@@ -6,7 +6,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use acctpool_actors::pool::{AccountId, AuditEntry, Detail, Timestamp, TokenId, rfc3339};
+use acctpool_actors::pool::{AuditEntry, Detail, Timestamp, rfc3339};
+use acctpool_actors::store::AuditQuery;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use serde::Serialize;
 use serde::ser::Serializer;
@@ -106,6 +107,45 @@ impl AuditRecord {
         })
     }
 
+    /// Returns the entry that follows where a chain ends.
+    pub(in crate::store) fn following(
+        head: &AuditHead,
+        entry: &AuditEntry,
+    ) -> Result<Self, serde_json::Error> {
+        let mut record = Self {
+            number: head.number + 1,
+            at: rfc3339(entry.at),
+            event: entry.event.to_owned(),
+            consumer: entry.consumer.as_ref().map(ToString::to_string),
+            account: entry.account.as_ref().map(ToString::to_string),
+            reservation: entry.reservation.map(|id| id.to_string()),
+            details: serde_json::to_string(&Details(&entry.details))?,
+            hash: String::new(),
+        };
+        record.hash = record.hash_after(&head.hash);
+        Ok(record)
+    }
+
+    /// Returns where a chain ends whose last entry it is.
+    pub(in crate::store) fn head(&self) -> AuditHead {
+        AuditHead {
+            number: self.number,
+            hash: self.hash.clone(),
+        }
+    }
+
+    /// Tells whether somebody wants to see it.
+    pub(in crate::store) fn is_wanted(&self, query: &AuditQuery) -> bool {
+        let is = |wanted: &Option<String>, found: Option<&str>| {
+            wanted.is_none() || wanted.as_deref() == found
+        };
+        is(&query.event, Some(&self.event))
+            && is(&query.account, self.account.as_deref())
+            && is(&query.reservation, self.reservation.as_deref())
+            && is(&query.consumer, self.consumer.as_deref())
+            && query.until.is_none_or(|until| self.is_before(until))
+    }
+
     pub(super) fn hash_after(&self, previous: &str) -> String {
         hash([
             Some(previous),
@@ -149,33 +189,18 @@ pub(super) fn append(
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     )?;
     for entry in entries {
-        let number = head.number + 1;
-        let at = rfc3339(entry.at);
-        let consumer = entry.consumer.as_ref().map(TokenId::as_str);
-        let account = entry.account.as_ref().map(AccountId::as_str);
-        let reservation = entry.reservation.map(|id| id.to_string());
-        let details = serde_json::to_string(&Details(&entry.details))?;
-        let hash = hash([
-            Some(&head.hash),
-            Some(&number.to_string()),
-            Some(&at),
-            Some(entry.event),
-            consumer,
-            account,
-            reservation.as_deref(),
-            Some(&details),
-        ]);
+        let record = AuditRecord::following(&head, entry)?;
         insert.execute(params![
-            number,
-            at,
-            entry.event,
-            consumer,
-            account,
-            reservation,
-            details,
-            hash
+            record.number,
+            record.at,
+            record.event,
+            record.consumer,
+            record.account,
+            record.reservation,
+            record.details,
+            record.hash
         ])?;
-        head = AuditHead { number, hash };
+        head = record.head();
     }
     Ok(head)
 }

@@ -6,6 +6,7 @@
 //! does not notice of damage, [`witness`] does.
 
 mod audit;
+mod audit_file;
 mod chain;
 mod copy;
 mod receipts;
@@ -24,6 +25,8 @@ use acctpool_actors::pool::{
 };
 use acctpool_actors::store::{ReceiptsOf, Store, StoreError};
 pub use audit::AuditVerdict;
+pub(super) use audit::select;
+use audit_file::AuditFile;
 pub use chain::{AuditHead, AuditRecord};
 use log::warn;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior, params};
@@ -50,9 +53,10 @@ struct Writer {
     head: AuditHead,
     head_file: HeadFile,
     files: Files,
+    audit_file: Option<AuditFile>,
 }
 
-type Cause = Box<dyn std::error::Error + Send + Sync>;
+pub(super) type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 impl SqliteStore {
     /// Opens the file, or makes it. The caller sees to it that no other process writes to it.
@@ -110,6 +114,7 @@ impl SqliteStore {
             head,
             head_file,
             files: Files::of(&self.path)?,
+            audit_file: None,
         });
         Ok(())
     }
@@ -268,6 +273,9 @@ impl SqliteStore {
         if head != writer.head {
             writer.head_file.write(self.id, &head)?;
             writer.head = head;
+            if let Some(file) = &mut writer.audit_file {
+                file.follow(&self.connection);
+            }
         }
         Ok(())
     }

@@ -2,6 +2,8 @@
 //! refused.
 
 mod audit;
+mod audit_file;
+mod audit_reader;
 mod loss;
 mod migration;
 mod receipts;
@@ -10,8 +12,8 @@ use std::time::Duration;
 
 use acctpool_actors::pool::{
     AccountId, Cleaning, Credential, EndReason, Epoch, Event, Fence, Lasting, Leftover,
-    ManagementKey, Phase, Purpose, Quarantine, ReceiptStep, Repeatable, ReservationId, Step,
-    TokenId,
+    ManagementKey, Operator, Phase, Purpose, Quarantine, ReceiptStep, Repeatable, ReservationId,
+    Step, TokenId,
 };
 use time::macros::datetime;
 
@@ -87,6 +89,7 @@ fn cleaning() -> Cleaning {
 /// Every kind of record, with everything in it that can be.
 fn everything() -> Vec<Change> {
     let quarantine = Quarantine {
+        set_aside: false,
         reason: "sweep: cannot be deleted".to_owned(),
         leftovers: Vec::new(),
         revoke: Some(Step::Due(NOW)),

@@ -96,7 +96,8 @@ fn damaged(database: &Path) -> Option<AuditHead> {
 #[derive(Debug)]
 pub(super) struct Files(Vec<(PathBuf, Identity)>);
 
-type Identity = (u64, u64);
+/// What tells a file from another one of the same name.
+pub(super) type Identity = (u64, u64);
 
 impl Files {
     /// Takes note of the records, their write-ahead log and its index, which must be there.
@@ -116,7 +117,7 @@ impl Files {
     }
 }
 
-fn identity(path: &Path) -> io::Result<Identity> {
+pub(super) fn identity(path: &Path) -> io::Result<Identity> {
     let metadata = fs::metadata(path)?;
     Ok((metadata.dev(), metadata.ino()))
 }

@@ -76,6 +76,14 @@ fn of_reservations() -> Vec<(Event, &'static str)> {
     ]
 }
 
+fn operator() -> Operator {
+    Operator {
+        token: "ops".into(),
+        reason: "fixed \"it\"".to_owned(),
+        from: Some([192, 0, 2, 7].into()),
+    }
+}
+
 /// The same of every other event.
 fn of_accounts() -> Vec<(Event, &'static str)> {
     let account = || AccountId::from("acct");
@@ -90,6 +98,7 @@ fn of_accounts() -> Vec<(Event, &'static str)> {
             reason: "refused".to_owned(),
         }],
         revoke: None,
+        set_aside: false,
     };
     let events = [
         Event::CleaningStarted {
@@ -122,9 +131,27 @@ fn of_accounts() -> Vec<(Event, &'static str)> {
             account: account(),
             quarantine,
         },
-        Event::DrainRequested { account: account() },
+        Event::DrainRequested {
+            account: account(),
+            by: None,
+        },
         Event::AccountDrained { account: account() },
-        Event::AccountEnabled { account: account() },
+        Event::AccountEnabled {
+            account: account(),
+            by: Some(operator()),
+        },
+        Event::CleaningRequested {
+            account: account(),
+            by: Some(operator()),
+        },
+        Event::QuarantineRequested {
+            account: account(),
+            by: None,
+        },
+        Event::RevocationRequested {
+            reservation: id(1),
+            by: Some(operator()),
+        },
     ];
     let kept = [
         r#"cleaning_started - acct - {"purpose":"full"}"#,
@@ -138,7 +165,10 @@ fn of_accounts() -> Vec<(Event, &'static str)> {
         r#"account_quarantined - acct - {"reason":"sweep: cannot be deleted","leftovers":["policies p1: refused"]}"#,
         "drain_requested - acct - {}",
         "account_drained - acct - {}",
-        "account_enabled - acct - {}",
+        r#"account_enabled ops acct - {"reason":"fixed \"it\"","from":"192.0.2.7"}"#,
+        r#"cleaning_requested ops acct - {"reason":"fixed \"it\"","from":"192.0.2.7"}"#,
+        "quarantine_requested - acct - {}",
+        r#"revocation_requested ops - 1 {"reason":"fixed \"it\"","from":"192.0.2.7"}"#,
     ];
     events.into_iter().zip(kept).collect()
 }
