@@ -11,6 +11,7 @@ mod client;
 mod completion;
 mod core_dumps;
 mod demo;
+mod descriptors;
 mod exit_code;
 mod interrupt;
 mod key;
