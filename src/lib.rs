@@ -6,12 +6,14 @@
 pub mod app;
 pub mod baselines;
 pub mod cli;
+mod client;
 pub mod clock;
 pub mod config;
 pub mod http;
 pub mod ibm;
 pub mod keyring;
 pub mod metrics;
+mod outgoing;
 pub mod simulator;
 pub mod store;
 pub mod token;

@@ -319,6 +319,7 @@ impl PublishedReservation {
 mod tests {
     use std::time::Duration;
 
+    use futures_util::FutureExt;
     use proptest::prelude::*;
     use time::macros::datetime;
     use uuid::Uuid;
@@ -418,6 +419,29 @@ mod tests {
         assert_eq!(status(1), Ok(ENDED));
         let first = ReservationStatus::Pending { queue_position: 1 };
         assert_eq!((status(2), status(3)), (Ok(first), Err(UnknownReservation)));
+    }
+
+    #[test]
+    fn whoever_waits_is_woken_by_what_is_newer_and_finds_it() {
+        let mut publisher = publisher();
+        let view = publisher.published();
+        let token = "ci".into();
+        publish(&mut publisher, vec![news(1, WAITING), news(2, WAITING)]);
+        let first = view.reservation(id(1), &token).unwrap();
+        let mut superseded = Box::pin(first.superseded());
+        assert!(view.is_latest(&first));
+        publish(&mut publisher, vec![news(2, ENDED)]);
+        assert!(superseded.as_mut().now_or_never().is_none());
+        publish(&mut publisher, vec![news(1, ENDED)]);
+        assert!(superseded.as_mut().now_or_never().is_some());
+        assert!(!view.is_latest(&first));
+        assert_eq!(view.reservation(id(1), &token).unwrap().view.status, ENDED);
+
+        let second = view.reservation(id(2), &token).unwrap();
+        let superseded = second.superseded();
+        publish(&mut publisher, vec![News::Forgotten(id(2))]);
+        assert!(superseded.now_or_never().is_some());
+        assert!(!view.is_latest(&second));
     }
 
     #[test]

@@ -1,15 +1,18 @@
 //! The command line: one file per verb.
 //!
-//! Data goes to stdout, everything else to stderr. Exit codes: 0; 1 failure; 2 usage; 3 something is to
-//! be done, for who asks `plan` for it; 78 bad configuration (`EX_CONFIG` of sysexits.h).
+//! Data goes to stdout, everything else to stderr. `exit_code` lists the exit codes.
 
 mod account;
 mod audit;
 mod baseline;
 mod check;
 mod clean;
+mod client;
+mod completion;
 mod core_dumps;
 mod demo;
+mod descriptors;
+mod exit_code;
 mod interrupt;
 mod key;
 mod logging;
@@ -31,6 +34,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use self::client::run::child::Child;
+use crate::client::ClientError;
 use crate::config::{Config, ConfigError, Report};
 
 const TEACH: &str = "\
@@ -42,8 +47,10 @@ Run it, with your own:
   acctpool check accounts.toml      says what is wrong with the file, all at once
   acctpool serve --config accounts.toml
 
-Borrow an account:
-  curl -L -d '' -H \"Authorization: Bearer $TOKEN\" 'http://127.0.0.1:8080/reservations?type=lite'";
+Borrow an account, with the token in ACCTPOOL_TOKEN:
+  acctpool run --type lite --duration 1h --wait 20m -- pytest -q
+  curl -L -d '' -H \"Authorization: Bearer $ACCTPOOL_TOKEN\" \\
+    'http://127.0.0.1:8080/reservations?type=lite'";
 
 /// Lends whole IBM Cloud accounts to test systems, and cleans them before they are lent again.
 #[derive(Debug, Parser)]
@@ -65,6 +72,22 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    /// Runs a command with an account of its own, and gives the account back whatever happens.
+    Run(client::run::Run),
+    /// Asks for accounts, waits for them, and prints what they are used with.
+    Reserve(client::reserve::Reserve),
+    /// Shows a reservation of yours.
+    Show(client::show::Show),
+    /// Keeps a lease alive, or extends it.
+    Renew(client::renew::Renew),
+    /// Gives back what a reservation holds, or stops waiting for it.
+    Release(client::release::Release),
+    /// Lists your reservations.
+    List(client::list::List),
+    /// Shows how the pool is: how many accounts of each type are ready, leased, being cleaned.
+    Status(client::status::Status),
+    /// Shows accounts and acts on them, for operators.
+    Account(client::account::Account),
     /// Serves the pool that a configuration file describes.
     Serve(serve::Serve),
     /// Runs the whole service on simulated accounts, in one process, until Ctrl-C.
@@ -91,15 +114,20 @@ enum Verb {
     Receipts(receipts::Receipts),
     /// Makes and rotates keys, and derives them for emergencies.
     Key(key::Key),
+    /// Prints what makes a shell complete the verbs and options of this program.
+    Completion(completion::Completion),
 }
 
 /// Runs the program.
 #[must_use]
 pub fn run() -> ExitCode {
-    let done = carry_out(Arguments::parse());
+    let done = match Child::of_arguments() {
+        Some(child) => Err(child.become_the_command()),
+        None => carry_out(Arguments::parse()),
+    };
     log::logger().flush();
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         // It is an answer, not a complaint.
         Err(failure @ Failure::ToDo) => failure.exit_code(),
         Err(failure) => {
@@ -110,12 +138,23 @@ pub fn run() -> ExitCode {
     }
 }
 
-fn carry_out(arguments: Arguments) -> Result<(), Failure> {
+fn carry_out(arguments: Arguments) -> Result<ExitCode, Failure> {
     // The demonstration tells a story; its requests would drown it.
     let quiet_access = matches!(arguments.verb, Verb::Demo(_)) && arguments.log == "info";
     logging::start(&arguments.log, quiet_access)?;
-    core_dumps::turn_off();
     match arguments.verb {
+        Verb::Run(_) => core_dumps::turn_off_here(),
+        _ => core_dumps::turn_off(),
+    }
+    match arguments.verb {
+        Verb::Run(verb) => return verb.run(),
+        Verb::Reserve(verb) => verb.run(),
+        Verb::Show(verb) => verb.run(),
+        Verb::Renew(verb) => verb.run(),
+        Verb::Release(verb) => verb.run(),
+        Verb::List(verb) => verb.run(),
+        Verb::Status(verb) => verb.run(),
+        Verb::Account(verb) => verb.run(),
         Verb::Serve(verb) => verb.run(),
         Verb::Demo(verb) => verb.run(),
         Verb::Simulate(verb) => verb.run(),
@@ -128,7 +167,9 @@ fn carry_out(arguments: Arguments) -> Result<(), Failure> {
         Verb::Audit(verb) => verb.run(),
         Verb::Receipts(verb) => verb.run(),
         Verb::Key(verb) => verb.run(),
+        Verb::Completion(verb) => verb.run::<Arguments>(),
     }
+    .map(|()| ExitCode::SUCCESS)
 }
 
 /// Why a verb did not do what it is for.
@@ -143,6 +184,16 @@ enum Failure {
     /// There is something to do, as has been printed.
     #[error("there is something to do")]
     ToDo,
+    /// A server did not do what it was asked for.
+    #[error("{action}")]
+    Server { action: String, source: ClientError },
+    /// What scripts tell by its exit code.
+    #[error("{message}")]
+    Exit {
+        code: u8,
+        message: String,
+        source: Option<Box<dyn Error>>,
+    },
     /// Anything else.
     #[error("{action}")]
     Other {
@@ -159,6 +210,12 @@ impl Failure {
             action,
             source: source.into(),
         }
+    }
+
+    /// Returns a function that wraps what a server's client says.
+    fn of_server(action: impl Into<String>) -> impl FnOnce(ClientError) -> Self {
+        let action = action.into();
+        move |source| Self::Server { action, source }
     }
 
     /// Returns all that there is to say, causes included.
@@ -178,9 +235,11 @@ impl Failure {
 
     fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Config(_) => ExitCode::from(78),
-            Self::ToDo => ExitCode::from(3),
-            Self::Found(_) | Self::Other { .. } => ExitCode::FAILURE,
+            Self::Config(_) => exit_code::CONFIG.into(),
+            Self::ToDo => exit_code::TO_DO.into(),
+            Self::Server { source, .. } => exit_code::of(source).into(),
+            Self::Exit { code, .. } => (*code).into(),
+            Self::Found(_) | Self::Other { .. } => exit_code::FAILURE.into(),
         }
     }
 }

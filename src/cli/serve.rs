@@ -16,7 +16,7 @@ use super::interrupt::interrupted;
 use super::reload::{Reloads, Seen};
 use super::state_dir::{KeySource, StateDir};
 use super::upkeep::{Requests, Upkeep};
-use super::{Failure, load_config};
+use super::{Failure, descriptors, load_config};
 use crate::app::{App, Parts};
 use crate::baselines::FileBaselines;
 use crate::clock::SystemClock;
@@ -104,6 +104,7 @@ impl Serve {
             requests: Requests::of(&self.state.path()?),
         };
         let baselines = Arc::new(FileBaselines::within(&self.state.path()?));
+        descriptors::allow_many();
         let listener = listen(config.server.bind)?;
         actix_rt::System::new().block_on(async {
             let end = interrupted().map_err(Failure::of("cannot listen for signals"))?;

@@ -4,61 +4,98 @@ use acctpool_actors::pool::{
     AccountView, Holder, Leftover, Progress, QuarantineView, Receipt, Timestamp,
 };
 use serde::Serialize;
+use utoipa::ToSchema;
 
+use super::receipt_schema;
 use super::reservation_body::{maybe_seconds, whole_seconds};
 
-/// The JSON of an account.
-#[derive(Serialize)]
+/// Where an account stands.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Account)]
 pub(super) struct AccountBody<'a> {
+    /// Its id at IBM Cloud.
     id: &'a str,
+    /// Its type.
     #[serde(rename = "type")]
     account_type: &'a str,
+    /// `ready`, `leased`, `dirty`, `cleaning`, `quarantined` or `drained`.
     state: &'static str,
+    /// Since when.
     #[serde(serialize_with = "whole_seconds")]
+    #[schema(value_type = String, format = DateTime)]
     since: Timestamp,
+    /// Whether it is in the configuration.
     configured: bool,
+    /// Whether it will not be lent again.
     draining: bool,
+    /// Who holds it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     holder: Option<HolderBody<'a>>,
+    /// Where its cleaning is.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<receipt_schema::Progress>, nullable = false)]
     progress: Option<&'a Progress>,
+    /// Why it needs a person.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     quarantine: Option<QuarantineBody<'a>>,
+    /// When it was last verified.
     #[serde(
         skip_serializing_if = "Option::is_none",
         serialize_with = "maybe_seconds"
     )]
+    #[schema(value_type = Option<String>, format = DateTime, nullable = false)]
     last_verification: Option<Timestamp>,
+    /// When its management key was last changed.
     #[serde(
         skip_serializing_if = "Option::is_none",
         serialize_with = "maybe_seconds"
     )]
+    #[schema(value_type = Option<String>, format = DateTime, nullable = false)]
     last_key_rotation: Option<Timestamp>,
+    /// The epoch of its management key: 0 is the configured one.
     key_epoch: u32,
-    /// The newest first.
+    /// What its last cleanings did, the newest first, where one account is told of.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<receipt_schema::Receipt>>, nullable = false)]
     cleanings: Option<Vec<Receipt>>,
 }
 
-#[derive(Serialize)]
+/// Who holds an account.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Holder)]
 struct HolderBody<'a> {
+    /// The reservation.
+    #[schema(format = "uuid")]
     reservation: String,
+    /// Whose it is.
     consumer: &'a str,
+    /// What it is for.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     purpose: Option<&'a str>,
+    /// Where what it is for can be seen.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     link: Option<&'a str>,
+    /// When the lease ends.
     #[serde(serialize_with = "whole_seconds")]
+    #[schema(value_type = String, format = DateTime)]
     expiration: Timestamp,
 }
 
-#[derive(Serialize)]
+/// Why an account needs a person.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Quarantine)]
 struct QuarantineBody<'a> {
+    /// In words.
     reason: &'a str,
     /// How many items could not be deleted.
     leftovers: usize,
     /// The first of them, where one account is told of.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[schema(value_type = Vec<receipt_schema::Leftover>, required = false)]
     items: &'a [Leftover],
     /// Whether a lease credential may still work.
     revoking: bool,

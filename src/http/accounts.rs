@@ -5,13 +5,14 @@ use actix_web::http::header::LINK;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::account_body::AccountBody;
 use super::caller::Caller;
 use super::identity::Right;
 use super::paging::{self, CURSOR, LIMIT};
 use super::parameters::{Parameters, TOKEN};
-use super::problem::HttpError;
+use super::problem::{HttpError, MEDIA_TYPE, Problem};
 use super::{Context, routes};
 
 const TYPE: &str = "type";
@@ -21,6 +22,36 @@ const STATE: &str = "state";
 const CLEANINGS: usize = 5;
 
 /// `GET /accounts`: a page of accounts, in the order of their ids.
+#[utoipa::path(
+    get,
+    path = "/accounts",
+    operation_id = "listAccounts",
+    tag = "operators",
+    summary = "List the accounts",
+    description = "All accounts, in the order of their ids, page by page.",
+    params(
+        ("limit" = Option<u64>, Query, description = "How many to list at most: 50, unless said \
+            otherwise.", minimum = 1, maximum = 100),
+        ("cursor" = Option<String>, Query, description = "Where to go on: the `next_cursor` of the \
+            page before."),
+        ("type" = Option<String>, Query, description = "Lists only those of this type."),
+        ("state" = Option<String>, Query, description = "Lists only those in this state."),
+    ),
+    responses(
+        (
+            status = 200,
+            description = "A page. Its `Link` leads to the next one.",
+            body = ListBody,
+            headers(("Link" = String))
+        ),
+        (
+            status = 403,
+            description = "`role_not_allowed`: your token is not for this.",
+            body = Problem,
+            content_type = MEDIA_TYPE
+        ),
+    )
+)]
 pub(super) async fn list(
     context: Data<Context>,
     caller: Caller,
@@ -61,6 +92,30 @@ pub(super) async fn list(
 }
 
 /// `GET /accounts/{id}`: an account, with its last cleanings.
+#[utoipa::path(
+    get,
+    path = "/accounts/{id}",
+    operation_id = "getAccount",
+    tag = "operators",
+    summary = "Look where an account stands",
+    description = "An account, with its last cleanings.",
+    params(("id" = String, Path, description = "The account.")),
+    responses(
+        (status = 200, description = "The account.", body = AccountBody),
+        (
+            status = 403,
+            description = "`role_not_allowed`: your token is not for this.",
+            body = Problem,
+            content_type = MEDIA_TYPE
+        ),
+        (
+            status = 404,
+            description = "`unknown_account`: there is none with this id.",
+            body = Problem,
+            content_type = MEDIA_TYPE
+        ),
+    )
+)]
 pub(super) async fn show(
     context: Data<Context>,
     caller: Caller,
@@ -86,11 +141,14 @@ pub(super) async fn answer(
 }
 
 /// A page of accounts.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = AccountList)]
 struct ListBody<'a> {
+    /// What is on the page.
     accounts: Vec<AccountBody<'a>>,
     /// Where the next page begins. Absent on the last one.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     next_cursor: Option<String>,
 }
 

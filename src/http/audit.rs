@@ -8,12 +8,13 @@ use actix_web::web::Data;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use time::format_description::well_known::Rfc3339;
+use utoipa::ToSchema;
 
 use super::caller::Caller;
 use super::identity::Right;
 use super::paging::{self, CURSOR, LIMIT};
 use super::parameters::{Parameters, TOKEN};
-use super::problem::HttpError;
+use super::problem::{HttpError, MEDIA_TYPE, Problem};
 use super::{Context, routes};
 
 const EVENT: &str = "event";
@@ -25,6 +26,42 @@ const UNTIL: &str = "until";
 
 /// `GET /audit`: a page of entries. One that is short of what was asked for, or empty, may have a
 /// next one: a search looks at so many entries and no more.
+#[utoipa::path(
+    get,
+    path = "/audit",
+    operation_id = "listAudit",
+    tag = "operators",
+    summary = "Read the audit",
+    description = "Who did what to which account, and when, newest first, page by page. A page that is \
+        short, or empty, may have a next one.",
+    params(
+        ("limit" = Option<u64>, Query, description = "How many to list at most: 50, unless said \
+            otherwise.", minimum = 1, maximum = 100),
+        ("cursor" = Option<String>, Query, description = "Where to go on: the `next_cursor` of the \
+            page before."),
+        ("event" = Option<String>, Query, description = "Lists only entries of this event."),
+        ("account" = Option<String>, Query, description = "Lists only entries about this account."),
+        ("reservation" = Option<String>, Query, description = "Lists only entries about this \
+            reservation."),
+        ("consumer" = Option<String>, Query, description = "Lists only entries about this consumer."),
+        ("since" = Option<String>, Query, format = DateTime, description = "Lists nothing older."),
+        ("until" = Option<String>, Query, format = DateTime, description = "Lists nothing newer."),
+    ),
+    responses(
+        (
+            status = 200,
+            description = "A page. Its `Link` leads to the next one.",
+            body = ListBody,
+            headers(("Link" = String))
+        ),
+        (
+            status = 403,
+            description = "`role_not_allowed`: your token is not for this.",
+            body = Problem,
+            content_type = MEDIA_TYPE
+        ),
+    )
+)]
 pub(super) async fn list(
     context: Data<Context>,
     caller: Caller,
@@ -71,11 +108,15 @@ pub(super) async fn list(
 }
 
 /// A page of the audit.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = AuditPage)]
 struct ListBody {
+    /// What is on the page, as it is kept.
+    #[schema(value_type = Vec<Object>)]
     entries: Vec<Box<RawValue>>,
     /// Where the next page begins. Absent on the last one.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     next_cursor: Option<String>,
 }
 

@@ -9,16 +9,27 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 use tokio::time::timeout;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::Context;
 use super::parameters::Parameters;
-use super::problem::HttpError;
+use super::problem::{HttpError, MEDIA_TYPE, Problem};
 use super::waits::Waits;
 
 const VERBOSE: &str = "verbose";
 
 /// `GET /livez`: the process runs, and answers.
+#[utoipa::path(
+    get,
+    path = "/livez",
+    operation_id = "getLiveness",
+    tag = "pool",
+    summary = "Whether the process runs",
+    description = "It does, if this is answered.",
+    security(()),
+    responses((status = 200, description = "It runs.", body = HealthBody))
+)]
 pub(super) async fn live(request: HttpRequest) -> Result<HttpResponse, HttpError> {
     Parameters::parse(request.query_string())?.only(&[])?;
     Ok(HttpResponse::Ok().json(HealthBody {
@@ -28,6 +39,26 @@ pub(super) async fn live(request: HttpRequest) -> Result<HttpResponse, HttpError
 }
 
 /// `GET /readyz`: requests would be answered, as far as can be told by asking some.
+#[utoipa::path(
+    get,
+    path = "/readyz",
+    operation_id = "getReadiness",
+    tag = "pool",
+    summary = "Whether requests would be answered",
+    description = "As far as can be told by asking some.",
+    security(()),
+    params(("verbose" = Option<String>, Query, description = "Tells of each check, whatever it says \
+        here.")),
+    responses(
+        (status = 200, description = "They would.", body = HealthBody),
+        (
+            status = 503,
+            description = "`not_ready`: they would not; `checks` tell why.",
+            body = Problem,
+            content_type = MEDIA_TYPE
+        ),
+    )
+)]
 pub(super) async fn ready(
     context: Data<Context>,
     request: HttpRequest,
@@ -52,15 +83,21 @@ pub(super) async fn ready(
     }))
 }
 
-#[derive(Serialize)]
+/// How the service is.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Health)]
 struct HealthBody {
+    /// In all.
     status: Health,
+    /// In detail, where that was asked for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
     checks: Vec<Check>,
 }
 
 /// How something is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = HealthStatus)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Health {
     /// It does what it is for.
@@ -72,10 +109,14 @@ pub(super) enum Health {
 }
 
 /// What was looked at, and how it is.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = HealthCheck)]
 pub(super) struct Check {
+    /// What was looked at.
     name: String,
+    /// How it is.
     pub(super) status: Health,
+    /// The same in words.
     detail: &'static str,
 }
 

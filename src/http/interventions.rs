@@ -6,11 +6,14 @@ use acctpool_actors::pool::{
 };
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
 
+use super::account_body::AccountBody;
 use super::caller::Caller;
 use super::identity::Right;
 use super::parameters::TOKEN;
-use super::problem::HttpError;
+use super::problem::{HttpError, MEDIA_TYPE, Problem};
 use super::reservation_body::ReservationBody;
 use super::{Context, accounts, routes};
 
@@ -41,7 +44,68 @@ impl Intervention {
     }
 }
 
+/// Why an operator does something, in the query or in a JSON body.
+#[derive(Deserialize, IntoParams, ToSchema)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+#[expect(
+    dead_code,
+    reason = "for the document; parameters are read by their names"
+)]
+struct InterventionRequest {
+    /// Why, for the audit: 1 to 200 characters that can be seen. Required, here or there.
+    #[param(nullable = false, min_length = 1, max_length = 200)]
+    #[schema(nullable = false, min_length = 1, max_length = 200)]
+    reason: Option<String>,
+}
+
 /// `POST /accounts/{id}/clean` and its like: does it, and answers with the account.
+#[utoipa::path(
+    post,
+    path = "/accounts/{id}/clean",
+    operation_id = "cleanAccount",
+    tag = "operators",
+    summary = "Clean an account",
+    description = "Does it, and keeps who did, why and from where in the audit.",
+    params(("id" = String, Path, description = "The account."), InterventionRequest),
+    request_body(
+        content = InterventionRequest,
+        description = "Instead of parameters in the query. None may come twice."
+    ),
+    responses(
+        (status = 200, description = "The account, as it is now.", body = AccountBody),
+        (
+            status = 403,
+            description = "`role_not_allowed`: your token is not for this.",
+            body = Problem,
+            content_type = MEDIA_TYPE
+        ),
+        (
+            status = 404,
+            description = "`unknown_account`: there is none with this id.",
+            body = Problem,
+            content_type = MEDIA_TYPE
+        ),
+        (
+            status = 408,
+            description = "`slow_body`: the body did not come in time.",
+            body = Problem,
+            content_type = MEDIA_TYPE
+        ),
+        (
+            status = 409,
+            description = "`account_leased`: revoke its reservation, or wait until it ends.",
+            body = Problem,
+            content_type = MEDIA_TYPE
+        ),
+        (
+            status = 415,
+            description = "`unsupported_media_type`: a body is JSON.",
+            body = Problem,
+            content_type = MEDIA_TYPE
+        ),
+    )
+)]
 pub(super) async fn intervene(
     intervention: Intervention,
     context: Data<Context>,
@@ -74,6 +138,49 @@ pub(super) async fn intervene(
 
 /// `POST /reservations/{id}/revoke`: takes a reservation away from whoever has it, and answers with
 /// it. `id` is `None` where the path names nothing that could be one.
+#[utoipa::path(
+    post,
+    path = "/reservations/{id}/revoke",
+    operation_id = "revokeReservation",
+    tag = "operators",
+    summary = "Take a reservation away",
+    description = "Ends it, whoever has it, and keeps who did, why and from where in the audit.",
+    params(
+        ("id" = String, Path, format = "uuid", description = "The reservation."),
+        InterventionRequest,
+    ),
+    request_body(
+        content = InterventionRequest,
+        description = "Instead of parameters in the query. None may come twice."
+    ),
+    responses(
+        (status = 200, description = "The reservation, as it is now.", body = ReservationBody),
+        (
+            status = 403,
+            description = "`role_not_allowed`: your token is not for this.",
+            body = Problem,
+            content_type = MEDIA_TYPE
+        ),
+        (
+            status = 404,
+            description = "`unknown_reservation`: there is none with this id.",
+            body = Problem,
+            content_type = MEDIA_TYPE
+        ),
+        (
+            status = 408,
+            description = "`slow_body`: the body did not come in time.",
+            body = Problem,
+            content_type = MEDIA_TYPE
+        ),
+        (
+            status = 415,
+            description = "`unsupported_media_type`: a body is JSON.",
+            body = Problem,
+            content_type = MEDIA_TYPE
+        ),
+    )
+)]
 pub(super) async fn revoke(
     context: Data<Context>,
     request: &HttpRequest,

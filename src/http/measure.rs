@@ -17,7 +17,7 @@ pub trait Measure: Send + Sync + 'static {
     /// Takes an exchange in.
     fn answered(&self, exchange: &Exchange);
 
-    /// Returns everything that is counted, in the OpenMetrics text format, given what is so `now`.
+    /// Returns everything that is counted, in the `OpenMetrics` text format, given what is so `now`.
     fn expose(&self, statistics: &Statistics, now: Timestamp) -> String;
 }
 
@@ -35,6 +35,23 @@ pub struct Exchange {
 }
 
 /// `GET /metrics`.
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    operation_id = "getMetrics",
+    tag = "pool",
+    summary = "What is counted",
+    description = "In the OpenMetrics text format.",
+    security(()),
+    responses(
+        (
+            status = 200,
+            description = "The counts.",
+            body = String,
+            content_type = "application/openmetrics-text"
+        ),
+    )
+)]
 pub(super) async fn show(context: Data<Context>) -> Result<HttpResponse, HttpError> {
     let now = context.published.time(context.clock.now());
     let exposition = context.metrics.expose(&context.published.statistics(), now);

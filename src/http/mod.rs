@@ -11,12 +11,13 @@
 //! - `caller`, `identity`, `rates`: who asks, what they may do and how often, decided before anything
 //!   else is looked at.
 //! - `parameters`, `body`: the query and the JSON body, taken literally; `values`: what they may say.
-//! - `reservations`, `listing`, `receipts`, `statistics`: the resources.
+//! - `reservations`, `reservation_list`, `receipts`, `statistics`: the resources.
 //! - `accounts`, `interventions`, `audit`: those of operators; `health`, `measure`: for machines that
 //!   watch.
 //! - `paging`: lists that are read page by page.
 //! - `representation`: what a client has already is not sent again.
 //! - `problem`: everything that can go wrong, in one table.
+//! - `openapi`: the document of all this, made from the handlers; `page` shows it to people.
 
 mod access;
 mod account_body;
@@ -29,9 +30,9 @@ mod edge;
 mod health;
 mod identity;
 mod interventions;
-mod listing;
 mod measure;
 mod negotiation;
+mod openapi;
 mod page;
 mod paging;
 mod parameters;
@@ -39,9 +40,11 @@ mod prefer;
 mod problem;
 mod proxy;
 mod rates;
+mod receipt_schema;
 mod receipts;
 mod representation;
 mod reservation_body;
+mod reservation_list;
 mod reservations;
 mod routes;
 mod server;

@@ -17,10 +17,11 @@ use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError, mime};
 use serde::Serialize;
 use thiserror::Error;
+use utoipa::ToSchema;
 
 use super::health::{Check, Health};
 
-const MEDIA_TYPE: &str = "application/problem+json";
+pub(super) const MEDIA_TYPE: &str = "application/problem+json";
 const TYPE_PREFIX: &str = "urn:acctpool:problem:";
 const CHALLENGE: &str = "Bearer realm=\"acctpool\"";
 
@@ -419,22 +420,47 @@ impl HttpError {
     }
 }
 
-/// The body of a problem: RFC 9457's members, then ours.
-#[derive(Serialize)]
-struct Problem<'a> {
+/// What went wrong, as RFC 9457 has it said.
+#[derive(Serialize, ToSchema)]
+#[schema(example = json!({
+    "type": "urn:acctpool:problem:invalid_parameter",
+    "title": "Invalid parameter",
+    "status": 400,
+    "detail": "parameter \"type\" has a value that is not allowed; allowed: free, lite",
+    "code": "invalid_parameter",
+    "parameter": "type",
+    "allowed": ["free", "lite"],
+    "request_id": "5f0c1d2e3b4a59680000000000000017",
+}))]
+pub(super) struct Problem<'a> {
+    /// `urn:acctpool:problem:` and the code.
     #[serde(rename = "type")]
     kind: String,
+    /// The code in words.
     title: &'static str,
+    /// The status of the answer.
     status: u16,
+    /// What went wrong this time, for a person.
     detail: String,
+    /// What went wrong, for a program. It never changes its meaning.
     code: &'static str,
+    /// The parameter that it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     parameter: Option<&'a str>,
+    /// What would have been right.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
     allowed: Vec<&'a str>,
+    /// What would have been right, too: what came later.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[schema(required = false)]
     also_allowed: &'static [&'static str],
+    /// What was looked at, where the service is not ready.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[schema(required = false)]
     checks: &'a [Check],
+    /// What the log calls the request.
     request_id: &'a str,
 }
 

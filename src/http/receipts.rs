@@ -9,13 +9,41 @@ use serde::Serialize;
 use super::Context;
 use super::caller::Caller;
 use super::parameters::TOKEN;
-use super::problem::HttpError;
+use super::problem::{HttpError, MEDIA_TYPE, Problem};
+use super::receipt_schema::OneOrSeveral;
 
 /// How long a client should wait before it asks about a cleaning again, in seconds.
 const POLL_AFTER: u64 = 10;
 
 /// `GET /reservations/{id}/receipt`: shows the receipt of the cleaning that followed the lease, from
-/// its beginning on; a list of them where the lease was of several accounts. `id` is `None` where the path names nothing that could be one.
+/// its beginning on; a list of them where the lease was of several accounts. `id` is `None` where the
+/// path names nothing that could be one.
+#[utoipa::path(
+    get,
+    path = "/reservations/{id}/receipt",
+    operation_id = "getReceipt",
+    tag = "reservations",
+    summary = "See what was cleaned after your lease",
+    description = "The receipt of the cleaning that followed the lease, from its beginning on; \
+        a list of them where the lease was of several accounts.",
+    params(("id" = String, Path, format = "uuid", description = "The reservation.")),
+    responses(
+        (
+            status = 200,
+            description = "The receipt, so far or in all. Come back after `Retry-After` seconds while \
+                a state is `cleaning`.",
+            body = OneOrSeveral,
+            headers(("Retry-After" = u64))
+        ),
+        (
+            status = 404,
+            description = "`unknown_reservation`: you have none with this id. `no_receipt`: no \
+                cleaning has begun, or none was needed.",
+            body = Problem,
+            content_type = MEDIA_TYPE
+        ),
+    )
+)]
 pub(super) async fn show(
     context: Data<Context>,
     caller: Caller,

@@ -12,81 +12,138 @@ use acctpool_actors::pool::{
 use humantime::format_duration;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Serialize, Serializer};
+use utoipa::ToSchema;
 
 use super::Context;
 use super::problem::whole_minutes;
 use super::statistics::AccountCounts;
 
-/// The JSON of a reservation.
-#[derive(Serialize)]
+/// Where a reservation stands.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Reservation, example = json!({
+    "id": "0b6c1f2e-8a57-4c3d-9e21-5d7f3a9b1c04",
+    "state": "active",
+    "type": "lite",
+    "duration": 60,
+    "created_at": "2026-05-01T10:00:00Z",
+    "expiration": "2026-05-01T11:00:00Z",
+    "account": {"id": "0123456789abcdef0123456789abcdef"},
+    "credentials": {
+        "api_key": "…",
+        "iam_url": "https://iam.cloud.ibm.com",
+        "service_id": "ServiceId-4f1e…",
+    },
+}))]
 pub(super) struct ReservationBody<'a> {
+    /// Its id.
+    #[schema(format = "uuid")]
     id: String,
     /// Whose it is, for those who see everybody's.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     consumer: Option<&'a str>,
+    /// `pending`, `active` or `ended`.
     state: &'static str,
+    /// The type of account that was asked for.
     #[serde(rename = "type")]
     account_type: &'a str,
-    /// Where several accounts were asked for.
+    /// How many accounts were asked for, where there were several.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     count: Option<usize>,
-    /// In minutes.
+    /// How long its lease may last, in minutes.
     duration: u64,
-    /// As it can be sent back.
+    /// How long the lease may go on without being renewed, as it can be sent back.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     ttl: Option<String>,
+    /// What it is for.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     purpose: Option<&'a str>,
+    /// Where what it is for can be seen.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     link: Option<&'a str>,
+    /// When it was made.
     #[serde(serialize_with = "whole_seconds")]
+    #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
+    /// While it is pending: its place among those that wait for the same type. 1 is next.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     queue_position: Option<u64>,
-    /// In seconds, where it can be told.
+    /// While it is pending: how long it may still take, in seconds, where it can be told.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     estimated_wait: Option<u64>,
-    /// Why it waits, where it is not only for leases to end.
+    /// While it is pending: why, where it is not only for leases to end.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     accounts: Option<AccountCounts>,
+    /// While it is active: when the lease ends.
     #[serde(
         skip_serializing_if = "Option::is_none",
         serialize_with = "maybe_seconds"
     )]
+    #[schema(value_type = Option<String>, format = DateTime, nullable = false)]
     expiration: Option<Timestamp>,
+    /// While it is active: what it holds.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     account: Option<AccountBody<'a>>,
+    /// While it is active, where a single reservation is asked for: what opens the account.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     credentials: Option<CredentialsBody<'a>>,
     /// Instead of these two, where several accounts were asked for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
     leases: Vec<LeaseBody<'a>>,
+    /// Once it has ended: `cancelled`, `expired`, `abandoned` or `revoked`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     end_reason: Option<&'static str>,
+    /// Once it has ended: since when.
     #[serde(
         skip_serializing_if = "Option::is_none",
         serialize_with = "maybe_seconds"
     )]
+    #[schema(value_type = Option<String>, format = DateTime, nullable = false)]
     ended_at: Option<Timestamp>,
 }
 
-#[derive(Serialize)]
+/// One of several accounts that are held.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Lease)]
 struct LeaseBody<'a> {
+    /// The account.
     account: AccountBody<'a>,
+    /// What opens it, where a single reservation is asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     credentials: Option<CredentialsBody<'a>>,
 }
 
-#[derive(Serialize)]
+/// An account that is held.
+#[derive(Serialize, ToSchema)]
+#[schema(as = LeasedAccount)]
 struct AccountBody<'a> {
+    /// Its id at IBM Cloud.
     id: &'a str,
 }
 
-#[derive(Serialize)]
+/// What opens an account until the lease ends.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Credentials)]
 struct CredentialsBody<'a> {
+    /// An API key of IBM Cloud, made for this lease alone.
     #[serde(serialize_with = "reveal")]
+    #[schema(value_type = String, format = Password)]
     api_key: SecretString,
+    /// Where it is exchanged for a token.
     iam_url: Box<str>,
+    /// Whose API key it is.
     service_id: &'a str,
 }
 

@@ -13,12 +13,17 @@ use actix_web::http::header::{LOCATION, RETRY_AFTER};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use serde_json::json as value;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::caller::Caller;
 use super::identity::Right;
 use super::parameters::{self, Parameters, TOKEN};
-use super::problem::HttpError;
+use super::problem::{HttpError, MEDIA_TYPE, Problem};
 use super::representation::{Known, Representation, json};
 use super::reservation_body::ReservationBody;
 use super::waits::{Look, Wait};
@@ -30,7 +35,122 @@ const DEFAULT_TYPE: &str = "free";
 /// How long a client should wait before it asks about a pending reservation again, in seconds.
 const POLL_AFTER: u64 = 2;
 
+/// What can be said about a reservation that is asked for, in the query or in a JSON body.
+#[derive(Deserialize, IntoParams, ToSchema)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+#[expect(
+    dead_code,
+    reason = "for the document; parameters are read by their names"
+)]
+struct ReservationRequest {
+    /// The type of account; `free`, unless said otherwise.
+    #[serde(rename = "type")]
+    #[param(nullable = false)]
+    #[schema(nullable = false)]
+    account_type: Option<String>,
+    /// How long the lease may last: a whole number of minutes such as `60`, or a span such as `90m` or
+    /// `1h 30m`. The type's default, unless said otherwise.
+    #[param(schema_with = duration_schema, required = false)]
+    #[schema(schema_with = duration_schema, required = false)]
+    duration: Option<String>,
+    /// How long the lease may go on without being renewed: whole seconds with a unit, such as `90s`
+    /// or `5m`. For ever, unless said otherwise.
+    #[param(nullable = false)]
+    #[schema(nullable = false)]
+    ttl: Option<String>,
+    /// How many accounts are wanted, all or none: one, unless said otherwise.
+    #[param(nullable = false, minimum = 1, maximum = 100)]
+    #[schema(nullable = false, minimum = 1, maximum = 100)]
+    count: Option<usize>,
+    /// What the reservation is for, in up to 200 characters that can be seen.
+    #[param(nullable = false, max_length = 200)]
+    #[schema(nullable = false, max_length = 200)]
+    purpose: Option<String>,
+    /// Where what it is for can be seen: a URL of http or https, without a user in it.
+    #[param(nullable = false, max_length = 500)]
+    #[schema(nullable = false, max_length = 500, format = "uri")]
+    link: Option<String>,
+}
+
+fn duration_schema() -> impl Into<RefOr<Schema>> {
+    ObjectBuilder::new()
+        .schema_type(SchemaType::from_iter([Type::Integer, Type::String]))
+        .minimum(Some(1))
+        .examples([value!(60), value!("1h 30m")])
+}
+
 /// `POST /reservations`: makes a reservation and redirects to it.
+#[utoipa::path(
+    post,
+    path = "/reservations",
+    operation_id = "requestReservation",
+    tag = "reservations",
+    summary = "Ask for an account",
+    description = "Makes a reservation and redirects to it. Whoever asks first gets an account first. \
+        With `Prefer: wait=N` the redirect is held back until the account is there, for at most so \
+        many seconds.",
+    params(
+        ReservationRequest,
+        ("Prefer" = Option<String>, Header, description = "`wait=N`: how many seconds the answer may \
+            be held back, 60 at most.", example = "wait=30"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Any text of your own, to repeat \
+            the request with: it leads to the same reservation.", min_length = 1, max_length = 255),
+    ),
+    request_body(
+        content = ReservationRequest,
+        description = "Instead of parameters in the query. None may come twice."
+    ),
+    responses(
+        (
+            status = 302,
+            description = "The reservation, without credentials: `Location` leads to it.",
+            body = ReservationBody,
+            headers(("Location" = String), ("Preference-Applied" = String))
+        ),
+        (
+            status = 403,
+            description = "`type_not_allowed`: your token is not for this type.",
+            body = Problem,
+            content_type = MEDIA_TYPE
+        ),
+        (
+            status = 408,
+            description = "`slow_body`: the body did not come in time.",
+            body = Problem,
+            content_type = MEDIA_TYPE
+        ),
+        (
+            status = 415,
+            description = "`unsupported_media_type`: a body is JSON.",
+            body = Problem,
+            content_type = MEDIA_TYPE
+        ),
+        (
+            status = 422,
+            description = "`idempotency_key_reused`: the first request with this key asked for \
+                something else.",
+            body = Problem,
+            content_type = MEDIA_TYPE
+        ),
+        (
+            status = 429,
+            description = "`too_many_pending`, `too_many_reservations` or `rate_limited`: you have, or \
+                ask for, as many as you may. Come back after `Retry-After` seconds.",
+            body = Problem,
+            content_type = MEDIA_TYPE,
+            headers(("Retry-After" = u64))
+        ),
+        (
+            status = 503,
+            description = "`queue_full` or `unavailable`: too many wait, or the service is starting, \
+                stopping or overloaded. Come back after `Retry-After` seconds.",
+            body = Problem,
+            content_type = MEDIA_TYPE,
+            headers(("Retry-After" = u64))
+        ),
+    )
+)]
 pub(super) async fn request(
     context: Data<Context>,
     request: HttpRequest,
@@ -80,6 +200,41 @@ pub(super) async fn request(
 ///
 /// A client that prefers to wait is answered when the reservation is no longer pending; or, if it
 /// says what it knows already, when there is anything else to say.
+#[utoipa::path(
+    get,
+    path = "/reservations/{id}",
+    operation_id = "getReservation",
+    tag = "reservations",
+    summary = "Look where your reservation stands",
+    description = "While it is active, the answer has the credentials. With `Prefer: wait=N` the answer \
+        is held back while the reservation is pending, for at most so many seconds; with \
+        `If-None-Match` beside it, until there is anything else to say.",
+    params(
+        ("id" = String, Path, format = "uuid", description = "The reservation."),
+        ("Prefer" = Option<String>, Header, description = "`wait=N`: how many seconds the answer may \
+            be held back, 60 at most.", example = "wait=30"),
+        ("If-None-Match" = Option<String>, Header, description = "The `ETag` of what you have."),
+    ),
+    responses(
+        (
+            status = 200,
+            description = "Where it stands. While it is pending, come back after `Retry-After` seconds.",
+            body = ReservationBody,
+            headers(
+                ("ETag" = String),
+                ("Preference-Applied" = String),
+                ("Retry-After" = u64),
+            )
+        ),
+        (status = 304, description = "It stands where `If-None-Match` says."),
+        (
+            status = 404,
+            description = "`unknown_reservation`: you have none with this id.",
+            body = Problem,
+            content_type = MEDIA_TYPE
+        ),
+    )
+)]
 pub(super) async fn show(
     context: Data<Context>,
     request: &HttpRequest,
@@ -242,7 +397,71 @@ fn is_pending(reservation: &PublishedReservation) -> bool {
     matches!(reservation.view().status, ReservationStatus::Pending { .. })
 }
 
+/// What can be said about a renewal, in the query or in a JSON body.
+#[derive(Deserialize, IntoParams, ToSchema)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+#[expect(
+    dead_code,
+    reason = "for the document; parameters are read by their names"
+)]
+struct RenewalRequest {
+    /// How long the lease may go on from now, as in a request for a reservation. It never gets
+    /// shorter by that, and never longer than the longest of the type.
+    #[param(schema_with = duration_schema, required = false)]
+    #[schema(schema_with = duration_schema, required = false)]
+    duration: Option<String>,
+}
+
 /// `POST /reservations/{id}/renew`: lets a lease go on for longer, or shows that somebody is there.
+#[utoipa::path(
+    post,
+    path = "/reservations/{id}/renew",
+    operation_id = "renewReservation",
+    tag = "reservations",
+    summary = "Keep the account for longer",
+    description = "With `duration` the lease may go on for that long from now. In any case the time \
+        of a `ttl` begins anew.",
+    params(
+        ("id" = String, Path, format = "uuid", description = "The reservation."),
+        RenewalRequest,
+    ),
+    request_body(
+        content = RenewalRequest,
+        description = "Instead of parameters in the query. None may come twice."
+    ),
+    responses(
+        (
+            status = 200,
+            description = "The reservation with its new `expiration`, without credentials.",
+            body = ReservationBody
+        ),
+        (
+            status = 404,
+            description = "`unknown_reservation`: you have none with this id.",
+            body = Problem,
+            content_type = MEDIA_TYPE
+        ),
+        (
+            status = 408,
+            description = "`slow_body`: the body did not come in time.",
+            body = Problem,
+            content_type = MEDIA_TYPE
+        ),
+        (
+            status = 409,
+            description = "`reservation_pending` or `reservation_ended`: there is no lease to renew.",
+            body = Problem,
+            content_type = MEDIA_TYPE
+        ),
+        (
+            status = 415,
+            description = "`unsupported_media_type`: a body is JSON.",
+            body = Problem,
+            content_type = MEDIA_TYPE
+        ),
+    )
+)]
 pub(super) async fn renew(
     context: Data<Context>,
     request: &HttpRequest,
@@ -262,6 +481,25 @@ pub(super) async fn renew(
 }
 
 /// `DELETE /reservations/{id}`: gives the account back, or stops waiting. May be repeated.
+#[utoipa::path(
+    delete,
+    path = "/reservations/{id}",
+    operation_id = "cancelReservation",
+    tag = "reservations",
+    summary = "Give the account back",
+    description = "Gives the account back, or stops waiting for one. The credentials work no more. May \
+        be repeated.",
+    params(("id" = String, Path, format = "uuid", description = "The reservation.")),
+    responses(
+        (status = 204, description = "It has ended."),
+        (
+            status = 404,
+            description = "`unknown_reservation`: you have none with this id.",
+            body = Problem,
+            content_type = MEDIA_TYPE
+        ),
+    )
+)]
 pub(super) async fn cancel(
     context: Data<Context>,
     caller: Caller,

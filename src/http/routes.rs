@@ -11,7 +11,8 @@ use super::caller::Caller;
 use super::interventions::{self, Intervention};
 use super::problem::HttpError;
 use super::{
-    Context, accounts, audit, health, listing, measure, page, receipts, reservations, statistics,
+    Context, accounts, audit, health, measure, openapi, page, receipts, reservation_list,
+    reservations, statistics,
 };
 
 const ROOT: &str = "/";
@@ -30,6 +31,31 @@ const METRICS: &str = "/metrics";
 const LIVENESS: &str = "/livez";
 /// The second is what others call it.
 const READINESS: [&str; 2] = ["/readyz", "/healthz"];
+const DOCUMENT: &str = "/openapi.json";
+const REFERENCE: &str = "/docs/";
+
+/// Every path of the contract, as the document of the API names it.
+pub(super) const PATHS: [&str; 19] = [
+    ROOT,
+    RESERVATIONS,
+    "/reservations/{id}",
+    "/reservations/{id}/receipt",
+    "/reservations/{id}/renew",
+    "/reservations/{id}/revoke",
+    ACCOUNTS,
+    "/accounts/{id}",
+    "/accounts/{id}/clean",
+    "/accounts/{id}/drain",
+    "/accounts/{id}/enable",
+    "/accounts/{id}/quarantine",
+    AUDIT,
+    METRICS,
+    LIVENESS,
+    READINESS[0],
+    READINESS[1],
+    DOCUMENT,
+    REFERENCE,
+];
 
 /// What a client meant that followed the redirect of `POST /reservations` with the wrong method.
 const REDIRECT_HINT: &str = ". After the redirect from `POST /reservations`, follow with GET: \
@@ -47,14 +73,24 @@ pub(super) fn configure(config: &mut ServiceConfig) {
             web::scope(RESERVATIONS)
                 .service(
                     web::resource("")
-                        .route(web::get().to(listing::list))
-                        .route(web::head().to(listing::list))
+                        .route(web::get().to(reservation_list::list))
+                        .route(web::head().to(reservation_list::list))
                         .route(web::post().to(reservations::request))
-                        .default_service(web::to(listing::no_such_method)),
+                        .default_service(web::to(reservation_list::no_such_method)),
                 )
                 // Not a resource with a pattern: those are matched by regular expressions, and
                 // that would take a sixth of the time of a GET.
                 .default_service(web::to(reservation)),
+        )
+        .service(
+            only("GET, HEAD", "", web::resource(DOCUMENT))
+                .route(web::get().to(openapi::show))
+                .route(web::head().to(openapi::show)),
+        )
+        .service(
+            only("GET, HEAD", "", web::resource(REFERENCE))
+                .route(web::get().to(page::reference))
+                .route(web::head().to(page::reference)),
         )
         .service(accounts())
         .service(
@@ -135,50 +171,32 @@ fn reservation_id(text: &str) -> Option<ReservationId> {
 /// Returns what answers at a path, with names in the place of ids; `None` where nothing does, or where
 /// what stands for an id could be anything.
 pub(super) fn route_of(path: &str) -> Option<&'static str> {
-    const FIXED: [&str; 8] = [
-        ROOT,
-        RESERVATIONS,
-        ACCOUNTS,
-        AUDIT,
-        METRICS,
-        LIVENESS,
-        READINESS[0],
-        READINESS[1],
-    ];
-    let fixed = FIXED.into_iter().find(|fixed| *fixed == path);
-    let asset = page::ASSETS.iter().find(|asset| asset.path == path);
-    fixed
-        .or_else(|| asset.map(|asset| asset.path))
-        .or_else(|| route_of_reservation(path.strip_prefix(RESERVATION_PREFIX)?))
-        .or_else(|| route_of_account(path.strip_prefix(ACCOUNT_PREFIX)?))
+    let template = PATHS.into_iter().find(|template| is_of(path, template));
+    let asset = || page::ASSETS.iter().find(|asset| asset.path == path);
+    template.or_else(|| asset().map(|asset| asset.path))
 }
 
-fn route_of_reservation(rest: &str) -> Option<&'static str> {
-    let (id, action) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-    reservation_id(id)?;
-    match action {
-        "" => Some("/reservations/{id}"),
-        RECEIPT => Some("/reservations/{id}/receipt"),
-        RENEWAL => Some("/reservations/{id}/renew"),
-        REVOCATION => Some("/reservations/{id}/revoke"),
-        _ => None,
-    }
+/// Tells whether a path is made after a template.
+fn is_of(path: &str, template: &str) -> bool {
+    let is_id = if template.starts_with(ACCOUNT_PREFIX) {
+        is_account_id
+    } else {
+        |text: &str| reservation_id(text).is_some()
+    };
+    let mut parts = path.split('/');
+    let has_each_part = template.split('/').all(|expected| {
+        parts.next().is_some_and(|part| match expected {
+            "{id}" => is_id(part),
+            literal => part == literal,
+        })
+    });
+    has_each_part && parts.next().is_none()
 }
 
-fn route_of_account(rest: &str) -> Option<&'static str> {
-    let (id, action) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-    // As IBM Cloud gives them out.
+/// Tells whether a text is an id of an account as IBM Cloud gives them out.
+fn is_account_id(text: &str) -> bool {
     let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-    let is_id = id.len() == 32 && id.bytes().all(is_digit);
-    match action {
-        _ if !is_id => None,
-        "" => Some("/accounts/{id}"),
-        "/clean" => Some("/accounts/{id}/clean"),
-        "/drain" => Some("/accounts/{id}/drain"),
-        "/enable" => Some("/accounts/{id}/enable"),
-        "/quarantine" => Some("/accounts/{id}/quarantine"),
-        _ => None,
-    }
+    text.len() == 32 && text.bytes().all(is_digit)
 }
 
 /// Refuses every method but those that get a route.

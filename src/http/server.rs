@@ -20,6 +20,10 @@ use super::rates::Rates;
 use super::waits::Waits;
 use super::{Context, edge, routes};
 
+/// How many connections the system keeps until they are accepted. Beyond that, whoever connects is
+/// silently put off for a second; a crowd that comes at once is larger than what is usual.
+const BACKLOG: i32 = 4096;
+
 /// How long a connection that is being closed may take to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(1);
 
@@ -30,6 +34,7 @@ const GOODBYE: Duration = Duration::from_secs(1);
 /// requests that run finish within
 /// [`Settings::shutdown_timeout`](super::Settings::shutdown_timeout), and leaves leases alone.
 pub fn serve(listener: TcpListener, context: Context) -> io::Result<Server> {
+    rustix::net::listen(&listener, BACKLOG)?;
     let settings = context.settings.load_full();
     let workers = available_parallelism()?.get();
     let builder = Server::build();

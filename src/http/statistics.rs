@@ -7,6 +7,7 @@ use actix_web::http::header::{CONTENT_SECURITY_POLICY, ContentType, VARY};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::problem::HttpError;
 use super::representation::{Known, Representation, json};
@@ -14,6 +15,25 @@ use super::reservation_body::whole_seconds;
 use super::{Context, negotiation, page};
 
 /// `GET /`: JSON, or a page for a browser.
+#[utoipa::path(
+    get,
+    path = "/",
+    operation_id = "getStatistics",
+    tag = "pool",
+    summary = "How the pool is",
+    description = "Counts only: nothing about consumers, accounts or keys. A client that prefers \
+        `text/html` gets a page.",
+    security(()),
+    responses(
+        (
+            status = 200,
+            description = "The counts of each type of account.",
+            content((StatisticsBody = "application/json"), (String = "text/html")),
+            headers(("ETag" = String))
+        ),
+        (status = 304, description = "They are those that `If-None-Match` names."),
+    )
+)]
 pub(super) async fn show(
     context: Data<Context>,
     request: HttpRequest,
@@ -33,30 +53,52 @@ pub(super) async fn show(
     }
 }
 
-#[derive(Serialize)]
+/// How the pool is.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Statistics)]
 struct StatisticsBody<'a> {
+    /// `ok`; or `degraded`, while an account is quarantined or somebody waits for a type of which no
+    /// account can become ready.
     status: &'static str,
+    /// The version of the service.
     version: &'static str,
+    /// Since when it runs.
     #[serde(serialize_with = "whole_seconds")]
+    #[schema(value_type = String, format = DateTime)]
     started_at: Timestamp,
+    /// How many accounts there are of each type.
+    #[schema(value_type = BTreeMap<String, AccountCounts>)]
     accounts: BTreeMap<&'a str, AccountCounts>,
+    /// How many reservations there are for each type.
+    #[schema(value_type = BTreeMap<String, ReservationCounts>)]
     reservations: BTreeMap<&'a str, ReservationCounts>,
 }
 
-#[derive(Serialize)]
+/// The accounts of a type.
+#[derive(Serialize, ToSchema)]
 pub(super) struct AccountCounts {
+    /// All of them.
     total: usize,
+    /// Those that can be lent at once.
     ready: usize,
+    /// Those that are lent.
     leased: usize,
+    /// Those that wait for their cleaning.
     dirty: usize,
+    /// Those that are being cleaned.
     cleaning: usize,
+    /// Those that need a person.
     quarantined: usize,
+    /// Those that the operator took out.
     drained: usize,
 }
 
-#[derive(Serialize)]
+/// The reservations for a type.
+#[derive(Serialize, ToSchema)]
 struct ReservationCounts {
+    /// Those that wait.
     pending: usize,
+    /// Those that hold an account.
     active: usize,
 }
 

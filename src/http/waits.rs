@@ -25,7 +25,9 @@ use super::connection::Connection;
 pub(super) const LONGEST: u64 = 60;
 
 /// How many seconds have a wake-up of their own: more than the longest wait reaches ahead.
-const SECONDS: u64 = LONGEST + 4;
+const WAKE_UPS: usize = 64;
+const SECONDS: u64 = WAKE_UPS as u64;
+const _: () = assert!(SECONDS > LONGEST, "a wait would end a round too early");
 
 /// How often the clock is looked at.
 const BEAT: Duration = Duration::from_secs(1);
@@ -35,7 +37,7 @@ pub(super) struct Waits {
     /// How many seconds have passed since the start.
     passed: AtomicU64,
     /// What wakes those whose second has come.
-    seconds: [Notify; SECONDS as usize],
+    seconds: [Notify; WAKE_UPS],
     is_stopping: AtomicBool,
 }
 

@@ -16,6 +16,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::api::Endpoints;
 use super::baseline::Baselines;
+use crate::outgoing::is_this_machine;
 
 /// One account as the operator configured it.
 #[derive(Clone, Debug)]
@@ -191,14 +192,9 @@ impl FromStr for BaseUrl {
         if authority.as_str().contains('@') || url.query().is_some() {
             return Err(BaseUrlError::TooMuch);
         }
-        let this_machine = matches!(authority.host(), "localhost" | "[::1]")
-            || authority
-                .host()
-                .parse::<std::net::Ipv4Addr>()
-                .is_ok_and(|address| address.is_loopback());
         match scheme {
             "https" => {}
-            "http" if this_machine => {}
+            "http" if is_this_machine(authority.host()) => {}
             _ => return Err(BaseUrlError::NotEncrypted),
         }
         let path = url.path().trim_end_matches('/');

@@ -10,9 +10,9 @@ use awc::http::{Method, StatusCode};
 use awc::{Client, Connector};
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
-use rustls::{ClientConfig, RootCertStore};
 
 use super::settings::Limits;
+use crate::outgoing;
 
 /// What the adapter reaches the world by.
 ///
@@ -88,7 +88,7 @@ impl Wire for Client {
 #[must_use]
 pub fn client(limits: &Limits) -> Client {
     let connector = Connector::new()
-        .rustls_0_23(Arc::new(tls()))
+        .rustls_0_23(Arc::new(outgoing::tls(outgoing::system_roots())))
         .timeout(limits.connect_timeout)
         .handshake_timeout(limits.connect_timeout);
     Client::builder()
@@ -101,27 +101,4 @@ pub fn client(limits: &Limits) -> Client {
             concat!("acctpool/", env!("CARGO_PKG_VERSION")),
         ))
         .finish()
-}
-
-fn tls() -> ClientConfig {
-    let found = rustls_native_certs::load_native_certs();
-    for error in found.errors {
-        log::warn!("a root certificate of the system cannot be read: {error}");
-    }
-    let mut roots = RootCertStore::empty();
-    let (_, unusable) = roots.add_parsable_certificates(found.certs);
-    if unusable > 0 {
-        log::warn!("{unusable} root certificates of the system are not usable");
-    }
-    if roots.is_empty() {
-        log::warn!("the system has no root certificates: nothing can be reached over https");
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut tls = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .expect("the provider speaks the versions that it was built with")
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    tls
 }

@@ -1,4 +1,4 @@
-//! Counts for operators' graphs, in the OpenMetrics text format.
+//! Counts for operators' graphs, in the `OpenMetrics` text format.
 //!
 //! Knows the pool's events and statistics, and the port of `http`; nothing else of the program.
 //! Promises that no label is the name of an account, a reservation or a token, and that every series

@@ -16,7 +16,7 @@ fn post(app: &App, headers: &[&str], body: &[u8]) -> Answer {
 
 fn begin(app: &App, headers: &[&str]) -> Wire {
     let mut wire = app.connect();
-    let headers: String = headers.iter().map(|line| format!("{line}\r\n")).collect();
+    let headers: String = headers.iter().flat_map(|line| [*line, "\r\n"]).collect();
     wire.send(
         format!(
             "POST /reservations HTTP/1.1\r\nhost: pool\r\nconnection: close\r\n{}\r\n{headers}\r\n",

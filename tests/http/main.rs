@@ -21,6 +21,7 @@ mod limits;
 mod listing;
 mod log;
 mod metrics;
+mod openapi;
 mod page;
 mod ports;
 mod problems;

@@ -9,12 +9,12 @@ use crate::app::{App, Setup};
 
 /// What is exposed: the value of each series, by name and labels as they are written.
 struct Exposition {
-    series: BTreeMap<String, f64>,
+    series: BTreeMap<String, String>,
     types: BTreeMap<String, String>,
 }
 
 impl Exposition {
-    /// Reads the OpenMetrics text format, and makes sure that it is that.
+    /// Reads the `OpenMetrics` text format, and makes sure that it is that.
     fn read(text: &str) -> Self {
         let mut lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines.pop(), Some("# EOF"), "{text}");
@@ -72,17 +72,16 @@ impl Exposition {
                 "{line} names somebody"
             );
         }
-        let before = self
-            .series
-            .insert(series.to_owned(), value.parse().unwrap());
+        assert!(value.parse::<f64>().is_ok(), "{line}");
+        let before = self.series.insert(series.to_owned(), value.to_owned());
         assert_eq!(before, None, "{series} comes once");
     }
 
-    fn get(&self, series: &str) -> f64 {
-        *self
-            .series
-            .get(series)
-            .unwrap_or_else(|| panic!("no {series} in {:#?}", self.series))
+    /// Returns a value, all of which are whole numbers on a clock that goes by seconds.
+    fn get(&self, series: &str) -> u64 {
+        let value = self.series.get(series);
+        let value = value.unwrap_or_else(|| panic!("no {series} in {:#?}", self.series));
+        value.strip_suffix(".0").unwrap_or(value).parse().unwrap()
     }
 }
 
@@ -103,7 +102,7 @@ fn every_series_is_there_from_the_start_with_its_zeros() {
         ..Setup::default()
     });
     let told = scrape(&app);
-    assert_eq!(told.get("acctpool_build_info{version=\"0.1.0\"}"), 1.0);
+    assert_eq!(told.get("acctpool_build_info{version=\"0.1.0\"}"), 1);
     let states = [
         "ready",
         "leased",
@@ -119,31 +118,28 @@ fn every_series_is_there_from_the_start_with_its_zeros() {
             ))
         })
     };
-    assert_eq!(counts("lite"), [1.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
-    assert_eq!(counts("gold"), [0.0, 0.0, 0.0, 0.0, 1.0, 0.0]);
+    assert_eq!(counts("lite"), [1, 0, 0, 0, 0, 0]);
+    assert_eq!(counts("gold"), [0, 0, 0, 0, 1, 0]);
     for outcome in ["cancelled", "expired", "abandoned", "revoked"] {
         let series = format!("acctpool_reservations_total{{type=\"gold\",outcome=\"{outcome}\"}}");
-        assert_eq!(told.get(&series), 0.0);
+        assert_eq!(told.get(&series), 0);
     }
     for (label, result, count) in [
-        ("lite", "ready", 1.0),
-        ("lite", "quarantined", 0.0),
-        ("gold", "quarantined", 1.0),
-        ("gold", "drained", 0.0),
-        ("gold", "timed_out", 0.0),
+        ("lite", "ready", 1),
+        ("lite", "quarantined", 0),
+        ("gold", "quarantined", 1),
+        ("gold", "drained", 0),
+        ("gold", "timed_out", 0),
     ] {
         let series = format!("acctpool_cleans_total{{type=\"{label}\",result=\"{result}\"}}");
         assert_eq!(told.get(&series), count, "{series}");
     }
     for name in ["reservation_wait", "reservation_held", "clean_duration"] {
         let count = format!("acctpool_{name}_seconds_count{{type=\"lite\"}}");
-        assert!(told.get(&count) <= 1.0);
+        assert!(told.get(&count) <= 1);
     }
-    assert_eq!(
-        told.get("acctpool_reservations_waiting{type=\"lite\"}"),
-        0.0
-    );
-    assert_eq!(told.get("acctpool_oldest_wait_seconds{type=\"lite\"}"), 0.0);
+    assert_eq!(told.get("acctpool_reservations_waiting{type=\"lite\"}"), 0);
+    assert_eq!(told.get("acctpool_oldest_wait_seconds{type=\"lite\"}"), 0);
     let kinds: BTreeSet<&str> = told.types.values().map(String::as_str).collect();
     assert_eq!(kinds, ["counter", "gauge", "histogram", "info"].into());
 }
@@ -157,17 +153,11 @@ fn a_lease_and_a_wait_are_measured() {
     app.clock.advance(Duration::from_secs(90));
     app.ask(Tick);
     let told = scrape(&app);
-    assert_eq!(
-        told.get("acctpool_reservations_waiting{type=\"lite\"}"),
-        1.0
-    );
-    assert_eq!(
-        told.get("acctpool_oldest_wait_seconds{type=\"lite\"}"),
-        90.0
-    );
+    assert_eq!(told.get("acctpool_reservations_waiting{type=\"lite\"}"), 1);
+    assert_eq!(told.get("acctpool_oldest_wait_seconds{type=\"lite\"}"), 90);
     assert_eq!(
         told.get("acctpool_accounts{type=\"lite\",state=\"leased\"}"),
-        1.0
+        1
     );
 
     app.as_ci("DELETE", &held);
@@ -180,21 +170,21 @@ fn a_lease_and_a_wait_are_measured() {
     }
     let told = scrape(&app);
     let of = |series: &str| told.get(&format!("acctpool_{series}{{type=\"lite\"}}"));
-    assert_eq!(of("reservation_held_seconds_sum"), 90.0);
-    assert_eq!(of("reservation_held_seconds_count"), 1.0);
-    assert_eq!(of("reservation_wait_seconds_count"), 2.0);
+    assert_eq!(of("reservation_held_seconds_sum"), 90);
+    assert_eq!(of("reservation_held_seconds_count"), 1);
+    assert_eq!(of("reservation_wait_seconds_count"), 2);
     let waited = of("reservation_wait_seconds_sum");
-    assert!((92.0..=190.0).contains(&waited), "{waited}");
-    assert_eq!(of("clean_duration_seconds_count"), 2.0);
-    assert_eq!(of("oldest_wait_seconds"), 0.0);
+    assert!((92..=190).contains(&waited), "{waited}");
+    assert_eq!(of("clean_duration_seconds_count"), 2);
+    assert_eq!(of("oldest_wait_seconds"), 0);
     let cancelled = "acctpool_reservations_total{type=\"lite\",outcome=\"cancelled\"}";
-    assert_eq!(told.get(cancelled), 1.0);
+    assert_eq!(told.get(cancelled), 1);
     let requests =
         "acctpool_http_requests_total{route=\"/reservations\",method=\"POST\",status=\"302\"}";
-    assert_eq!(told.get(requests), 2.0);
+    assert_eq!(told.get(requests), 2);
     let of_id = "acctpool_http_requests_total{route=\"/reservations/{id}\",method=\"DELETE\",status=\"204\"}";
-    assert_eq!(told.get(of_id), 1.0);
-    assert!(told.get("acctpool_http_request_duration_seconds_count{route=\"/metrics\"}") >= 1.0);
+    assert_eq!(told.get(of_id), 1);
+    assert!(told.get("acctpool_http_request_duration_seconds_count{route=\"/metrics\"}") >= 1);
 }
 
 #[test]
@@ -204,7 +194,7 @@ fn what_a_client_makes_up_is_no_label() {
     app.as_ci("GET", "/reservations/secret-id");
     let told = scrape(&app);
     let other = "acctpool_http_requests_total{route=\"other\",method=\"other\",status=\"404\"}";
-    assert_eq!(told.get(other), 1.0);
+    assert_eq!(told.get(other), 1);
     assert!(
         told.series
             .keys()

@@ -22,7 +22,7 @@ impl Held {
     /// Sends a request with the bearer token of `ci`.
     fn send(app: &App, method: &str, target: &str, headers: &[&str]) -> Self {
         let mut wire = app.connect();
-        let headers: String = headers.iter().map(|line| format!("{line}\r\n")).collect();
+        let headers: String = headers.iter().flat_map(|line| [*line, "\r\n"]).collect();
         wire.send(
             format!(
                 "{method} {target} HTTP/1.1\r\nhost: pool\r\nconnection: close\r\n{}\r\n{headers}\r\n",

@@ -122,10 +122,28 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start(home: &Path, config: &Path) -> Self {
+        Self::start_with(home, config, "127.0.0.1:0", &[])
+    }
+
+    /// Starts one where another one was.
+    pub(crate) fn start_at(home: &Path, config: &Path, bind: &str) -> Self {
+        Self::start_with(home, config, bind, &[])
+    }
+
+    /// Starts one with more in its environment.
+    pub(crate) fn start_with(
+        home: &Path,
+        config: &Path,
+        bind: &str,
+        more: &[(&str, &str)],
+    ) -> Self {
         let config = config.to_str().unwrap();
-        let arguments = ["serve", "--config", config, "--bind", "127.0.0.1:0"];
+        let arguments = ["serve", "--config", config, "--bind", bind];
         let mut command = acctpool(home, &arguments);
-        let mut process = Process::start(command.env("ACCTPOOL_LOG", "trace"));
+        command
+            .env("ACCTPOOL_LOG", "trace")
+            .envs(more.iter().copied());
+        let mut process = Process::start(&mut command);
         let listening = process.says("listening on ");
         let (url, _) = listening.split_once(',').unwrap();
         Self {

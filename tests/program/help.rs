@@ -2,7 +2,22 @@
 
 use crate::process::{acctpool, run};
 
-const VERBS: [&[&str]; 13] = [
+const VERBS: [&[&str]; 28] = [
+    &["run"],
+    &["reserve"],
+    &["show"],
+    &["renew"],
+    &["release"],
+    &["list"],
+    &["status"],
+    &["account"],
+    &["account", "list"],
+    &["account", "show"],
+    &["account", "clean"],
+    &["account", "drain"],
+    &["account", "enable"],
+    &["account", "quarantine"],
+    &["completion"],
     &["serve"],
     &["demo"],
     &["simulate"],

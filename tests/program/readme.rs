@@ -1,9 +1,10 @@
 //! The README is true: every block of code in it is tried, in its order, as it stands there.
 
 use std::collections::BTreeSet;
-use std::env;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
+use std::{env, fs};
 
 use acctpool::config::Config;
 use serde_json::Value;
@@ -31,6 +32,10 @@ enum Trial {
     Shell,
     /// A consumer's workflow in Python.
     Python,
+    /// A command with an account of its own.
+    Command,
+    /// Steps of a job in a CI.
+    Job,
     /// A part of a configuration.
     Configuration,
     /// A reservation.
@@ -52,7 +57,9 @@ impl Block {
             "sh" if text == "cargo test" => Trial::Tests,
             "sh" if lines.all(|line| line.starts_with("acctpool ")) => Trial::Verbs,
             "sh" if text.contains("curl ") && !text.contains("cargo") => Trial::Shell,
+            "sh" if text.contains("\nacctpool run ") => Trial::Command,
             "python" => Trial::Python,
+            "yaml" => Trial::Job,
             "toml" => Trial::Configuration,
             "json" => Trial::Reservation,
             language => panic!(
@@ -92,12 +99,18 @@ fn every_block_of_the_readme_works() {
                 let said = consume(home.path(), &demo, &mut python, &text);
                 assert!(said.starts_with("account "), "{said}");
             }
+            Trial::Command => {
+                let mut bash = command("bash", home.path());
+                let said = consume(home.path(), &demo, with_program(bash.arg("-eu")), &text);
+                assert!(said.starts_with("account "), "{said}");
+            }
+            Trial::Job => try_job(home.path(), &demo, &text),
             Trial::Configuration => configure(&text),
             Trial::Reservation => compare(home.path(), &demo, &text),
         }
         tried.insert(trial);
     }
-    assert_eq!(tried.len(), 7, "not in the README: {tried:?} is all");
+    assert_eq!(tried.len(), 9, "not in the README: {tried:?} is all");
     demo.end();
 }
 
@@ -119,16 +132,11 @@ fn served(home: &Path, demo: &Demo) -> Value {
 fn try_verbs(text: &str) {
     let bench = Bench::new(1);
     bench.configure("");
-    let program = Path::new(env!("CARGO_BIN_EXE_acctpool"));
-    let mut path = program.parent().unwrap().as_os_str().to_owned();
-    path.push(":");
-    path.push(env::var_os("PATH").unwrap_or_default());
     for line in text.lines() {
         let mut bash = command("bash", bench.path());
         bash.args(["-eu", "-c", &format!("exec {line}")])
-            .env("PATH", &path)
             .env("ACCTPOOL_BIND", "127.0.0.1:0");
-        let mut process = Process::start(&mut bash);
+        let mut process = Process::start(with_program(&mut bash));
         if line.starts_with("acctpool serve") {
             process.says("listening on ");
             process.signal("TERM");
@@ -136,6 +144,55 @@ fn try_verbs(text: &str) {
         let ended = process.end();
         assert_eq!(ended.code, Some(0), "{line}\n{}", ended.stderr);
     }
+}
+
+/// Lets a command find the program by its name.
+fn with_program(command: &mut Command) -> &mut Command {
+    with_programs_of(&[], command)
+}
+
+/// Lets a command find what is in these directories, too.
+fn with_programs_of<'a>(directories: &[&Path], command: &'a mut Command) -> &'a mut Command {
+    let program = Path::new(env!("CARGO_BIN_EXE_acctpool")).parent().unwrap();
+    let known = env::var_os("PATH").unwrap_or_default();
+    let known = env::split_paths(&known);
+    let first = directories.iter().copied().chain([program]);
+    let path = env::join_paths(first.map(Path::to_owned).chain(known));
+    command.env("PATH", path.unwrap())
+}
+
+/// Runs the steps of a job one after the other, as the runner of GitHub Actions does. The tools that
+/// they call say which account they find.
+fn try_job(home: &Path, demo: &Demo, text: &str) {
+    let before = served(home, demo);
+    let environment = home.join("github-env");
+    fs::write(&environment, "").unwrap();
+    let tools = home.join("tools");
+    fs::create_dir_all(&tools).unwrap();
+    for tool in ["pytest", "terraform"] {
+        let tool = tools.join(tool);
+        fs::write(&tool, "#!/bin/sh\necho account $ACCTPOOL_ACCOUNT_ID\n").unwrap();
+        fs::set_permissions(&tool, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let mut accounts = Vec::new();
+    for (_, step) in text.lines().filter_map(|line| line.split_once("run: ")) {
+        let mut bash = command("bash", home);
+        bash.args(["-e", "-c", step])
+            .env("ACCTPOOL_URL", &demo.url)
+            .env("ACCTPOOL_TOKEN", &demo.token)
+            .env("GITHUB_ENV", &environment);
+        let set = fs::read_to_string(&environment).unwrap();
+        bash.envs(set.lines().filter_map(|line| line.split_once('=')));
+        let ended = run(with_programs_of(&[&tools], &mut bash));
+        assert_eq!(ended.code, Some(0), "{step}\n{}", ended.stderr);
+        let said = ended.stdout.lines();
+        accounts.extend(said.filter_map(|line| Some(line.strip_prefix("account ")?.to_owned())));
+    }
+    assert!(
+        accounts.len() == 1 && !accounts[0].is_empty(),
+        "{accounts:?}"
+    );
+    assert_eq!(served(home, demo), before, "the account was given back");
 }
 
 /// Reads a configuration whose keys come from the environment.

@@ -103,3 +103,130 @@ impl InOrder {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+    use time::macros::datetime;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::pool::{EndReason, ReservationStatus, ReservationView, Timestamp};
+
+    const NOW: Timestamp = datetime!(2026-05-01 10:00 UTC);
+    const TOKENS: [&str; 2] = ["ci", "nightly"];
+    const WAITING: ReservationStatus = ReservationStatus::Pending { queue_position: 1 };
+    const ENDED: ReservationStatus = ReservationStatus::Ended {
+        reason: EndReason::Cancelled,
+        ended_at: NOW,
+    };
+
+    fn reservation(place: u64, status: ReservationStatus) -> Arc<PublishedReservation> {
+        let view = ReservationView {
+            id: Uuid::from_u128(place.into()).into(),
+            account_type: "lite".into(),
+            count: 1,
+            duration: Duration::from_hours(1),
+            ttl: None,
+            purpose: None,
+            link: None,
+            created_at: NOW,
+            status,
+        };
+        Arc::new(PublishedReservation::new(token(place), place, view))
+    }
+
+    fn token(place: u64) -> TokenId {
+        TOKENS[usize::from(place.is_multiple_of(3))].into()
+    }
+
+    fn places(listing: &Listing, of: &PageOf, known: &[Arc<PublishedReservation>]) -> Vec<u64> {
+        let find = |id| known.iter().find(|known| known.view.id == id).cloned();
+        let page = listing.page(of, find);
+        page.reservations
+            .iter()
+            .map(|found| found.sequence)
+            .collect()
+    }
+
+    proptest! {
+        /// The model is a plain list of all reservations.
+        #[test]
+        fn lists_agree_with_a_plain_list(
+            steps in prop::collection::vec((0_u8..4, any::<u16>()), 1..100),
+            after in prop::option::of(0_u64..100),
+            limit in 1_usize..8,
+        ) {
+            let mut listing = Listing::default();
+            let mut known: Vec<Arc<PublishedReservation>> = Vec::new();
+            let mut next = 0;
+            for (step, pick) in steps {
+                let pick = usize::from(pick) % known.len().max(1);
+                match step {
+                    0 if !known.is_empty() => {
+                        let forgotten = known.remove(pick);
+                        listing.change(Some(&forgotten), None);
+                    }
+                    1 if !known.is_empty() => {
+                        let ended = reservation(known[pick].sequence, ENDED);
+                        listing.change(Some(&known[pick]), Some(&ended));
+                        known[pick] = ended;
+                    }
+                    _ => {
+                        next += 1;
+                        known.push(reservation(next, WAITING));
+                        listing.change(None, known.last().map(AsRef::as_ref));
+                    }
+                }
+            }
+            for whose in [None, Some(TOKENS[0]), Some(TOKENS[1]), Some("stranger")] {
+                for only_open in [false, true] {
+                    let whose = whose.map(TokenId::from);
+                    let mut expected: Vec<u64> = known
+                        .iter()
+                        .filter(|known| whose.as_ref().is_none_or(|whose| known.token == *whose))
+                        .filter(|known| !(only_open && known.is_over()))
+                        .map(|known| known.sequence)
+                        .filter(|place| after.is_none_or(|after| *place > after))
+                        .collect();
+                    expected.truncate(limit);
+                    let of = PageOf { token: whose, only_open, after, limit };
+                    prop_assert_eq!(places(&listing, &of, &known), expected);
+                }
+            }
+            for gone in known {
+                listing.change(Some(&gone), None);
+            }
+            prop_assert!(listing.everybodys.all.is_empty() && listing.everybodys.open.is_empty());
+            prop_assert!(listing.of_token.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_page_says_whether_there_is_more_of_what_is_wanted() {
+        let mut listing = Listing::default();
+        let known: Vec<_> = (1..=4).map(|place| reservation(place, WAITING)).collect();
+        for known in &known {
+            listing.change(None, Some(known));
+        }
+        let is_more = |limit, wanted: u64| {
+            let of = PageOf {
+                token: None,
+                only_open: true,
+                after: None,
+                limit,
+            };
+            let find = |id| {
+                let mut wanted = known.iter().filter(|known| known.sequence <= wanted);
+                wanted.find(|known| known.view.id == id).cloned()
+            };
+            listing.page(&of, find).is_more
+        };
+        assert!(is_more(3, 4));
+        assert!(!is_more(4, 4));
+        assert!(!is_more(3, 3));
+        assert!(is_more(2, 3));
+    }
+}

@@ -11,7 +11,7 @@ pub(super) const STYLE: &str = "/assets/acctpool.css";
 pub(super) const ICON: &str = "/assets/acctpool.svg";
 
 /// How long a browser may keep an asset: long enough for a session, short enough for an update.
-const CACHING: &str = "public, max-age=3600";
+pub(in crate::http) const CACHING: &str = "public, max-age=3600";
 
 /// Every asset.
 pub(in crate::http) static ASSETS: &[Asset] = &[

@@ -2,13 +2,15 @@
 //! nothing has to be trusted but one style sheet and one icon of our own.
 
 mod assets;
+mod reference;
 
 use acctpool_actors::pool::{AccountType, Statistics, Timestamp, TypeStatistics};
 use maud::{DOCTYPE, Markup, html};
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 
-pub(super) use assets::ASSETS;
+pub(super) use assets::{ASSETS, CACHING};
+pub(super) use reference::{__path_reference, reference};
 
 /// What the page may load, and who may frame it.
 pub(super) const SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; \
@@ -60,7 +62,7 @@ pub(super) fn render(statistics: &Statistics, started_at: Timestamp, version: &s
                 }
                 footer {
                     p { "Version " (version) ", running since " (moment(started_at)) "." }
-                    p { "The same as JSON: " code { "curl -H 'Accept: application/json'" } " this address." }
+                    p { "The same as JSON: " code { "curl -H 'Accept: application/json'" } " this address. " a href="/docs/" { "All that can be asked" } "." }
                 }
             }
         }

@@ -6,12 +6,13 @@ use actix_web::http::header::LINK;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::caller::{self, Caller};
 use super::identity::Right;
 use super::paging::{self, CURSOR, LIMIT};
 use super::parameters::{Parameters, TOKEN};
-use super::problem::HttpError;
+use super::problem::{HttpError, MEDIA_TYPE, Problem};
 use super::reservation_body::ReservationBody;
 use super::{Context, routes};
 
@@ -22,6 +23,44 @@ const ALL: &str = "all";
 ///
 /// Without a token there is nothing to list, and the answer is that of the time before there were
 /// lists.
+#[utoipa::path(
+    get,
+    path = "/reservations",
+    operation_id = "listReservations",
+    tag = "reservations",
+    summary = "List your reservations",
+    description = "Your own, oldest first, without credentials, page by page. Operators and viewers \
+        may ask for everybody's.",
+    params(
+        ("limit" = Option<u64>, Query, description = "How many to list at most: 50, unless said \
+            otherwise.", minimum = 1, maximum = 100),
+        ("cursor" = Option<String>, Query, description = "Where to go on: the `next_cursor` of the \
+            page before.", pattern = "^[A-Za-z0-9_-]{10}[AEIMQUYcgkosw048]$"),
+        ("state" = Option<State>, Query, description = "Lists only those that are in this state."),
+        ("all" = Option<bool>, Query, description = "`true` lists everybody's, with the `consumer` of \
+            each: for operators and viewers.", pattern = "^true$"),
+    ),
+    responses(
+        (
+            status = 200,
+            description = "A page. Its `Link` leads to the next one.",
+            body = ListBody,
+            headers(("Link" = String))
+        ),
+        (
+            status = 403,
+            description = "`role_not_allowed`: your token is not for this.",
+            body = Problem,
+            content_type = MEDIA_TYPE
+        ),
+        (
+            status = 405,
+            description = "`method_not_allowed`: without a token there is nothing to list.",
+            body = Problem,
+            content_type = MEDIA_TYPE
+        ),
+    )
+)]
 pub(super) async fn list(
     context: Data<Context>,
     request: HttpRequest,
@@ -88,17 +127,21 @@ pub(super) async fn no_such_method(request: HttpRequest) -> Result<HttpResponse,
 }
 
 /// A page of reservations.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = ReservationList)]
 struct ListBody<'a> {
+    /// What is on the page.
     reservations: Vec<ReservationBody<'a>>,
     /// Where the next page begins. Absent on the last one.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     next_cursor: Option<String>,
 }
 
 /// What a reservation is shown as.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ToSchema)]
+#[schema(as = ReservationState, rename_all = "snake_case")]
+pub(super) enum State {
     Pending,
     Active,
     Ended,

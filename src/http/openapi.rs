@@ -1,0 +1,259 @@
+//! The document of the API, made from the handlers: OpenAPI 3.1 at `/openapi.json`.
+//!
+//! Each handler describes itself with `#[utoipa::path]`, beside its code; a line in [`Api`] adds it.
+//! What any request can end in is added here. A test compares the document with what answers.
+
+use std::sync::LazyLock;
+
+use actix_web::http::header::CACHE_CONTROL;
+use actix_web::{HttpRequest, HttpResponse};
+use utoipa::openapi::path::{Operation, PathsMap};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{
+    ContentBuilder, OpenApi, PathItem, Ref, RefOr, Required, Response, ResponseBuilder,
+};
+use utoipa::{Modify, OpenApi as _};
+
+use super::interventions::Intervention;
+use super::page::CACHING;
+use super::parameters::TOKEN;
+use super::problem::{MEDIA_TYPE, Problem};
+use super::representation::{Known, Representation};
+use super::{accounts, audit, health, interventions, measure};
+use super::{page, receipt_schema, receipts, reservation_list, reservations, statistics};
+
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    info(
+        title = "acctpool",
+        description = "Lends whole IBM Cloud accounts to test systems, and cleans them before they \
+            are lent again.\n\nAsk for an account with `POST /reservations`, look with \
+            `GET /reservations/{id}` until it is yours, use the credentials that it shows, and give \
+            it back with `DELETE`. Everything that goes wrong is told as a problem (RFC 9457) whose \
+            `code` is stable.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0")
+    ),
+    servers((url = "/")),
+    paths(
+        statistics::show,
+        reservations::request,
+        reservation_list::list,
+        reservations::show,
+        reservations::renew,
+        reservations::cancel,
+        receipts::show,
+        interventions::revoke,
+        accounts::list,
+        accounts::show,
+        interventions::intervene,
+        audit::list,
+        health::live,
+        health::ready,
+        measure::show,
+        show,
+        page::reference,
+    ),
+    components(schemas(
+        Problem,
+        reservation_list::State,
+        receipt_schema::Receipt,
+        receipt_schema::ReceiptList
+    )),
+    security(("bearer" = []), ("query" = [])),
+    modifiers(&EveryRequest),
+    tags(
+        (name = "reservations", description = "Borrow an account and give it back."),
+        (name = "operators", description = "Look after the accounts. For tokens of operators; viewers \
+            may look."),
+        (name = "pool", description = "How the pool is."),
+        (name = "documentation", description = "What you are reading."),
+    )
+)]
+struct Api;
+
+/// The document.
+static DOCUMENT: LazyLock<OpenApi> = LazyLock::new(Api::openapi);
+
+static JSON: LazyLock<String> =
+    LazyLock::new(|| serde_json::to_string(&*DOCUMENT).expect("text and numbers are always JSON"));
+
+/// Returns the document as JSON.
+pub(super) fn as_json() -> &'static str {
+    &JSON
+}
+
+/// `GET /openapi.json`: the document.
+#[utoipa::path(
+    get,
+    path = "/openapi.json",
+    operation_id = "getDocument",
+    tag = "documentation",
+    summary = "The API as an OpenAPI document",
+    description = "This document.",
+    security(()),
+    responses(
+        (status = 200, description = "The document.", body = Object, headers(("ETag" = String))),
+        (status = 304, description = "It is the one that `If-None-Match` names."),
+    )
+)]
+pub(super) async fn show(request: HttpRequest) -> HttpResponse {
+    let mut response = HttpResponse::Ok();
+    response.insert_header((CACHE_CONTROL, CACHING));
+    Representation::new(as_json().into()).answer(&Known::of(&request), response)
+}
+
+/// What holds for every request: who may ask, and what any of them can end in.
+struct EveryRequest;
+
+impl Modify for EveryRequest {
+    fn modify(&self, document: &mut OpenApi) {
+        let components = document.components.get_or_insert_default();
+        let bearer = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some("The consumer's token, in the header `Authorization`."))
+            .build();
+        components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+        let query = ApiKeyValue::with_description(
+            TOKEN,
+            "The consumer's token, in the query, where the operator lets it. Headers are kept in fewer \
+             places.",
+        );
+        components.add_security_scheme("query", SecurityScheme::ApiKey(ApiKey::Query(query)));
+        add_alike(&mut document.paths.paths);
+        for operation in document.paths.paths.values_mut().flat_map(operations) {
+            add_problems(operation);
+            // Whatever can be said in a body can be said in the query.
+            if let Some(RefOr::T(body)) = &mut operation.request_body {
+                body.required = Some(Required::False);
+            }
+        }
+    }
+}
+
+/// Adds what one handler answers under more than one path.
+fn add_alike(paths: &mut PathsMap<String, PathItem>) {
+    let mut alike = |path: &str, other: &str, name: String, summary: Option<String>| {
+        let mut item = paths[path].clone();
+        for operation in operations(&mut item) {
+            operation.operation_id = Some(name.clone());
+            operation.summary = summary.clone().or(operation.summary.take());
+        }
+        paths.insert(other.to_owned(), item);
+    };
+    alike("/readyz", "/healthz", "getHealth".to_owned(), None);
+    let clean = Intervention::Clean.as_str();
+    for intervention in Intervention::ALL {
+        let word = intervention.as_str();
+        let (first, rest) = word.split_at(1);
+        let path = |word: &str| format!("/accounts/{{id}}/{word}");
+        alike(
+            &path(clean),
+            &path(word),
+            format!("{word}Account"),
+            Some(format!("{}{rest} an account", first.to_uppercase())),
+        );
+    }
+}
+
+/// Returns the operations of a path, whatever their method.
+fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    let PathItem {
+        get, post, delete, ..
+    } = item;
+    [get, post, delete].into_iter().flatten()
+}
+
+fn add_problems(operation: &mut Operation) {
+    let is_open = operation.security.is_some();
+    let mut problems = vec![
+        (413, "`body_too_large`: longer than any request needs."),
+        (414, "`uri_too_long`: longer than any request needs."),
+        (431, "`headers_too_large`: larger than any request needs."),
+        (
+            500,
+            "`internal`: a fault of the service; its log tells more under the request id.",
+        ),
+        (
+            503,
+            "`unavailable`: starting, stopping or overloaded. Come back after `Retry-After` seconds.",
+        ),
+    ];
+    if is_open {
+        problems.push((400, "`malformed_request`."));
+    } else {
+        problems.push((
+            400,
+            "`malformed_request`, `unknown_parameter`, `repeated_parameter`, `invalid_parameter`, \
+             `two_tokens` or `query_token_refused`: what is wrong is named, and what would be right.",
+        ));
+        problems.push((401, "`unauthorized`: no token, or one that nobody has."));
+        problems.push((
+            429,
+            "`rate_limited`: more requests than your token may make. Come back after `Retry-After` \
+             seconds.",
+        ));
+    }
+    for (status, description) in problems {
+        let responses = &mut operation.responses.responses;
+        let problem = || problem(description).into();
+        responses.entry(status.to_string()).or_insert_with(problem);
+    }
+}
+
+fn problem(description: &str) -> Response {
+    let schema = Ref::from_schema_name("Problem");
+    let content = ContentBuilder::new().schema(Some(schema)).build();
+    ResponseBuilder::new()
+        .description(description)
+        .content(MEDIA_TYPE, content)
+        .build()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::http::routes;
+
+    #[test]
+    fn the_document_has_the_paths_that_answer_and_no_others() {
+        let documented: BTreeSet<&str> = DOCUMENT.paths.paths.keys().map(String::as_str).collect();
+        assert_eq!(documented, routes::PATHS.into_iter().collect());
+    }
+
+    #[test]
+    fn every_reference_leads_to_a_schema() {
+        let document: serde_json::Value = serde_json::from_str(as_json()).unwrap();
+        let references: BTreeSet<&str> = as_json()
+            .split("\"$ref\":\"#")
+            .skip(1)
+            .filter_map(|rest| rest.split('"').next())
+            .collect();
+        assert!(!references.is_empty());
+        for reference in references {
+            assert!(document.pointer(reference).is_some(), "{reference}");
+        }
+    }
+
+    #[test]
+    fn every_operation_says_what_it_is_for_and_has_a_name_of_its_own() {
+        let mut names = BTreeSet::new();
+        for operation in DOCUMENT
+            .paths
+            .paths
+            .clone()
+            .values_mut()
+            .flat_map(operations)
+        {
+            let name = operation.operation_id.clone().unwrap();
+            assert!(operation.summary.is_some(), "{name}");
+            assert!(operation.description.is_some(), "{name}");
+            assert!(
+                operation.tags.as_ref().is_some_and(|tags| tags.len() == 1),
+                "{name}"
+            );
+            assert!(names.insert(name.clone()), "{name}");
+        }
+    }
+}
