@@ -72,6 +72,17 @@ impl Bench {
         policy: &str,
         accounts: impl IntoIterator<Item = (&'a AccountSpec, &'a str)>,
     ) -> PathBuf {
+        let path = self.path().join("accounts.toml");
+        write_private(&path, &self.configuration(policy, accounts));
+        path
+    }
+
+    /// Returns the text of such a configuration.
+    pub(crate) fn configuration<'a>(
+        &self,
+        policy: &str,
+        accounts: impl IntoIterator<Item = (&'a AccountSpec, &'a str)>,
+    ) -> String {
         let mut text = format!(
             "[ibm]\nendpoint = \"{}\"\nallow_plain_http = true\n\n\
              [policy]\nsettle = \"20ms\"\nproof_gap = \"10ms\"\npass_interval = \"10ms\"\n\
@@ -97,9 +108,7 @@ impl Bench {
             )
             .unwrap();
         }
-        let path = self.path().join("accounts.toml");
-        write_private(&path, &text);
-        path
+        text
     }
 
     pub(crate) fn serve(&self, config: &Path) -> Server {

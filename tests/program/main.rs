@@ -36,6 +36,8 @@ mod readme;
 mod receipts;
 mod recovery;
 mod refusals;
+mod reload;
+mod reloads;
 mod rotation;
 mod run;
 mod schema;

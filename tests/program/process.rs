@@ -103,6 +103,17 @@ impl Process {
         self.stderr.text()
     }
 
+    /// Returns how much it has said on stderr, for [`Self::says_after`].
+    pub(crate) fn said(&self) -> usize {
+        self.stderr.length()
+    }
+
+    /// Waits for a line on stderr that was said after so much, and returns what comes after `start` in
+    /// it.
+    pub(crate) fn says_after(&mut self, said: usize, start: &str) -> String {
+        self.hears(start, |process| process.stderr.text_after(said))
+    }
+
     /// Waits for a line on stderr, and returns what comes after `start` in it.
     pub(crate) fn says(&mut self, start: &str) -> String {
         self.hears(start, Self::stderr)
@@ -113,7 +124,7 @@ impl Process {
         self.hears(start, Self::stdout)
     }
 
-    fn hears(&mut self, start: &str, text: fn(&Self) -> String) -> String {
+    fn hears(&mut self, start: &str, text: impl Fn(&Self) -> String) -> String {
         eventually(start, || {
             let found = after(&text(self), start);
             let ended = self.child.try_wait().unwrap();
@@ -214,10 +225,17 @@ impl Heard {
     }
 
     fn text(&self) -> String {
-        self.text
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.text_after(0)
+    }
+
+    fn text_after(&self, length: usize) -> String {
+        let text = self.text.lock();
+        text.unwrap_or_else(PoisonError::into_inner)[length..].to_owned()
+    }
+
+    fn length(&self) -> usize {
+        let text = self.text.lock();
+        text.unwrap_or_else(PoisonError::into_inner).len()
     }
 
     fn finish(&mut self) {
