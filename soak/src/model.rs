@@ -160,22 +160,26 @@ impl Model {
                 self.cleanliness
                     .insert(account.clone(), Cleanliness::default());
             }
-            Event::AccountAdded {
-                account,
-                account_type,
+            _ => self.observe_configuration(event),
+        }
+    }
+
+    fn observe_configuration(&mut self, event: &Event) {
+        if let Event::AccountAdded {
+            account,
+            account_type,
+        }
+        | Event::AccountChanged {
+            account,
+            account_type,
+        } = event
+        {
+            self.account_types
+                .insert(account.clone(), account_type.clone());
+            // One that is held was lent by the former rules.
+            if !self.holders.contains_key(account) {
+                self.cleanliness.remove(account);
             }
-            | Event::AccountChanged {
-                account,
-                account_type,
-            } => {
-                self.account_types
-                    .insert(account.clone(), account_type.clone());
-                // One that is held was lent by the former rules.
-                if !self.holders.contains_key(account) {
-                    self.cleanliness.remove(account);
-                }
-            }
-            _ => {}
         }
     }
 

@@ -109,6 +109,7 @@ impl Reloads {
 }
 
 /// The configuration file at some moment.
+#[derive(Clone, Copy)]
 pub(super) struct Seen(Option<Stamp>);
 
 impl Seen {

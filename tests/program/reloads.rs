@@ -158,25 +158,14 @@ fn look(stage: &Stage<'_>, connection: &mut Connection, asked: &mut Asked) -> bo
     let mut truth = stage.truth();
     match shown["state"].as_str().unwrap() {
         "pending" => assert!(asked.lease.is_none(), "a lost lease: {shown}"),
-        "active" => match &asked.lease {
-            Some(lease) => assert_eq!(shown, *lease),
-            None => {
-                let account = shown["account"]["id"].as_str().unwrap();
-                let accounts = &stage.bench.accounts;
-                let place = accounts.iter().position(|known| known.id == account);
-                let place = place.expect("an account of the file");
-                let mut in_force = truth.since(asked.at).iter();
-                let is_meant = |said: &Said| said.accounts.get(&place) == Some(&asked.label);
-                assert!(in_force.any(is_meant), "a wrong account: {shown}");
-                let key = shown["credentials"]["api_key"].as_str().unwrap();
-                let works = stage.bench.simulator.working_key(key).is_some();
-                assert!(works, "a key that does not work: {shown}");
-                let holder = truth.holders.insert(account.to_owned(), asked.path.clone());
-                assert_eq!(holder, None, "two holders of {account}");
-                truth.leases += 1;
+        "active" => {
+            if let Some(lease) = &asked.lease {
+                assert_eq!(shown, *lease);
+            } else {
+                check_lease(stage, &mut truth, asked, &shown);
                 asked.lease = Some(shown);
             }
-        },
+        }
         _ => {
             // Nobody else ends it, nothing is due, and what is held is left alone.
             let mut in_force = truth.since(asked.at).iter();
@@ -190,6 +179,24 @@ fn look(stage: &Stage<'_>, connection: &mut Connection, asked: &mut Asked) -> bo
         }
     }
     false
+}
+
+/// Looks at a lease that is seen for the first time.
+fn check_lease(stage: &Stage<'_>, truth: &mut Truth, asked: &Asked, shown: &Value) {
+    let account = shown["account"]["id"].as_str().unwrap();
+    let mut accounts = stage.bench.accounts.iter();
+    let place = accounts.position(|known| known.id == account);
+    let place = place.expect("an account of the file");
+    let mut in_force = truth.since(asked.at).iter();
+    let is_meant = |said: &Said| said.accounts.get(&place) == Some(&asked.label);
+    assert!(in_force.any(is_meant), "a wrong account: {shown}");
+    let key = shown["credentials"]["api_key"].as_str().unwrap();
+    let works = stage.bench.simulator.working_key(key).is_some();
+    assert!(works, "a key that does not work: {shown}");
+    let path = asked.path.clone();
+    let holder = truth.holders.insert(account.to_owned(), path);
+    assert_eq!(holder, None, "two holders of {account}");
+    truth.leases += 1;
 }
 
 fn give_back(stage: &Stage<'_>, connection: &mut Connection, asked: &Asked) {

@@ -57,12 +57,13 @@ impl Pool {
                 Change::ReservationForgotten { id, .. } => news.push(News::Forgotten(*id)),
             }
         }
-        let counts = types
-            .into_iter()
-            .map(|label| match self.index.knows(label) {
-                true => self.counts(label),
-                false => News::TypeGone(label.clone()),
-            });
+        let counts = types.into_iter().map(|label| {
+            if self.index.knows(label) {
+                self.counts(label)
+            } else {
+                News::TypeGone(label.clone())
+            }
+        });
         news.extend(counts);
         Publication { at: self.now, news }
     }

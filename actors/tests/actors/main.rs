@@ -312,3 +312,13 @@ async fn one_job_runs_at_a_time_even_if_the_former_ends_as_the_next_one_comes() 
     cleaner.call(3).await;
     assert_eq!(cleaner.running(), 1);
 }
+
+#[actix_rt::test]
+async fn a_cleaner_works_with_another_adapter_from_its_next_job_on() {
+    let cleaner = scripted::LoneCleaner::start();
+    cleaner.call(1).await;
+    cleaner.replace_adapter().await;
+    assert_eq!((cleaner.running(), cleaner.begun_by()), (1, vec![1]));
+    cleaner.call(2).await;
+    assert_eq!((cleaner.running(), cleaner.begun_by()), (1, vec![1, 2]));
+}

@@ -20,6 +20,7 @@ use acctpool_actors::pool::{
 use acctpool_actors::store::{ReceiptsOf, Store, StoreError};
 use acctpool_actors::{
     CleanerActor, Employ, PoolActor, PoolHandle, Published, Publisher, SchedulerActor, StoreActor,
+    Succeed,
 };
 use actix::{Actor, Addr, Context, Handler, Message};
 use time::macros::datetime;
@@ -444,6 +445,7 @@ pub(crate) struct LoneCleaner {
     cleaner: Addr<CleanerActor<Endless>>,
     end_first: RefCell<Option<oneshot::Sender<()>>>,
     running: Rc<Cell<usize>>,
+    begun_by: Rc<RefCell<Vec<u32>>>,
 }
 
 impl LoneCleaner {
@@ -451,16 +453,37 @@ impl LoneCleaner {
         tokio::time::pause();
         let (end_first, first) = oneshot::channel();
         let running = Rc::new(Cell::new(0));
+        let begun_by = Rc::default();
         let cloud = Endless {
+            generation: 1,
             first: RefCell::new(Some(first)),
             running: Rc::clone(&running),
+            begun_by: Rc::clone(&begun_by),
         };
         let cleaner = CleanerActor::new("free-0".into(), cloud, Deaf.start().recipient());
         Self {
             cleaner: cleaner.start(),
             end_first: RefCell::new(Some(end_first)),
             running,
+            begun_by,
         }
+    }
+
+    /// Lets another adapter succeed the present one.
+    pub(crate) async fn replace_adapter(&self) {
+        let successor = |present: &Endless| Endless {
+            generation: present.generation + 1,
+            first: RefCell::new(None),
+            running: Rc::clone(&present.running),
+            begun_by: Rc::clone(&present.begun_by),
+        };
+        self.cleaner.do_send(Succeed(Box::new(successor)));
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+
+    /// Returns the generations of the adapters that were at work, one for each job.
+    pub(crate) fn begun_by(&self) -> Vec<u32> {
+        self.begun_by.borrow().clone()
     }
 
     pub(crate) async fn call(&self, fence: u64) {
@@ -497,8 +520,10 @@ impl Handler<Ask<ReportCleaning>> for Deaf {
 }
 
 struct Endless {
+    generation: u32,
     first: RefCell<Option<oneshot::Receiver<()>>>,
     running: Rc<Cell<usize>>,
+    begun_by: Rc<RefCell<Vec<u32>>>,
 }
 
 /// Counts down when a call ends or is dropped.
@@ -513,6 +538,7 @@ impl Drop for CountDown {
 impl Endless {
     async fn never<T>(&self) -> Result<T, CloudError> {
         self.running.set(self.running.get() + 1);
+        self.begun_by.borrow_mut().push(self.generation);
         let _running = CountDown(Rc::clone(&self.running));
         let first = self.first.borrow_mut().take();
         match first {
