@@ -39,14 +39,20 @@ impl Rates {
 fn take(full_at: &AtomicI64, limit: NonZeroU32, now: i64) -> Result<(), Duration> {
     let interval = MICROS_PER_MINUTE / i64::from(limit.get());
     let mut wait = 0;
-    let taken = full_at.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |full_at| {
-        // No bucket is emptier than empty, also where the clock was set back.
-        let next = full_at.clamp(now, now + MICROS_PER_MINUTE) + interval;
-        wait = next - now - MICROS_PER_MINUTE;
-        (wait <= 0).then_some(next)
+    // No bucket is emptier than empty: kept on a refusal too, as the clock may have been set back.
+    full_at.update(Ordering::Relaxed, Ordering::Relaxed, |full_at| {
+        let full_at = full_at.clamp(now, now + MICROS_PER_MINUTE);
+        wait = full_at + interval - now - MICROS_PER_MINUTE;
+        if wait > 0 {
+            full_at
+        } else {
+            full_at + interval
+        }
     });
-    let wait = Duration::from_micros(wait.try_into().unwrap_or(0));
-    taken.map(drop).map_err(|_| wait)
+    match Duration::from_micros(wait.try_into().unwrap_or(0)) {
+        Duration::ZERO => Ok(()),
+        wait => Err(wait),
+    }
 }
 
 fn micros(moment: Timestamp) -> i64 {

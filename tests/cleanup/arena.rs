@@ -33,6 +33,9 @@ use uuid::Uuid;
 /// When every test begins.
 pub(crate) const START: Timestamp = datetime!(2026-05-01 10:00 UTC);
 
+/// Longer than all attempts at a cleaning take together.
+const LONGEST: time::Duration = time::Duration::days(2);
+
 /// See the module.
 pub(crate) struct Arena {
     pub(crate) cloud: Rc<Direct>,
@@ -149,6 +152,8 @@ impl Arena {
             .events;
         let mut taken = 0;
         loop {
+            let lasting = self.clock.now() - now;
+            assert!(lasting < LONGEST, "it has not ended after {lasting}");
             events.extend(pool.apply(Tick, self.clock.now()).events);
             let job = events[taken..].iter().find_map(|event| match event {
                 Event::JobIssued {

@@ -1,6 +1,8 @@
 //! The back doors that a borrower with administrator's rights can leave: each is gone, or what it changed
 //! is restored.
 
+use std::time::Duration;
+
 use acctpool_actors::cloud::Cloud;
 use acctpool_actors::pool::ManagementKeys;
 use serde_json::{Value, json};
@@ -81,6 +83,48 @@ fn every_back_door_is_closed() {
 
         let cleaned = arena.clean().await;
         assert!(cleaned.quarantine.is_none(), "{:?}", cleaned.quarantine);
+        let left = arena.excess(&cleaned);
+        assert!(left.is_empty(), "{left:#?}");
+    });
+}
+
+#[test]
+fn rules_that_shut_the_pool_out_are_lifted_before_anything_else() {
+    run(async {
+        let arena = Arena::new(4);
+        let joined = arena.ibm().verify(ManagementKeys::default()).await;
+        joined.unwrap();
+        let account = &arena.spec.id;
+        let storage = json!({
+            "name": "left", "target": "global", "resource_plan_id": acctpool::simulator::catalog::COS_STANDARD.plan_id,
+            "resource_group": arena.default_group(),
+        });
+        arena.make("/v2/resource_instances", storage);
+        let elsewhere = json!([{"type": "ipAddress", "value": "192.0.2.1"}]);
+        let zone = json!({"account_id": account, "name": "elsewhere", "addresses": elsewhere});
+        let zone = arena.make("/cbr/v1/zones", zone);
+        for service in ["is", "iam-identity", "user-management"] {
+            let rule = json!({
+                "description": service, "enforcement_mode": "enabled",
+                "contexts": [{"attributes": [{"name": "networkZoneId", "value": zone["id"]}]}],
+                "resources": [{"attributes": [
+                    {"name": "accountId", "value": account}, {"name": "serviceName", "value": service},
+                ]}],
+            });
+            arena.make("/cbr/v1/rules", rule);
+        }
+        arena.wait(Duration::from_hours(1)).await;
+        for target in [
+            "/vpc/us-south/v1/vpcs?version=2026-05-01&generation=2",
+            "/v1/serviceids/",
+        ] {
+            let (status, answer) = arena.ask("GET", target, &[], &Value::Null);
+            assert_eq!(status, 403, "the rules are in force: {answer}");
+        }
+
+        let cleaned = arena.clean().await;
+        assert!(cleaned.quarantine.is_none(), "{:?}", cleaned.quarantine);
+        assert!(!cleaned.timed_out);
         let left = arena.excess(&cleaned);
         assert!(left.is_empty(), "{left:#?}");
     });
