@@ -76,9 +76,10 @@ fn the_file_is_read_again_when_it_has_changed() {
     );
     fs::rename(&other, &config).unwrap();
     server.process.says(": 1 account removed, policy changed");
-    // It is read once, however often it is looked at.
+    // Once for each change, however often it is looked at; a slow machine may give a new file its mode
+    // so late that this is a change by itself.
     let read = server.process.stderr().matches("reloaded ").count();
-    assert_eq!(read, 2);
+    assert!((2..=3).contains(&read), "read {read} times");
 }
 
 #[test]
