@@ -76,6 +76,10 @@ struct ReservationRequest {
 fn duration_schema() -> impl Into<RefOr<Schema>> {
     ObjectBuilder::new()
         .schema_type(SchemaType::from_iter([Type::Integer, Type::String]))
+        // Where a schema is given, the field's own words are left out.
+        .description(Some(
+            "How long: a whole number of minutes such as `60`, or a span such as `90m` or `1h 30m`.",
+        ))
         .minimum(Some(1))
         .examples([value!(60), value!("1h 30m")])
 }

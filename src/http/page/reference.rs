@@ -108,7 +108,10 @@ fn show(path: &str, method: &str, operation: &Value) -> Markup {
                             code { (text(&parameter["name"])) } " "
                             span.kind { (text(&parameter["in"])) ", " (kind(&parameter["schema"])) }
                         }
-                        dd { (prose(&parameter["description"])) }
+                        dd {
+                            (prose(&parameter["description"]))
+                            (prose(&parameter["schema"]["description"]))
+                        }
                     }
                 }
             }
