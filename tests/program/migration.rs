@@ -140,12 +140,12 @@ fn can_be_repeated(former: &Former, call: &'static str, how: &'static str) {
         assert_eq!(shown(&bench), before, "{spoil:?}");
     }
     assert!(old > 0, "{call} {how}: never before the commit");
-    // Where the migration has changed no row, the start that follows it writes nothing of its own.
+    // Where the migration has changed no row, what the start that follows writes of its own may come
+    // before it listens or after.
     let writes_after = former.version == 1;
-    assert_eq!(
-        new > 0,
-        writes_after,
-        "{call} {how}: {new} after the commit"
+    assert!(
+        new > 0 || !writes_after,
+        "{call} {how}: never after the commit"
     );
     assert_eq!(version(&bench), VERSION);
 }
