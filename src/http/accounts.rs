@@ -12,7 +12,7 @@ use super::caller::Caller;
 use super::identity::Right;
 use super::paging::{self, CURSOR, LIMIT};
 use super::parameters::{Parameters, TOKEN};
-use super::problem::{HttpError, MEDIA_TYPE, Problem};
+use super::problem::HttpError;
 use super::{Context, routes};
 
 const TYPE: &str = "type";
@@ -43,12 +43,6 @@ const CLEANINGS: usize = 5;
             description = "A page. Its `Link` leads to the next one.",
             body = ListBody,
             headers(("Link" = String))
-        ),
-        (
-            status = 403,
-            description = "`role_not_allowed`: your token is not for this.",
-            body = Problem,
-            content_type = MEDIA_TYPE
         ),
     )
 )]
@@ -102,18 +96,6 @@ pub(super) async fn list(
     params(("id" = String, Path, description = "The account.")),
     responses(
         (status = 200, description = "The account.", body = AccountBody),
-        (
-            status = 403,
-            description = "`role_not_allowed`: your token is not for this.",
-            body = Problem,
-            content_type = MEDIA_TYPE
-        ),
-        (
-            status = 404,
-            description = "`unknown_account`: there is none with this id.",
-            body = Problem,
-            content_type = MEDIA_TYPE
-        ),
     )
 )]
 pub(super) async fn show(

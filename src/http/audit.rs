@@ -14,7 +14,7 @@ use super::caller::Caller;
 use super::identity::Right;
 use super::paging::{self, CURSOR, LIMIT};
 use super::parameters::{Parameters, TOKEN};
-use super::problem::{HttpError, MEDIA_TYPE, Problem};
+use super::problem::HttpError;
 use super::{Context, routes};
 
 const EVENT: &str = "event";
@@ -53,12 +53,6 @@ const UNTIL: &str = "until";
             description = "A page. Its `Link` leads to the next one.",
             body = ListBody,
             headers(("Link" = String))
-        ),
-        (
-            status = 403,
-            description = "`role_not_allowed`: your token is not for this.",
-            body = Problem,
-            content_type = MEDIA_TYPE
         ),
     )
 )]

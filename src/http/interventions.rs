@@ -75,32 +75,8 @@ struct InterventionRequest {
     responses(
         (status = 200, description = "The account, as it is now.", body = AccountBody),
         (
-            status = 403,
-            description = "`role_not_allowed`: your token is not for this.",
-            body = Problem,
-            content_type = MEDIA_TYPE
-        ),
-        (
-            status = 404,
-            description = "`unknown_account`: there is none with this id.",
-            body = Problem,
-            content_type = MEDIA_TYPE
-        ),
-        (
-            status = 408,
-            description = "`slow_body`: the body did not come in time.",
-            body = Problem,
-            content_type = MEDIA_TYPE
-        ),
-        (
             status = 409,
             description = "`account_leased`: revoke its reservation, or wait until it ends.",
-            body = Problem,
-            content_type = MEDIA_TYPE
-        ),
-        (
-            status = 415,
-            description = "`unsupported_media_type`: a body is JSON.",
             body = Problem,
             content_type = MEDIA_TYPE
         ),
@@ -156,26 +132,8 @@ pub(super) async fn intervene(
     responses(
         (status = 200, description = "The reservation, as it is now.", body = ReservationBody),
         (
-            status = 403,
-            description = "`role_not_allowed`: your token is not for this.",
-            body = Problem,
-            content_type = MEDIA_TYPE
-        ),
-        (
             status = 404,
             description = "`unknown_reservation`: there is none with this id.",
-            body = Problem,
-            content_type = MEDIA_TYPE
-        ),
-        (
-            status = 408,
-            description = "`slow_body`: the body did not come in time.",
-            body = Problem,
-            content_type = MEDIA_TYPE
-        ),
-        (
-            status = 415,
-            description = "`unsupported_media_type`: a body is JSON.",
             body = Problem,
             content_type = MEDIA_TYPE
         ),

@@ -120,11 +120,13 @@ impl Modify for EveryRequest {
         );
         components.add_security_scheme("query", SecurityScheme::ApiKey(ApiKey::Query(query)));
         add_alike(&mut document.paths.paths);
-        for operation in document.paths.paths.values_mut().flat_map(operations) {
-            add_problems(operation);
-            // Whatever can be said in a body can be said in the query.
-            if let Some(RefOr::T(body)) = &mut operation.request_body {
-                body.required = Some(Required::False);
+        for (path, item) in &mut document.paths.paths {
+            for operation in operations(item) {
+                add_problems(path, operation);
+                // Whatever can be said in a body can be said in the query.
+                if let Some(RefOr::T(body)) = &mut operation.request_body {
+                    body.required = Some(Required::False);
+                }
             }
         }
     }
@@ -163,8 +165,14 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
     [get, post, delete].into_iter().flatten()
 }
 
-fn add_problems(operation: &mut Operation) {
+/// Adds what an operation can end in besides what it says itself, by what it takes and what it is about.
+fn add_problems(path: &str, operation: &mut Operation) {
     let is_open = operation.security.is_some();
+    let is_for_operators = operation
+        .tags
+        .iter()
+        .flatten()
+        .any(|tag| tag == "operators");
     let mut problems = vec![
         (413, "`body_too_large`: longer than any request needs."),
         (414, "`uri_too_long`: longer than any request needs."),
@@ -192,6 +200,19 @@ fn add_problems(operation: &mut Operation) {
             "`rate_limited`: more requests than your token may make. Come back after `Retry-After` \
              seconds.",
         ));
+    }
+    if operation.request_body.is_some() {
+        problems.push((408, "`slow_body`: the body did not come in time."));
+        problems.push((415, "`unsupported_media_type`: a body is JSON."));
+    }
+    if is_for_operators {
+        problems.push((403, "`role_not_allowed`: your token is not for this."));
+    }
+    if path.starts_with("/accounts/{id}") {
+        problems.push((404, "`unknown_account`: there is none with this id."));
+    }
+    if path.starts_with("/reservations/{id}") {
+        problems.push((404, "`unknown_reservation`: you have none with this id."));
     }
     for (status, description) in problems {
         let responses = &mut operation.responses.responses;

@@ -119,18 +119,6 @@ fn duration_schema() -> impl Into<RefOr<Schema>> {
             content_type = MEDIA_TYPE
         ),
         (
-            status = 408,
-            description = "`slow_body`: the body did not come in time.",
-            body = Problem,
-            content_type = MEDIA_TYPE
-        ),
-        (
-            status = 415,
-            description = "`unsupported_media_type`: a body is JSON.",
-            body = Problem,
-            content_type = MEDIA_TYPE
-        ),
-        (
             status = 422,
             description = "`idempotency_key_reused`: the first request with this key asked for \
                 something else.",
@@ -231,12 +219,6 @@ pub(super) async fn request(
             )
         ),
         (status = 304, description = "It stands where `If-None-Match` says."),
-        (
-            status = 404,
-            description = "`unknown_reservation`: you have none with this id.",
-            body = Problem,
-            content_type = MEDIA_TYPE
-        ),
     )
 )]
 pub(super) async fn show(
@@ -441,26 +423,8 @@ struct RenewalRequest {
             body = ReservationBody
         ),
         (
-            status = 404,
-            description = "`unknown_reservation`: you have none with this id.",
-            body = Problem,
-            content_type = MEDIA_TYPE
-        ),
-        (
-            status = 408,
-            description = "`slow_body`: the body did not come in time.",
-            body = Problem,
-            content_type = MEDIA_TYPE
-        ),
-        (
             status = 409,
             description = "`reservation_pending` or `reservation_ended`: there is no lease to renew.",
-            body = Problem,
-            content_type = MEDIA_TYPE
-        ),
-        (
-            status = 415,
-            description = "`unsupported_media_type`: a body is JSON.",
             body = Problem,
             content_type = MEDIA_TYPE
         ),
@@ -496,12 +460,6 @@ pub(super) async fn renew(
     params(("id" = String, Path, format = "uuid", description = "The reservation.")),
     responses(
         (status = 204, description = "It has ended."),
-        (
-            status = 404,
-            description = "`unknown_reservation`: you have none with this id.",
-            body = Problem,
-            content_type = MEDIA_TYPE
-        ),
     )
 )]
 pub(super) async fn cancel(
