@@ -2,55 +2,27 @@
 //!
 //! Knows the pool through its handle, and three small ports: the clock, who a token belongs to, and
 //! the value of a lease credential. Everything that it promises on the wire stands in
-//! `design.md` 9 and 11; one file each keeps a part of that promise:
+//! `design.md` 9 and 11; each folder keeps a part of that promise:
 //!
-//! - [`server`](self::serve): listens; bounds connections and slow clients.
-//! - `connection`: closes what rests too long.
-//! - `waits`, `prefer`: answers that are held back until there is something new to say.
-//! - `edge`: what holds for every exchange: limits, headers, problems, the access log.
-//! - `caller`, `identity`, `rates`: who asks, what they may do and how often, decided before anything
-//!   else is looked at.
-//! - `parameters`, `body`: the query and the JSON body, taken literally; `values`: what they may say.
-//! - `reservations`, `reservation_list`, `receipts`, `statistics`: the resources.
-//! - `accounts`, `interventions`, `audit`: those of operators; `health`, `measure`: for machines that
-//!   watch.
-//! - `paging`: lists that are read page by page.
-//! - `representation`: what a client has already is not sent again.
+//! - `server`: listens; what holds for every connection and every exchange, whatever is asked.
+//! - `routes`: which handler answers where.
+//! - `request`: who asks, decided before anything else is looked at, and what they said.
+//! - `reservations`: what consumers ask for; `operators`: those who look after the pool;
+//!   `monitoring`: for people and machines that watch.
+//! - `answer`: how what there is to say is said: in which form, at once or when it is news, or not again.
 //! - `problem`: everything that can go wrong, in one table.
 //! - `openapi`: the document of all this, made from the handlers; `page` shows it to people.
 
-mod access;
-mod account_body;
-mod accounts;
-mod audit;
-mod body;
-mod caller;
-mod connection;
-mod edge;
-mod health;
-mod identity;
-mod interventions;
-mod measure;
-mod negotiation;
+mod answer;
+mod monitoring;
 mod openapi;
+mod operators;
 mod page;
-mod paging;
-mod parameters;
-mod prefer;
 mod problem;
-mod proxy;
-mod rates;
-mod receipt_schema;
-mod receipts;
-mod representation;
-mod reservation_body;
-mod reservation_list;
+mod request;
 mod reservations;
 mod routes;
 mod server;
-mod statistics;
-mod values;
-mod waits;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -63,8 +35,8 @@ use acctpool_actors::{Audit, PoolHandle, Published, Receipts};
 use arc_swap::ArcSwap;
 use secrecy::SecretString;
 
-pub use identity::{Identity, Role};
-pub use measure::{Exchange, Measure};
+pub use monitoring::measure::{Exchange, Measure};
+pub use request::identity::{Identity, Role};
 pub use server::serve;
 
 /// Tells whose a presented token is.

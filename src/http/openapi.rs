@@ -14,13 +14,14 @@ use utoipa::openapi::{
 };
 use utoipa::{Modify, OpenApi as _};
 
-use super::interventions::Intervention;
-use super::page::CACHING;
-use super::parameters::TOKEN;
+use super::answer::representation::{Known, Representation};
+use super::monitoring::{health, measure, statistics};
+use super::operators::interventions::{self, Intervention};
+use super::operators::{accounts, audit};
+use super::page::{self, CACHING};
 use super::problem::{MEDIA_TYPE, Problem};
-use super::representation::{Known, Representation};
-use super::{accounts, audit, health, interventions, measure};
-use super::{page, receipt_schema, receipts, reservation_list, reservations, statistics};
+use super::request::parameters::TOKEN;
+use super::reservations;
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -36,12 +37,12 @@ use super::{page, receipt_schema, receipts, reservation_list, reservations, stat
     servers((url = "/")),
     paths(
         statistics::show,
-        reservations::request,
-        reservation_list::list,
-        reservations::show,
-        reservations::renew,
-        reservations::cancel,
-        receipts::show,
+        reservations::ask::request,
+        reservations::list::list,
+        reservations::show::show,
+        reservations::renew::renew,
+        reservations::cancel::cancel,
+        reservations::receipts::show,
         interventions::revoke,
         accounts::list,
         accounts::show,
@@ -55,9 +56,9 @@ use super::{page, receipt_schema, receipts, reservation_list, reservations, stat
     ),
     components(schemas(
         Problem,
-        reservation_list::State,
-        receipt_schema::Receipt,
-        receipt_schema::ReceiptList
+        reservations::list::State,
+        reservations::receipt_schema::Receipt,
+        reservations::receipt_schema::ReceiptList
     )),
     security(("bearer" = []), ("query" = [])),
     modifiers(&EveryRequest),

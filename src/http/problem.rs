@@ -19,7 +19,7 @@ use serde::Serialize;
 use thiserror::Error;
 use utoipa::ToSchema;
 
-use super::health::{Check, Health};
+use super::monitoring::health::{Check, Health};
 
 pub(super) const MEDIA_TYPE: &str = "application/problem+json";
 const TYPE_PREFIX: &str = "urn:acctpool:problem:";
@@ -35,7 +35,7 @@ const DURATION_FORMS: &str = "a whole number of minutes such as 60, or a span su
 
 /// Why a request was not done. Its text is the problem's `detail`.
 #[derive(Debug, Error)]
-pub(super) enum HttpError {
+pub(crate) enum HttpError {
     /// The request cannot be understood.
     #[error("the request is malformed")]
     Malformed,

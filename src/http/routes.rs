@@ -7,13 +7,13 @@ use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Resource, Scope};
 use uuid::Uuid;
 
-use super::caller::Caller;
-use super::interventions::{self, Intervention};
+use super::monitoring::{health, measure, statistics};
+use super::operators::interventions::{self, Intervention};
+use super::operators::{accounts, audit};
 use super::problem::HttpError;
-use super::{
-    Context, accounts, audit, health, measure, openapi, page, receipts, reservation_list,
-    reservations, statistics,
-};
+use super::request::caller::Caller;
+use super::reservations;
+use super::{Context, openapi, page};
 
 const ROOT: &str = "/";
 pub(super) const RESERVATIONS: &str = "/reservations";
@@ -73,10 +73,10 @@ pub(super) fn configure(config: &mut ServiceConfig) {
             web::scope(RESERVATIONS)
                 .service(
                     web::resource("")
-                        .route(web::get().to(reservation_list::list))
-                        .route(web::head().to(reservation_list::list))
-                        .route(web::post().to(reservations::request))
-                        .default_service(web::to(reservation_list::no_such_method)),
+                        .route(web::get().to(reservations::list::list))
+                        .route(web::head().to(reservations::list::list))
+                        .route(web::post().to(reservations::ask::request))
+                        .default_service(web::to(reservations::list::no_such_method)),
                 )
                 // Not a resource with a pattern: those are matched by regular expressions, and
                 // that would take a sixth of the time of a GET.
@@ -234,9 +234,9 @@ async fn one_reservation(
 ) -> Result<HttpResponse, HttpError> {
     match *request.method() {
         Method::GET | Method::HEAD => {
-            reservations::show(context, request, Caller::of(request)?, id).await
+            reservations::show::show(context, request, Caller::of(request)?, id).await
         }
-        Method::DELETE => reservations::cancel(context, Caller::of(request)?, id).await,
+        Method::DELETE => reservations::cancel::cancel(context, Caller::of(request)?, id).await,
         _ => Err(HttpError::MethodNotAllowed {
             allow: "GET, HEAD, DELETE",
             hint: REDIRECT_HINT,
@@ -250,7 +250,9 @@ async fn receipt(
     id: Option<ReservationId>,
 ) -> Result<HttpResponse, HttpError> {
     match *request.method() {
-        Method::GET | Method::HEAD => receipts::show(context, Caller::of(request)?, id).await,
+        Method::GET | Method::HEAD => {
+            reservations::receipts::show(context, Caller::of(request)?, id).await
+        }
         _ => Err(HttpError::MethodNotAllowed {
             allow: "GET, HEAD",
             hint: "",
@@ -278,7 +280,7 @@ async fn renewal(
     id: Option<ReservationId>,
 ) -> Result<HttpResponse, HttpError> {
     match *request.method() {
-        Method::POST => reservations::renew(context, request, id).await,
+        Method::POST => reservations::renew::renew(context, request, id).await,
         _ => Err(HttpError::MethodNotAllowed {
             allow: "POST",
             hint: "",

@@ -1,0 +1,9 @@
+//! How an answer is given, whatever it says.
+//!
+//! - `negotiation`: as JSON, or as a page for people.
+//! - `representation`: not again to a client that has it already.
+//! - `waits`: held back until there is something new to say.
+
+pub(super) mod negotiation;
+pub(super) mod representation;
+pub(super) mod waits;
