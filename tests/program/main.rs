@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod audit;
+mod authority;
 mod bench;
 mod by_hand;
 mod calls;
@@ -24,6 +25,7 @@ mod environment;
 mod failpoint;
 mod full;
 mod help;
+mod http_2;
 mod interrupted;
 mod key;
 mod kills;
@@ -46,6 +48,7 @@ mod secrets;
 mod serve;
 mod simulate;
 mod spoiled;
+mod tls;
 mod token;
 mod unanswered;
 mod verbs;
