@@ -64,14 +64,7 @@ pub(crate) struct Connection {
 impl Stream {
     /// Makes a connection that `watch` closes when it has rested too long.
     pub(super) fn new(socket: Socket, watch: &Rc<Watch>) -> Self {
-        let connection = Rc::new(Connection {
-            running: Cell::new(0),
-            resting_since: Cell::new(Instant::now()),
-            has_ended: Cell::new(false),
-            end: Notify::new(),
-            is_given_up: Cell::new(false),
-            reader: RefCell::default(),
-        });
+        let connection = Rc::new(Connection::new());
         watch.add(&connection);
         Self { socket, connection }
     }
@@ -142,6 +135,17 @@ impl Drop for Stream {
 }
 
 impl Connection {
+    fn new() -> Self {
+        Self {
+            running: Cell::new(0),
+            resting_since: Cell::new(Instant::now()),
+            has_ended: Cell::new(false),
+            end: Notify::new(),
+            is_given_up: Cell::new(false),
+            reader: RefCell::default(),
+        }
+    }
+
     /// Returns the connection of a request.
     pub(super) fn of(request: &ServiceRequest) -> Option<&Rc<Self>> {
         request.conn_data()
@@ -258,5 +262,36 @@ impl Watch {
             }
             true
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_rests_when_the_last_of_its_exchanges_has_ended() {
+        let connection = Rc::new(Connection::new());
+        assert!(connection.has_rested(Duration::ZERO), "none has begun");
+        let exchanges = [connection.begin(), connection.begin()];
+        for exchange in exchanges {
+            assert!(!connection.has_rested(Duration::ZERO));
+            drop(exchange);
+        }
+        assert!(connection.has_rested(Duration::ZERO));
+        assert!(!connection.has_rested(Duration::from_mins(1)));
+    }
+
+    #[test]
+    fn more_exchanges_than_may_run_are_crowded_and_many_more_are_given_up() {
+        let connection = Rc::new(Connection::new());
+        let mut running: Vec<_> = (0..MAX_AT_ONCE).map(|_| connection.begin()).collect();
+        assert!(!connection.is_crowded());
+        running.extend((0..MAX_AT_ONCE).map(|_| connection.begin()));
+        assert!(connection.is_crowded() && !connection.is_given_up.get());
+        running.push(connection.begin());
+        assert!(connection.is_given_up.get());
+        running.truncate(MAX_AT_ONCE);
+        assert!(!connection.is_crowded());
     }
 }
