@@ -61,8 +61,8 @@ pub(crate) async fn exchange(
         request.extensions_mut().insert(unread.clone());
     }
 
-    let (busy, begun) = begin(&request);
-    let allowed = begun.and_then(|()| check_limits(&request));
+    let (busy, room) = begin(&request);
+    let allowed = room.and_then(|()| check_limits(&request));
     let answered = match allowed {
         Ok(()) => next.call(request).await?,
         Err(error) => request.error_response(error),
@@ -87,12 +87,12 @@ fn begin(request: &ServiceRequest) -> (Option<Busy>, Result<(), HttpError>) {
         return (None, Ok(()));
     };
     let busy = connection.begin();
-    let begun = if connection.is_crowded() {
+    let room = if connection.is_crowded() {
         Err(PoolUnavailable::Full.into())
     } else {
         Ok(())
     };
-    (Some(busy), begun)
+    (Some(busy), room)
 }
 
 fn count(answer: &ServiceResponse<BoxBody>, took: Duration) {
