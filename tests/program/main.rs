@@ -23,6 +23,7 @@ mod disk;
 mod environment;
 mod failpoint;
 mod full;
+mod generated;
 mod help;
 mod interrupted;
 mod key;
