@@ -31,6 +31,7 @@ mod kills;
 mod long_polls;
 mod migration;
 mod operator;
+mod operators_verbs;
 mod process;
 mod promises;
 mod readme;
