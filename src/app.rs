@@ -108,6 +108,7 @@ pub struct App {
     pool: PoolHandle,
     keyring: Arc<Keyring>,
     address: SocketAddr,
+    speaks_tls: bool,
     server: ServerHandle,
     arbiters: Vec<Arbiter>,
     cleaners: Cleaners,
@@ -192,6 +193,7 @@ impl App {
             version: env!("CARGO_PKG_VERSION"),
             settings: Arc::clone(&settings),
         };
+        let speaks_tls = config.server.certificate.is_some();
         let server = http::serve(listener, context)?;
         let server_handle = server.handle();
         actix_rt::spawn(server);
@@ -199,6 +201,7 @@ impl App {
             pool: handle,
             keyring,
             address,
+            speaks_tls,
             server: server_handle,
             arbiters,
             cleaners,
@@ -220,6 +223,13 @@ impl App {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Returns where HTTP is served, as clients write it.
+    #[must_use]
+    pub fn url(&self) -> String {
+        let scheme = if self.speaks_tls { "https" } else { "http" };
+        format!("{scheme}://{}", self.address)
     }
 
     /// Returns a handle on the pool.
@@ -532,6 +542,7 @@ fn http_settings(config: &Config) -> Result<http::Settings, StartError> {
     Ok(http::Settings {
         allow_query_tokens: server.allow_query_tokens,
         trusted_proxies: server.trusted_proxies.clone(),
+        certificate: server.certificate.clone(),
         max_connections: server.max_connections as usize,
         client_timeout: server.client_timeout,
         shutdown_timeout: server.shutdown_timeout,

@@ -1,8 +1,6 @@
 //! `[[accounts]]`: what is lent.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
-use std::io::{self, Read};
 use std::path::Path;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -13,7 +11,7 @@ use super::Source;
 use super::keep::ProtectedLines;
 use super::report::Fault;
 use super::section::{Schema, Section};
-use super::values::{ACCOUNT_ID, API_KEY, IAM_ID, LABEL, PATH, VARIABLE, api_key};
+use super::values::{ACCOUNT_ID, API_KEY, IAM_ID, LABEL, VARIABLE, api_key};
 
 pub(super) const SCHEMA: Schema = Schema {
     name: "[[accounts]]",
@@ -26,6 +24,9 @@ pub(super) const SCHEMA: Schema = Schema {
         "owner",
     ],
 };
+
+/// A little more than the longest key, in bytes, so that a wrong path is noticed and a device ends.
+const LONGEST_FILE: u64 = 2048;
 
 /// One pooled account, as the operator describes it.
 #[derive(Clone, Debug)]
@@ -136,21 +137,15 @@ fn read_api_key(
 
 fn from_file(section: &mut Section<'_, '_, '_>, directory: &Path) -> Option<SecretString> {
     let key = "api_key_file";
-    let path = directory.join(section.read(key, &PATH)?);
-    match read_key_file(&path) {
-        Ok((text, readable_by_others)) => {
-            if readable_by_others {
-                // Mounted secrets of a container platform look so: no reason to refuse.
-                let what = "the file named by `api_key_file`";
-                section.refuse(key, Fault::ReadableByOthers(what));
-            }
-            taken_from(section, key, &text)
-        }
-        Err(error) => {
-            section.refuse(key, Fault::KeyFile(error.kind()));
-            None
-        }
+    let contents = section.read_file(key, directory, LONGEST_FILE)?;
+    if contents.is_readable_by_others {
+        // Mounted secrets of a container platform look so: no reason to refuse.
+        let what = "the file named by `api_key_file`";
+        section.refuse(key, Fault::ReadableByOthers(what));
     }
+    // What is no text is no key either.
+    let text = str::from_utf8(&contents.bytes).unwrap_or_default();
+    taken_from(section, key, text)
 }
 
 fn from_variable(
@@ -177,20 +172,4 @@ fn taken_from(
         section.refuse(key, Fault::UnfitSource { key, allowed });
     }
     secret
-}
-
-/// Returns what the file holds, and whether everybody on the machine can read it.
-fn read_key_file(path: &Path) -> io::Result<(Zeroizing<String>, bool)> {
-    // A little more than the longest key, so that a wrong path is noticed and a device ends.
-    const MOST: u64 = 2048;
-    // Opening a pipe would wait for somebody to write to it.
-    let kind = fs::metadata(path)?.file_type();
-    if !kind.is_file() && !kind.is_dir() {
-        return Err(io::ErrorKind::Unsupported.into());
-    }
-    let file = File::open(path)?;
-    let readable_by_others = super::readable_by_others(&file);
-    let mut text = Zeroizing::new(String::with_capacity(2048));
-    file.take(MOST).read_to_string(&mut text)?;
-    Ok((text, readable_by_others))
 }

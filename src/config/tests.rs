@@ -4,6 +4,7 @@ mod example;
 mod refusals;
 mod secrets;
 mod settings;
+mod tls;
 
 use std::fs;
 use std::time::Duration;
