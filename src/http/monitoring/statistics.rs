@@ -58,8 +58,8 @@ pub(crate) async fn show(
 #[derive(Serialize, ToSchema)]
 #[schema(as = Statistics)]
 struct StatisticsBody<'a> {
-    /// `ok`; or `degraded`, while an account is quarantined or somebody waits for a type of which no
-    /// account can become ready.
+    /// `ok`; or `degraded`, while an account is quarantined or whoever is next in a line waits for more
+    /// accounts than can become ready.
     status: &'static str,
     /// The version of the service.
     version: &'static str,
