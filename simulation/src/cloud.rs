@@ -21,7 +21,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 /// How many accounts there are of each of the two types.
-pub(crate) const ACCOUNTS_PER_TYPE: usize = 10;
+const ACCOUNTS_PER_TYPE: usize = 10;
 
 /// The master key that everything is derived from.
 const MASTER_KEY: Generation = Generation(0);
