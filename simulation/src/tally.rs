@@ -20,6 +20,7 @@ pub enum Fault {
     Mute,
     UndeletableResource,
     BackDoor,
+    Infrastructure,
     StaleReport,
     SlowDisk,
     Crash,

@@ -23,6 +23,18 @@ fn ten_years_of_the_whole_service_break_no_promise() {
     assert!(tally.leases >= 100 * YEARS, "{tally}");
     assert!(tally.calms >= 5 * YEARS, "{tally}");
     assert!(
+        tally.faults_of(Fault::Infrastructure) > 0,
+        "no account was cleaned of infrastructure: {tally}"
+    );
+    for often in [
+        tally.several,
+        tally.renewals,
+        tally.lapses,
+        tally.repetitions,
+    ] {
+        assert!(often >= 2 * YEARS, "{tally}");
+    }
+    assert!(
         tally.lines >= tally.requests,
         "the log was not heard: {tally}"
     );

@@ -26,6 +26,11 @@ impl Life {
     /// Does something with a lease, or with a token of it that still works.
     pub(super) fn use_lease(&mut self, account: &AccountId, lease: Fence) {
         self.cloud.move_to(self.now);
+        if self.cloud.is_full(account) && self.is_live(account, lease) {
+            // What comes of it is proven by every cleaning. That it may be made is not the question.
+            self.cloud.mess(account, self.dice.below(1000));
+            self.fault(Fault::Infrastructure);
+        }
         let administrator = self
             .cloud
             .accounts()

@@ -17,13 +17,13 @@ use crate::line::Heard;
 use crate::tally::Fault;
 
 /// How long a rush goes on: one in so many of a thousand consumers is the last of it.
-const LAST_OF_RUSH: u64 = 70;
+const LAST_OF_RUSH: u64 = 110;
 
 impl Life {
     /// Somebody asks for an account. They come in rushes: many within an hour, then nobody for days.
     pub(super) fn arrive(&mut self) {
         let next = if self.dice.chance(LAST_OF_RUSH) {
-            Duration::from_hours(24 + self.dice.below(24 * 11))
+            Duration::from_hours(24 + self.dice.below(24 * 14))
         } else {
             Duration::from_secs(self.dice.below(600))
         };
