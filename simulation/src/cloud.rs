@@ -31,7 +31,7 @@ pub(crate) const ADMINISTRATED: &str = "lite";
 
 /// In one life of so many, an account is cleaned by the profile `full`. Two thousand requests a cleaning
 /// would leave little of a year in an hour, were it every account of every life.
-const LIVES_PER_FULL_ACCOUNT: u64 = 8;
+const LIVES_PER_FULL_ACCOUNT: u64 = 12;
 
 /// See the module.
 pub(crate) struct Cloud {

@@ -23,7 +23,7 @@ impl Life {
     /// Somebody asks for an account. They come in rushes: many within an hour, then nobody for days.
     pub(super) fn arrive(&mut self) {
         let next = if self.dice.chance(LAST_OF_RUSH) {
-            Duration::from_hours(24 + self.dice.below(24 * 14))
+            Duration::from_hours(24 + self.dice.below(24 * 18))
         } else {
             Duration::from_secs(self.dice.below(600))
         };
