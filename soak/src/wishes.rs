@@ -51,6 +51,16 @@ pub fn any_request(dice: &mut Dice, id: ReservationId, policy: &Policy) -> Reque
     }
 }
 
+/// Returns a request with the key of another one, and with another wish.
+#[must_use]
+pub fn mistaken(request: RequestReservation) -> RequestReservation {
+    let purpose = match request.purpose {
+        None => Some("another one".into()),
+        Some(_) => None,
+    };
+    RequestReservation { purpose, ..request }
+}
+
 /// Returns how somebody renews a lease: mostly to keep it alive, now and then for longer, which may be
 /// less than is left or more than is allowed.
 pub fn any_renewal(

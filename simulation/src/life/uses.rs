@@ -16,6 +16,12 @@ impl Life {
     pub(super) fn lease_told(&mut self, lease: &Lease, left: Duration) {
         self.tally.leases += 1;
         self.borrowers.forget(&lease.account, lease.fence);
+        if self.cloud.is_full(&lease.account) {
+            self.cloud.move_to(self.now);
+            // Whether its holder may make all that is not the question here.
+            self.cloud.mess(&lease.account, self.dice.below(1000));
+            self.fault(Fault::Infrastructure);
+        }
         let late = left + Duration::from_mins(15);
         for _ in 0..=self.dice.below(3) {
             let after = self.dice.between(Duration::ZERO, late);
@@ -26,11 +32,6 @@ impl Life {
     /// Does something with a lease, or with a token of it that still works.
     pub(super) fn use_lease(&mut self, account: &AccountId, lease: Fence) {
         self.cloud.move_to(self.now);
-        if self.cloud.is_full(account) && self.is_live(account, lease) {
-            // What comes of it is proven by every cleaning. That it may be made is not the question.
-            self.cloud.mess(account, self.dice.below(1000));
-            self.fault(Fault::Infrastructure);
-        }
         let administrator = self
             .cloud
             .accounts()

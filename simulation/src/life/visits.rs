@@ -8,7 +8,7 @@ use acctpool_actors::pool::{
     ReservationState, ReservationStatus, ReservationView, Timestamp, TokenId,
 };
 use acctpool_soak::consumers::{Consumer, Holding, Intent, Told};
-use acctpool_soak::wishes::{any_renewal, any_request};
+use acctpool_soak::wishes::{any_renewal, any_request, mistaken};
 use uuid::Uuid;
 
 use super::Life;
@@ -132,7 +132,7 @@ impl Life {
             ..request.clone()
         };
         if self.dice.chance(200) {
-            request.purpose = Some("another one".into());
+            request = mistaken(request);
         }
         let asked = request.clone();
         self.running()

@@ -12,7 +12,7 @@ use crate::consumers::{Consumer, Intent, Lease, Told};
 use crate::dice::Dice;
 use crate::promises;
 use crate::tally::Fault;
-use crate::wishes::{any_renewal, any_request, is_allowed};
+use crate::wishes::{any_renewal, any_request, is_allowed, mistaken};
 
 /// How long a rush goes on: one in so many of a thousand consumers is the last of it.
 const LAST_OF_RUSH: u64 = 40;
@@ -184,7 +184,7 @@ impl Life {
         };
         let is_mistaken = self.dice.chance(200);
         if is_mistaken {
-            request.purpose = Some("another one".into());
+            request = mistaken(request);
         }
         let reply = self.apply(request.clone());
         if self.model.has_forgotten(id) {
