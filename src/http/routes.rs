@@ -2,9 +2,8 @@
 //! `Allow`.
 
 use acctpool_actors::pool::{AccountId, ReservationId};
-use actix_web::http::Method;
 use actix_web::web::{self, Data, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse, Resource, Scope};
+use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder, Scope};
 use uuid::Uuid;
 
 use super::monitoring::{health, measure, statistics};
@@ -64,11 +63,7 @@ const REDIRECT_HINT: &str = ". After the redirect from `POST /reservations`, fol
 /// Adds every path of the contract.
 pub(super) fn configure(config: &mut ServiceConfig) {
     config
-        .service(
-            only("GET, HEAD", "", web::resource(ROOT))
-                .route(web::get().to(statistics::show))
-                .route(web::head().to(statistics::show)),
-        )
+        .service(read(web::resource(ROOT), statistics::show))
         .service(
             web::scope(RESERVATIONS)
                 .service(
@@ -82,69 +77,34 @@ pub(super) fn configure(config: &mut ServiceConfig) {
                 // that would take a sixth of the time of a GET.
                 .default_service(web::to(reservation)),
         )
-        .service(
-            only("GET, HEAD", "", web::resource(DOCUMENT))
-                .route(web::get().to(openapi::show))
-                .route(web::head().to(openapi::show)),
-        )
-        .service(
-            only("GET, HEAD", "", web::resource(REFERENCE))
-                .route(web::get().to(page::reference))
-                .route(web::head().to(page::reference)),
-        )
+        .service(read(web::resource(DOCUMENT), openapi::show))
+        .service(read(web::resource(REFERENCE), page::reference))
         .service(accounts())
-        .service(
-            only("GET, HEAD", "", web::resource(AUDIT))
-                .route(web::get().to(audit::list))
-                .route(web::head().to(audit::list)),
-        )
-        .service(
-            only("GET, HEAD", "", web::resource(METRICS))
-                .route(web::get().to(measure::show))
-                .route(web::head().to(measure::show)),
-        )
-        .service(
-            only("GET, HEAD", "", web::resource(LIVENESS))
-                .route(web::get().to(health::live))
-                .route(web::head().to(health::live)),
-        )
-        .service(
-            only("GET, HEAD", "", web::resource(READINESS))
-                .route(web::get().to(health::ready))
-                .route(web::head().to(health::ready)),
-        )
+        .service(read(web::resource(AUDIT), audit::list))
+        .service(read(web::resource(METRICS), measure::show))
+        .service(read(web::resource(LIVENESS), health::live))
+        .service(read(web::resource(READINESS), health::ready))
         .default_service(web::to(unknown_path));
     for asset in page::ASSETS {
-        config.service(
-            only("GET, HEAD", "", web::resource(asset.path))
-                .route(web::get().to(move || asset.serve()))
-                .route(web::head().to(move || asset.serve())),
-        );
+        config.service(read(web::resource(asset.path), move || asset.serve()));
     }
 }
 
 /// Returns the paths of accounts.
 fn accounts() -> Scope {
+    let one = web::resource(format!("/{{{ACCOUNT}}}"));
     let mut paths = web::scope(ACCOUNTS)
-        .service(
-            only("GET, HEAD", "", web::resource(""))
-                .route(web::get().to(accounts::list))
-                .route(web::head().to(accounts::list)),
-        )
-        .service(
-            only("GET, HEAD", "", web::resource(format!("/{{{ACCOUNT}}}")))
-                .route(web::get().to(accounts::show))
-                .route(web::head().to(accounts::show)),
-        );
+        .service(read(web::resource(""), accounts::list))
+        .service(read(one, accounts::show));
     for intervention in Intervention::ALL {
         let pattern = format!("/{{{ACCOUNT}}}/{}", intervention.as_str());
-        paths = paths.service(
-            only("POST", "", web::resource(pattern)).route(web::post().to(
-                move |context: Data<Context>, request: HttpRequest| {
-                    interventions::intervene(intervention, context, request)
-                },
-            )),
-        );
+        let intervene = move |context: Data<Context>, request: HttpRequest| {
+            interventions::intervene(intervention, context, request)
+        };
+        let resource = web::resource(pattern)
+            .route(web::post().to(intervene))
+            .default_service(web::to(async || not_allowed("POST")));
+        paths = paths.service(resource);
     }
     paths.default_service(web::to(unknown_path))
 }
@@ -199,11 +159,16 @@ fn is_account_id(text: &str) -> bool {
     text.len() == 32 && text.bytes().all(is_digit)
 }
 
-/// Refuses every method but those that get a route.
-fn only(allow: &'static str, hint: &'static str, resource: Resource) -> Resource {
-    resource.default_service(web::to(move || async move {
-        Err::<HttpResponse, _>(HttpError::MethodNotAllowed { allow, hint })
-    }))
+/// Returns what is only read.
+fn read<F, Args>(resource: Resource, handler: F) -> Resource
+where
+    F: Handler<Args, Output: Responder>,
+    Args: FromRequest + 'static,
+{
+    resource
+        .route(web::get().to(handler.clone()))
+        .route(web::head().to(handler))
+        .default_service(web::to(async || not_allowed("GET, HEAD")))
 }
 
 /// Answers at the path of one reservation, and at those below it.
@@ -218,74 +183,27 @@ async fn reservation(
         return Err(HttpError::UnknownPath);
     }
     let id = reservation_id(id);
-    match below {
-        "" => one_reservation(context, &request, id).await,
-        RECEIPT => receipt(context, &request, id).await,
-        RENEWAL => renewal(context, &request, id).await,
-        REVOCATION => revocation(context, &request, id).await,
+    let request = &request;
+    let caller = || Caller::of(request);
+    match (below, request.method().as_str()) {
+        ("", "GET" | "HEAD") => reservations::show::show(context, request, caller()?, id).await,
+        ("", "DELETE") => reservations::cancel::cancel(context, caller()?, id).await,
+        ("", _) => Err(HttpError::MethodNotAllowed {
+            allow: "GET, HEAD, DELETE",
+            hint: REDIRECT_HINT,
+        }),
+        (RECEIPT, "GET" | "HEAD") => reservations::receipts::show(context, caller()?, id).await,
+        (RECEIPT, _) => not_allowed("GET, HEAD"),
+        (RENEWAL, "POST") => reservations::renew::renew(context, request, id).await,
+        (REVOCATION, "POST") => interventions::revoke(context, request, id).await,
+        (RENEWAL | REVOCATION, _) => not_allowed("POST"),
         _ => Err(HttpError::UnknownPath),
     }
 }
 
-async fn one_reservation(
-    context: Data<Context>,
-    request: &HttpRequest,
-    id: Option<ReservationId>,
-) -> Result<HttpResponse, HttpError> {
-    match *request.method() {
-        Method::GET | Method::HEAD => {
-            reservations::show::show(context, request, Caller::of(request)?, id).await
-        }
-        Method::DELETE => reservations::cancel::cancel(context, Caller::of(request)?, id).await,
-        _ => Err(HttpError::MethodNotAllowed {
-            allow: "GET, HEAD, DELETE",
-            hint: REDIRECT_HINT,
-        }),
-    }
-}
-
-async fn receipt(
-    context: Data<Context>,
-    request: &HttpRequest,
-    id: Option<ReservationId>,
-) -> Result<HttpResponse, HttpError> {
-    match *request.method() {
-        Method::GET | Method::HEAD => {
-            reservations::receipts::show(context, Caller::of(request)?, id).await
-        }
-        _ => Err(HttpError::MethodNotAllowed {
-            allow: "GET, HEAD",
-            hint: "",
-        }),
-    }
-}
-
-async fn revocation(
-    context: Data<Context>,
-    request: &HttpRequest,
-    id: Option<ReservationId>,
-) -> Result<HttpResponse, HttpError> {
-    match *request.method() {
-        Method::POST => interventions::revoke(context, request, id).await,
-        _ => Err(HttpError::MethodNotAllowed {
-            allow: "POST",
-            hint: "",
-        }),
-    }
-}
-
-async fn renewal(
-    context: Data<Context>,
-    request: &HttpRequest,
-    id: Option<ReservationId>,
-) -> Result<HttpResponse, HttpError> {
-    match *request.method() {
-        Method::POST => reservations::renew::renew(context, request, id).await,
-        _ => Err(HttpError::MethodNotAllowed {
-            allow: "POST",
-            hint: "",
-        }),
-    }
+fn not_allowed(allow: &'static str) -> Result<HttpResponse, HttpError> {
+    let hint = "";
+    Err(HttpError::MethodNotAllowed { allow, hint })
 }
 
 async fn unknown_path() -> Result<HttpResponse, HttpError> {

@@ -10,6 +10,7 @@ use acctpool::ibm::{
 use acctpool::keyring::{Keyring, MasterKey};
 use acctpool::simulator::{AccountSpec, Lags, Simulator, Time};
 use acctpool_actors::clock::Clock;
+use acctpool_actors::cloud::Cloud;
 use acctpool_actors::pool::{
     AccountId, Epoch, Fence, Generation, ManagementKey, ManagementKeys, Timestamp,
 };
@@ -40,6 +41,23 @@ pub(crate) fn key(epoch: u32) -> ManagementKey {
         epoch: Epoch(epoch),
         generation: FIRST,
     }
+}
+
+/// The keys of the given epochs, all of them verified.
+pub(crate) fn keys(current: u32, pending: Option<u32>, previous: Option<u32>) -> ManagementKeys {
+    let newest = pending.into_iter().chain(previous).fold(current, u32::max);
+    ManagementKeys {
+        current: key(current),
+        pending: pending.map(key),
+        previous: previous.map(key),
+        newest: Epoch(newest),
+        verified: true,
+    }
+}
+
+/// An end of a lease.
+pub(crate) fn in_a_day() -> Timestamp {
+    START + time::Duration::DAY
 }
 
 struct SimulatedTime(Simulator);
@@ -248,4 +266,22 @@ impl Borrower<'_> {
         )
         .await
     }
+}
+
+/// Sweeps until nothing is left to do, letting time pass as the pool would.
+pub(crate) async fn sweep_clean(world: &World, ibm: &Ibm) -> usize {
+    let mut deleted = 0;
+    for _ in 0..20 {
+        let pass = ibm.sweep(CONFIGURED).await.unwrap();
+        assert_eq!(pass.stuck, [], "nothing here refuses to go");
+        if pass.is_clean() {
+            return deleted;
+        }
+        deleted += pass.deleted.len();
+        world.cloud.advance(Duration::from_secs(30));
+    }
+    panic!(
+        "not clean after 20 passes: {:#?}",
+        ibm.sweep(CONFIGURED).await
+    );
 }

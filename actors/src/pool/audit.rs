@@ -8,7 +8,7 @@
 use serde::{Serialize, Serializer};
 
 use super::event::Event;
-use super::ids::{AccountId, ReservationId, Timestamp, TokenId, rfc3339};
+use super::ids::{AccountId, ReservationId, Subject, Timestamp, TokenId, rfc3339};
 use super::operator::Operator;
 use super::reconfiguration::Reconfigured;
 
@@ -132,6 +132,16 @@ impl AuditEntry {
                 Event::RevocationRequested { reservation, by } => named("revocation_requested")
                     .about(*reservation)
                     .wanted(by.as_ref()),
+                Event::InterventionRefused {
+                    intervention,
+                    subject,
+                    refusal,
+                    by,
+                } => named("intervention_refused")
+                    .regarding(subject.as_ref())
+                    .wanted(Some(by))
+                    .with("intervention", Detail::Word(intervention))
+                    .with("refusal", Detail::Text(refusal.clone())),
                 Event::RotationRequested { account } => named("rotation_requested").on(account),
                 Event::Reconfigured(changes) => Self::reconfigured(changes, at),
                 Event::AccountAdded {
@@ -268,6 +278,14 @@ impl AuditEntry {
     fn on(mut self, account: &AccountId) -> Self {
         self.account = Some(account.clone());
         self
+    }
+
+    fn regarding(self, subject: Option<&Subject>) -> Self {
+        match subject {
+            Some(Subject::Account(account)) => self.on(account),
+            Some(Subject::Reservation(reservation)) => self.about(*reservation),
+            None => self,
+        }
     }
 
     /// Adds who wanted it, why, and from where; nothing where that was whoever runs the program.

@@ -102,6 +102,24 @@ impl fmt::Display for ReservationId {
     }
 }
 
+/// What something is about. Reservations come before accounts.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Subject {
+    /// A reservation.
+    Reservation(ReservationId),
+    /// An account.
+    Account(AccountId),
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Reservation(reservation) => write!(f, "reservation {reservation}"),
+            Self::Account(account) => write!(f, "account {account}"),
+        }
+    }
+}
+
 /// An account's counter, raised at each lease, at each cleaning, and whenever an answer that is
 /// still on its way must no longer count.
 #[derive(

@@ -152,6 +152,18 @@ fn of_accounts() -> Vec<(Event, &'static str)> {
             reservation: id(1),
             by: Some(operator()),
         },
+        Event::InterventionRefused {
+            intervention: "clean",
+            subject: Some(Subject::Account(account())),
+            refusal: "the account is leased".to_owned(),
+            by: operator(),
+        },
+        Event::InterventionRefused {
+            intervention: "revoke",
+            subject: None,
+            refusal: "unknown reservation".to_owned(),
+            by: operator(),
+        },
     ];
     let kept = [
         r#"cleaning_started - acct - {"purpose":"full"}"#,
@@ -169,6 +181,8 @@ fn of_accounts() -> Vec<(Event, &'static str)> {
         r#"cleaning_requested ops acct - {"reason":"fixed \"it\"","from":"192.0.2.7"}"#,
         "quarantine_requested - acct - {}",
         r#"revocation_requested ops - 1 {"reason":"fixed \"it\"","from":"192.0.2.7"}"#,
+        r#"intervention_refused ops acct - {"reason":"fixed \"it\"","from":"192.0.2.7","intervention":"clean","refusal":"the account is leased"}"#,
+        r#"intervention_refused ops - - {"reason":"fixed \"it\"","from":"192.0.2.7","intervention":"revoke","refusal":"unknown reservation"}"#,
     ];
     events.into_iter().zip(kept).collect()
 }
