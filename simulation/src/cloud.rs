@@ -68,7 +68,9 @@ impl Cloud {
             time: Time::Frozen(now),
             seed,
         });
-        let mut full = (seed % LIVES_PER_FULL_ACCOUNT == 0).then_some(ADMINISTRATED);
+        let mut full = seed
+            .is_multiple_of(LIVES_PER_FULL_ACCOUNT)
+            .then_some(ADMINISTRATED);
         let owners = specs.into_iter().map(|(account_type, spec)| {
             let is_full = full.take_if(|label| account_type.as_str() == *label);
             let untouched = services.inventory(&spec.id).lines.into_iter().collect();

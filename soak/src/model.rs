@@ -113,17 +113,7 @@ impl Model {
                 expiration,
                 ..
             } => {
-                self.renewed.insert(*reservation, now);
-                let held = self.holders.values_mut();
-                for holder in held.filter(|holder| holder.reservation == *reservation) {
-                    assert!(
-                        *expiration >= holder.expiration,
-                        "never_shortened: {reservation} was to end at {}, and is renewed until \
-                         {expiration}",
-                        holder.expiration
-                    );
-                    holder.expiration = *expiration;
-                }
+                self.lease_renewed(*reservation, *expiration, now);
             }
             Event::ReservationEnded {
                 reservation,
@@ -214,6 +204,19 @@ impl Model {
         };
         let held = self.holders.insert(account.clone(), holder);
         assert!(held.is_none(), "one_holder: {account} has two");
+    }
+
+    fn lease_renewed(&mut self, reservation: ReservationId, expiration: Timestamp, now: Timestamp) {
+        self.renewed.insert(reservation, now);
+        let held = self.holders.values_mut();
+        for holder in held.filter(|holder| holder.reservation == reservation) {
+            assert!(
+                expiration >= holder.expiration,
+                "never_shortened: {reservation} was to end at {}, and is renewed until {expiration}",
+                holder.expiration
+            );
+            holder.expiration = expiration;
+        }
     }
 
     fn lease_ended(

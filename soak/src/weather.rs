@@ -11,7 +11,7 @@ use crate::wishes::{TYPES, consumer};
 use crate::world;
 
 /// No lease is ever allowed to last longer.
-pub const LONGEST_LEASE: Duration = Duration::from_mins(300);
+pub const LONGEST_LEASE: Duration = Duration::from_hours(5);
 
 /// How a call to the cloud ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
