@@ -372,6 +372,13 @@ impl World {
         }
     }
 
+    /// Returns how many accounts of a type the operator's file names.
+    #[must_use]
+    pub fn configured(&self, account_type: &AccountType) -> usize {
+        let named = self.accounts.iter();
+        named.filter(|(_, label)| label == account_type).count()
+    }
+
     /// Whether nobody waits for the answer any more: another job was issued, or none runs.
     #[must_use]
     pub fn is_stale(&self, issued: &Issued) -> bool {
