@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use acctpool_actors::pool::{
-    Account, AccountId, AccountState, Generation, Reservation, ReservationState, StateKind,
-    Timestamp, TokenId,
+    Account, AccountId, AccountState, Generation, ManagementKey, Reservation, ReservationState,
+    StateKind, Timestamp, TokenId,
 };
 
 use crate::cloud::CloudAccount;
@@ -24,7 +24,10 @@ pub fn check(world: &World, model: &Model) {
     let mut dead_man = BTreeMap::new();
     for account in world.pool.accounts() {
         let cloud = &world.cloud[&account.id];
-        management_key_never_lost(account, cloud, &world.master_keys);
+        // One that is out does not move to a new master key.
+        if !account.is_out() {
+            management_key_never_lost(account, cloud, &world.master_keys);
+        }
         no_orphan_credential(account, cloud);
         credential_can_be_shown(account, &world.master_keys);
         no_silent_leftover(account);
@@ -176,16 +179,15 @@ fn are_the_same(reservation: &Reservation, written: &Reservation) -> bool {
             }
 }
 
-/// P6: a management key works that the pool knows of, and that can still be derived.
+/// P6: a management key works that the pool knows of, and that can still be derived, or is configured.
 fn management_key_never_lost(
     account: &Account,
     cloud: &CloudAccount,
     master_keys: &BTreeSet<Generation>,
 ) {
     let keys = account.keys;
-    let mut usable = keys
-        .known()
-        .filter(|key| !key.is_derived() || master_keys.contains(&key.generation));
+    let known = keys.known().chain([ManagementKey::CONFIGURED]);
+    let mut usable = known.filter(|key| !key.is_derived() || master_keys.contains(&key.generation));
     assert!(
         usable.any(|key| cloud.management.contains(&key)),
         "management_key_never_lost: {keys:?} of {:?}, from {master_keys:?}",
