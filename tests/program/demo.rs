@@ -94,9 +94,13 @@ fn the_lesson_works_as_it_is_printed() {
         enabled.starts_with(&format!("account {account}: ")),
         "{enabled}"
     );
-    let log = demo.process.stderr();
-    let (_, after) = log.split_once("operator operator: to see how").unwrap();
-    assert!(after.contains("enabled, operator operator: seen"), "{log}");
+    eventually("what the operator did in the log", || {
+        let log = demo.process.stderr();
+        let (_, after) = log.split_once("drained, operator operator: to see how")?;
+        after
+            .contains("enabled, operator operator: seen")
+            .then_some(())
+    });
     assert_eq!(
         (&shown["state"], &shown["duration"]),
         (&"active".into(), &30.into())
