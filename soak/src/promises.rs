@@ -190,7 +190,8 @@ fn management_key_never_lost(
     let mut usable = known.filter(|key| !key.is_derived() || master_keys.contains(&key.generation));
     assert!(
         usable.any(|key| cloud.management.contains(&key)),
-        "management_key_never_lost: {keys:?} of {:?}, from {master_keys:?}",
+        "management_key_never_lost: {}: {keys:?} of {:?}, from {master_keys:?}",
+        account.id,
         cloud.management
     );
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use acctpool_actors::cloud::CloudError;
 use acctpool_actors::pool::{
     Account, AccountId, AccountState, AccountType, Applied, Change, Command, Done, Event,
-    Generation, ManagementKey, Policy, Pool, ReceiptLine, Reconfigure, Reconfigured,
+    Generation, GetMasterKeys, ManagementKey, Policy, Pool, ReceiptLine, Reconfigure, Reconfigured,
     ReportCleaning, Reservation, ReservationId, Snapshot, StateKind, Step, Tick, Timestamp,
     TokenChanges, TypePolicy, UseMasterKey,
 };
@@ -326,12 +326,12 @@ impl World {
         accounts: Vec<(AccountId, AccountType)>,
         changed: BTreeSet<AccountId>,
     ) -> Reconfigured {
+        let master_keys = self.pool.clone().apply(GetMasterKeys, self.now).reply;
         for (id, _) in &accounts {
             let at_cloud = self.cloud.entry(id.clone());
             let at_cloud = at_cloud.or_insert_with(CloudAccount::unspoilt);
-            let is_lost = |key: &ManagementKey| {
-                key.is_derived() && !self.master_keys.contains(&key.generation)
-            };
+            let is_lost =
+                |key: &ManagementKey| key.is_derived() && !master_keys.contains(&key.generation);
             if at_cloud.management.iter().all(is_lost) {
                 at_cloud.management = [ManagementKey::CONFIGURED].into();
             }

@@ -194,6 +194,12 @@ impl Pool {
         account.account_type = account_type;
         account.configured = true;
         self.lines.extend(account.interrupted(now));
+        // While it was out, their master key may have been forgotten. That they may exist is known by
+        // their epochs.
+        let is_at_hand =
+            |key: &ManagementKey| !(key.is_derived() && self.has_forgotten(key.generation));
+        account.keys.pending = account.keys.pending.filter(is_at_hand);
+        account.keys.previous = account.keys.previous.filter(is_at_hand);
         match &mut account.state {
             AccountState::Leased { .. } => {}
             AccountState::Quarantined(quarantine) if quarantine.set_aside => {

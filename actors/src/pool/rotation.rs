@@ -122,6 +122,12 @@ impl Pool {
         }
     }
 
+    /// Tells whether nothing can be derived from a master key any more.
+    pub(super) fn has_forgotten(&self, generation: Generation) -> bool {
+        let oldest = self.master_keys.first_key_value();
+        oldest.is_some_and(|(oldest, _)| generation < *oldest)
+    }
+
     fn introduce_master_key(&mut self, generation: Generation, fingerprint: Fingerprint) {
         self.master_keys.insert(generation, fingerprint.clone());
         self.master_key_changes.push(Change::MasterKey {

@@ -313,6 +313,22 @@ fn an_account_that_is_out_holds_up_no_master_key_and_comes_back_with_a_new_key_o
     assert_eq!(master_keys(&mut world), [1]);
 }
 
+#[test]
+fn a_rotation_that_was_begun_before_an_account_was_out_is_not_finished_with_a_key_that_is_gone() {
+    let mut world = rotated();
+    rotate(&mut world);
+    world.reconfigure(policy(), Vec::new(), BTreeSet::new());
+    world.run_well();
+    assert_eq!(account(&world).keys.pending, Some(key(2, FIRST)));
+    world.rotate_master_key();
+    let accounts = vec![("free-0".into(), "free".into())];
+    world.reconfigure(policy(), accounts, BTreeSet::new());
+    assert_eq!(account(&world).keys.pending, None);
+    rotate(&mut world);
+    run_to(&mut world, Phase::Rotate);
+    assert_eq!(world.open_jobs[0].job, Job::Rotate(key(3, SECOND)));
+}
+
 /// Takes the only account out of the operator's file, and starts anew.
 fn leave_out(world: &mut World) {
     world.accounts.clear();

@@ -1,18 +1,16 @@
 //! The seasons: weather that comes and goes, the operator who comes by, and what must come true
 //! while all is well.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use acctpool_actors::pool::{
     Account, AccountId, AccountState, AccountType, CleanAccount, DrainAccount, EnableAccount,
-    GetMasterKeys, Policy, QuarantineAccount, RevokeReservation, RotateKey, StateKind,
+    Policy, QuarantineAccount, RevokeReservation, RotateKey, StateKind,
 };
 
 use super::{ACCOUNTS_PER_TYPE, Happening, Life};
 use crate::weather::{LONGEST_LEASE, Weather, any_policy};
 use crate::wishes::{MOST_AT_ONCE, TYPES, ordered};
-use crate::world::World;
 
 /// How many accounts of each type may join those of the beginning.
 const SPARE_ACCOUNTS_PER_TYPE: usize = 2;
@@ -201,13 +199,12 @@ impl Life {
     }
 
     fn any_accounts(&mut self) -> Vec<(AccountId, AccountType)> {
-        let lost = self.out_of_reach();
         let dice = &mut self.dice;
         let mut accounts: Vec<(AccountId, AccountType)> = Vec::new();
         for label in TYPES {
             for number in 0..ACCOUNTS_PER_TYPE + SPARE_ACCOUNTS_PER_TYPE {
                 let id = AccountId::from(format!("{label}-{number}"));
-                if dice.chance(850) && !lost.contains(&id) {
+                if dice.chance(850) {
                     let is_other = dice.chance(100);
                     let others = TYPES[dice.place(TYPES.len())];
                     accounts.push((id, if is_other { others } else { label }.into()));
@@ -226,19 +223,6 @@ impl Life {
         } else {
             self.world.accounts.clone()
         }
-    }
-
-    /// Returns the accounts that would need a new key of their owner to come back: they were out when
-    /// the others moved to a new master key.
-    fn out_of_reach(&mut self) -> BTreeSet<AccountId> {
-        let oldest = self.apply(GetMasterKeys).first().copied();
-        let World { pool, written, .. } = &self.world;
-        let present: BTreeSet<_> = pool.accounts().map(|account| &account.id).collect();
-        let out = written.accounts.values().filter(|account| {
-            let needed = account.oldest_generation();
-            !present.contains(&account.id) && needed.is_some_and(|needed| Some(needed) < oldest)
-        });
-        out.map(|account| account.id.clone()).collect()
     }
 
     fn operator_comes_again(&mut self) {
