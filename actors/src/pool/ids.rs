@@ -75,6 +75,11 @@ label! {
 }
 
 label! {
+    /// The operator's name for a webhook.
+    WebhookName
+}
+
+label! {
     /// What tells one master key from every other. Nothing can be derived from it.
     Fingerprint
 }
