@@ -1,19 +1,16 @@
 //! `[[accounts]]`: what is lent.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
-use std::io::{self, Read};
-use std::path::Path;
 
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
-use zeroize::Zeroizing;
 
 use super::Source;
 use super::keep::ProtectedLines;
 use super::report::Fault;
+use super::secrets::Sources;
 use super::section::{Schema, Section};
-use super::values::{ACCOUNT_ID, API_KEY, IAM_ID, LABEL, PATH, VARIABLE, api_key};
+use super::values::{ACCOUNT_ID, API_KEY, IAM_ID, LABEL};
 
 pub(super) const SCHEMA: Schema = Schema {
     name: "[[accounts]]",
@@ -25,6 +22,14 @@ pub(super) const SCHEMA: Schema = Schema {
         "api_key_env",
         "owner",
     ],
+};
+
+const API_KEY_SOURCES: Sources<SecretString> = Sources {
+    owner: "an account",
+    what: "an API key",
+    keys: ["api_key", "api_key_file", "api_key_env"],
+    file: "the file named by `api_key_file`",
+    kind: &API_KEY,
 };
 
 /// One pooled account, as the operator describes it.
@@ -75,7 +80,14 @@ pub(super) fn read(
         accounts.extend(read_account(&mut section, &mut seen, protected, source));
     }
     if let Some(at) = inline_key.filter(|_| source.readable_by_others) {
-        root.refuse_at(at, Fault::ReadableByOthers("this file"));
+        let what = API_KEY_SOURCES.what;
+        root.refuse_at(
+            at,
+            Fault::ReadableByOthers {
+                file: "this file",
+                what,
+            },
+        );
     }
     (accounts, seen.types)
 }
@@ -96,7 +108,7 @@ fn read_account(
     let account_type = section.require("type", &LABEL);
     seen.types.extend(account_type.clone());
     let owner = section.read("owner", &IAM_ID);
-    let key = read_api_key(section, source);
+    let key = API_KEY_SOURCES.read(section, source);
     if let Some((key, secret)) = &key {
         let digest = Sha256::digest(secret.expose_secret()).into();
         section.unique(key, "API key", digest, &mut seen.api_keys);
@@ -107,90 +119,4 @@ fn read_account(
         api_key: key?.1,
         owner,
     })
-}
-
-/// Returns the API key and the key of the file that led to it.
-fn read_api_key(
-    section: &mut Section<'_, '_, '_>,
-    source: &Source<'_>,
-) -> Option<(&'static str, SecretString)> {
-    let mut keys = ["api_key", "api_key_file", "api_key_env"]
-        .into_iter()
-        .filter(|key| section.has(key));
-    let (first, others) = (keys.next(), keys.count());
-    let key = match first {
-        Some(key) if others == 0 => key,
-        _ => {
-            let found = usize::from(first.is_some()) + others;
-            section.refuse(first.unwrap_or("api_key"), Fault::ApiKeySources(found));
-            return None;
-        }
-    };
-    let secret = match key {
-        "api_key" => section.read(key, &API_KEY),
-        "api_key_file" => from_file(section, source.directory),
-        _ => from_variable(section, source.env),
-    }?;
-    Some((key, secret))
-}
-
-fn from_file(section: &mut Section<'_, '_, '_>, directory: &Path) -> Option<SecretString> {
-    let key = "api_key_file";
-    let path = directory.join(section.read(key, &PATH)?);
-    match read_key_file(&path) {
-        Ok((text, readable_by_others)) => {
-            if readable_by_others {
-                // Mounted secrets of a container platform look so: no reason to refuse.
-                let what = "the file named by `api_key_file`";
-                section.refuse(key, Fault::ReadableByOthers(what));
-            }
-            taken_from(section, key, &text)
-        }
-        Err(error) => {
-            section.refuse(key, Fault::KeyFile(error.kind()));
-            None
-        }
-    }
-}
-
-fn from_variable(
-    section: &mut Section<'_, '_, '_>,
-    env: &dyn Fn(&str) -> Option<String>,
-) -> Option<SecretString> {
-    let key = "api_key_env";
-    let name = section.read(key, &VARIABLE)?;
-    let Some(text) = env(&name).map(Zeroizing::new) else {
-        section.refuse(key, Fault::NoVariable);
-        return None;
-    };
-    taken_from(section, key, &text)
-}
-
-fn taken_from(
-    section: &mut Section<'_, '_, '_>,
-    key: &'static str,
-    text: &str,
-) -> Option<SecretString> {
-    let secret = api_key(text.trim());
-    if secret.is_none() {
-        let allowed = API_KEY.allowed;
-        section.refuse(key, Fault::UnfitSource { key, allowed });
-    }
-    secret
-}
-
-/// Returns what the file holds, and whether everybody on the machine can read it.
-fn read_key_file(path: &Path) -> io::Result<(Zeroizing<String>, bool)> {
-    // A little more than the longest key, so that a wrong path is noticed and a device ends.
-    const MOST: u64 = 2048;
-    // Opening a pipe would wait for somebody to write to it.
-    let kind = fs::metadata(path)?.file_type();
-    if !kind.is_file() && !kind.is_dir() {
-        return Err(io::ErrorKind::Unsupported.into());
-    }
-    let file = File::open(path)?;
-    let readable_by_others = super::readable_by_others(&file);
-    let mut text = Zeroizing::new(String::with_capacity(2048));
-    file.take(MOST).read_to_string(&mut text)?;
-    Ok((text, readable_by_others))
 }
