@@ -87,6 +87,8 @@ enum Verb {
     List(client::list::List),
     /// Shows how the pool is: how many accounts of each type are ready, leased, being cleaned.
     Status(client::status::Status),
+    /// Takes a reservation away from whoever has it, for operators.
+    Revoke(client::revoke::Revoke),
     /// Shows accounts and acts on them, for operators.
     Account(client::account::Account),
     /// Serves the pool that a configuration file describes.
@@ -157,6 +159,7 @@ fn carry_out(arguments: Arguments) -> Result<ExitCode, Failure> {
         Verb::Release(verb) => verb.run(),
         Verb::List(verb) => verb.run(),
         Verb::Status(verb) => verb.run(),
+        Verb::Revoke(verb) => verb.run(),
         Verb::Account(verb) => verb.run(),
         Verb::Serve(verb) => verb.run(),
         Verb::Demo(verb) => verb.run(),

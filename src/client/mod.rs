@@ -24,7 +24,10 @@ mod pages;
 mod reservations;
 mod statistics;
 
-pub(crate) use accounts::{Account, AccountAction, AccountFilter};
+pub(crate) use accounts::{
+    Account, AccountAction, AccountFilter, Cleaning, Collection, Holder, Leftover, Progress,
+    Quarantine,
+};
 pub(crate) use address::ServerAddress;
 pub(crate) use backoff::Backoff;
 pub(crate) use error::ClientError;

@@ -264,7 +264,7 @@ impl Client {
     }
 }
 
-fn path(id: &str) -> String {
+pub(super) fn path(id: &str) -> String {
     format!("/reservations/{}", segment(id))
 }
 

@@ -8,9 +8,11 @@ use std::sync::LazyLock;
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpRequest, HttpResponse};
 use utoipa::openapi::path::{Operation, PathsMap};
+use utoipa::openapi::schema::{Schema, Type};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{
-    ContentBuilder, OpenApi, PathItem, Ref, RefOr, Required, Response, ResponseBuilder,
+    ContentBuilder, HeaderBuilder, ObjectBuilder, OpenApi, PathItem, Ref, RefOr, Required,
+    Response, ResponseBuilder,
 };
 use utoipa::{Modify, OpenApi as _};
 
@@ -22,6 +24,9 @@ use super::page::{self, CACHING};
 use super::problem::{MEDIA_TYPE, Problem};
 use super::request::parameters::TOKEN;
 use super::reservations;
+
+/// The path of the intervention that describes itself; the others are like it.
+const CLEAN: &str = "/accounts/{id}/clean";
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -56,7 +61,6 @@ use super::reservations;
     ),
     components(schemas(
         Problem,
-        reservations::list::State,
         reservations::receipt_schema::Receipt,
         reservations::receipt_schema::ReceiptList
     )),
@@ -83,6 +87,11 @@ pub(super) fn as_json() -> &'static str {
     &JSON
 }
 
+/// An OpenAPI document.
+#[derive(utoipa::ToSchema)]
+#[schema(value_type = Object)]
+struct Document(());
+
 /// `GET /openapi.json`: the document.
 #[utoipa::path(
     get,
@@ -93,7 +102,7 @@ pub(super) fn as_json() -> &'static str {
     description = "This document.",
     security(()),
     responses(
-        (status = 200, description = "The document.", body = Object, headers(("ETag" = String))),
+        (status = 200, description = "The document.", body = Document, headers(("ETag" = String))),
         (status = 304, description = "It is the one that `If-None-Match` names."),
     )
 )]
@@ -124,6 +133,7 @@ impl Modify for EveryRequest {
         for (path, item) in &mut document.paths.paths {
             for operation in operations(item) {
                 add_problems(path, operation);
+                repeat_descriptions(operation);
                 // Whatever can be said in a body can be said in the query.
                 if let Some(RefOr::T(body)) = &mut operation.request_body {
                     body.required = Some(Required::False);
@@ -135,26 +145,35 @@ impl Modify for EveryRequest {
 
 /// Adds what one handler answers under more than one path.
 fn add_alike(paths: &mut PathsMap<String, PathItem>) {
-    let mut alike = |path: &str, other: &str, name: String, summary: Option<String>| {
+    let mut alike = |path: &str, other: String, say: &dyn Fn(&mut Operation)| {
         let mut item = paths[path].clone();
-        for operation in operations(&mut item) {
-            operation.operation_id = Some(name.clone());
-            operation.summary = summary.clone().or(operation.summary.take());
-        }
-        paths.insert(other.to_owned(), item);
+        operations(&mut item).for_each(say);
+        paths.insert(other, item);
     };
-    alike("/readyz", "/healthz", "getHealth".to_owned(), None);
-    let clean = Intervention::Clean.as_str();
+    alike("/readyz", "/healthz".to_owned(), &|operation| {
+        operation.operation_id = Some("getHealth".to_owned());
+    });
     for intervention in Intervention::ALL {
         let word = intervention.as_str();
-        let (first, rest) = word.split_at(1);
-        let path = |word: &str| format!("/accounts/{{id}}/{word}");
-        alike(
-            &path(clean),
-            &path(word),
-            format!("{word}Account"),
-            Some(format!("{}{rest} an account", first.to_uppercase())),
-        );
+        alike(CLEAN, format!("/accounts/{{id}}/{word}"), &|operation| {
+            let (summary, effect) = intervention.words();
+            let audit = "Who did it, why and from where is kept in the audit.";
+            operation.operation_id = Some(format!("{word}Account"));
+            operation.summary = Some(summary.to_owned());
+            operation.description = Some(format!("{effect} {audit}"));
+        });
+    }
+}
+
+/// Says of a parameter in its schema what is said of it beside: makers of clients look there.
+fn repeat_descriptions(operation: &mut Operation) {
+    for parameter in operation.parameters.iter_mut().flatten() {
+        if let RefOr::T(parameter) = parameter
+            && let Some(RefOr::T(Schema::Object(schema))) = &mut parameter.schema
+            && schema.description.is_none()
+        {
+            schema.description.clone_from(&parameter.description);
+        }
     }
 }
 
@@ -169,6 +188,7 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
 /// Adds what an operation can end in besides what it says itself, by what it takes and what it is about.
 fn add_problems(path: &str, operation: &mut Operation) {
     let is_open = operation.security.is_some();
+    let takes_body = operation.request_body.is_some();
     let is_for_operators = operation
         .tags
         .iter()
@@ -187,14 +207,21 @@ fn add_problems(path: &str, operation: &mut Operation) {
             "`unavailable`: starting, stopping or overloaded. Come back after `Retry-After` seconds.",
         ),
     ];
-    if is_open {
-        problems.push((400, "`malformed_request`."));
-    } else {
-        problems.push((
+    match (is_open, takes_body) {
+        (true, _) => problems.push((400, "`malformed_request`.")),
+        (false, false) => problems.push((
             400,
             "`malformed_request`, `unknown_parameter`, `repeated_parameter`, `invalid_parameter`, \
              `two_tokens` or `query_token_refused`: what is wrong is named, and what would be right.",
-        ));
+        )),
+        (false, true) => problems.push((
+            400,
+            "`malformed_request`, `unknown_parameter`, `repeated_parameter`, `invalid_parameter`, \
+             `malformed_body`, `unexpected_body`, `token_in_body`, `two_tokens` or \
+             `query_token_refused`: what is wrong is named, and what would be right.",
+        )),
+    }
+    if !is_open {
         problems.push((401, "`unauthorized`: no token, or one that nobody has."));
         problems.push((
             429,
@@ -202,12 +229,18 @@ fn add_problems(path: &str, operation: &mut Operation) {
              seconds.",
         ));
     }
-    if operation.request_body.is_some() {
+    if takes_body {
         problems.push((408, "`slow_body`: the body did not come in time."));
         problems.push((415, "`unsupported_media_type`: a body is JSON."));
     }
     if is_for_operators {
         problems.push((403, "`role_not_allowed`: your token is not for this."));
+    }
+    if path == CLEAN {
+        problems.push((
+            409,
+            "`account_leased`: revoke its reservation, or wait until it ends.",
+        ));
     }
     if path.starts_with("/accounts/{id}") {
         problems.push((404, "`unknown_account`: there is none with this id."));
@@ -215,20 +248,29 @@ fn add_problems(path: &str, operation: &mut Operation) {
     if path.starts_with("/reservations/{id}") {
         problems.push((404, "`unknown_reservation`: you have none with this id."));
     }
+    let responses = &mut operation.responses.responses;
     for (status, description) in problems {
-        let responses = &mut operation.responses.responses;
-        let problem = || problem(description).into();
+        let problem = || problem(status, description).into();
         responses.entry(status.to_string()).or_insert_with(problem);
     }
 }
 
-fn problem(description: &str) -> Response {
+fn problem(status: u16, description: &str) -> Response {
     let schema = Ref::from_schema_name("Problem");
     let content = ContentBuilder::new().schema(Some(schema)).build();
-    ResponseBuilder::new()
+    let response = ResponseBuilder::new()
         .description(description)
-        .content(MEDIA_TYPE, content)
-        .build()
+        .content(MEDIA_TYPE, content);
+    let header = match status {
+        401 => Some(("WWW-Authenticate", Type::String)),
+        429 | 503 => Some(("Retry-After", Type::Integer)),
+        _ => None,
+    };
+    let response = header.into_iter().fold(response, |response, (name, kind)| {
+        let schema = ObjectBuilder::new().schema_type(kind).build();
+        response.header(name, HeaderBuilder::new().schema(Some(schema)).build())
+    });
+    response.build()
 }
 
 #[cfg(test)]

@@ -262,6 +262,52 @@ fn an_intervention_needs_a_reason_and_takes_it_from_a_body_too() {
 }
 
 #[test]
+fn the_audit_keeps_which_operator_tried_in_vain_but_nobody_whose_role_is_another() {
+    let app = app(&["acct-1"]);
+    app.reserve("type=lite");
+    let tries = [
+        ("/accounts/acct-1/clean", 409),
+        ("/accounts/acctpool_a-secret-in-the-wrong-place/drain", 404),
+        (
+            "/reservations/0b6c0000-0000-4000-8000-000000000000/revoke",
+            404,
+        ),
+    ];
+    for (target, status) in tries {
+        let target = format!("{target}?reason=looks+odd");
+        assert_eq!(app.as_ops("POST", &target).status, status, "{target}");
+        for token in [CI, BOARD] {
+            assert_eq!(app.send("POST", &target, &[&bearer(token)]).status, 403);
+        }
+    }
+    let kept = audited(&app, "intervention_refused");
+    let kept: Vec<_> = kept
+        .iter()
+        .map(|entry| {
+            assert_eq!(entry["consumer"], "ops");
+            assert_eq!(entry["details"]["reason"], "looks odd");
+            assert_eq!(entry["details"]["from"], "127.0.0.1");
+            let details = &entry["details"];
+            (
+                entry["account"].as_str(),
+                details["intervention"].as_str().unwrap(),
+                details["refusal"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        kept,
+        [
+            (None, "revoke", "unknown reservation"),
+            (None, "drain", "unknown account"),
+            (Some("acct-1"), "clean", "the account is leased"),
+        ]
+    );
+    // What was typed in the place of an id may be anything.
+    assert!(!app.as_ops("GET", "/audit").body.contains("wrong-place"));
+}
+
+#[test]
 fn what_does_not_exist_is_unknown_to_operators() {
     let app = app(&["acct-1"]);
     for action in ["clean", "drain", "enable", "quarantine"] {

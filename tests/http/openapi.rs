@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use crate::app::{App, Setup, bearer};
-use crate::ports::CI;
+use crate::ports::{BOARD, CI, OPS};
 use crate::wire::Answer;
 
 const NOBODYS: &str = "/reservations/00000000-0000-4000-8000-000000000000";
@@ -194,6 +194,91 @@ fn what_is_refused_is_refused_as_the_document_says() {
     judge.ask_as_ci(list, "/reservations?limit=0", &[], 400);
     judge.ask(list, "/reservations", &[], 405);
     judge.ask_as_ci(("delete", ONE), NOBODYS, &[], 404);
+}
+
+#[test]
+fn what_operators_see_and_do_is_as_the_document_says() {
+    let judge = Judge::new();
+    let ops = bearer(OPS);
+    let ask = |operation: (&str, &str), target: &str, status| {
+        judge.ask(operation, target, &[&ops], status);
+    };
+    let (list, one) = (("get", "/accounts"), ("get", "/accounts/{id}"));
+    let order = |word: &str, of: &str, status| {
+        let template = format!("/accounts/{{id}}/{word}");
+        let target = format!("/accounts/{of}/{word}?reason=a");
+        ask(("post", &template), &target, status);
+    };
+    let path = judge.app.reserve("type=lite&purpose=e2e");
+    judge.app.as_ci("GET", &path);
+    ask(list, "/accounts", 200);
+    ask(list, "/accounts?state=free", 400);
+    ask(one, "/accounts/messy-1", 200);
+    ask(one, "/accounts/nobody", 404);
+    order("clean", "messy-1", 409);
+    let revoke = ("post", "/reservations/{id}/revoke");
+    ask(revoke, &format!("{path}/revoke?reason=a"), 200);
+    ask(revoke, &format!("{NOBODYS}/revoke?reason=a"), 404);
+    for word in ["clean", "drain", "enable", "quarantine"] {
+        order(word, "messy-1", 200);
+        order(word, "nobody", 404);
+    }
+    ask(one, "/accounts/messy-1", 200);
+    ask(("get", "/reservations"), "/reservations?all=true", 200);
+    ask(("get", "/audit"), "/audit?limit=100", 200);
+    ask(("get", "/audit"), "/audit?since=then", 400);
+}
+
+#[test]
+fn what_a_role_does_not_allow_is_in_the_document() {
+    let judge = Judge::new();
+    let board = bearer(BOARD);
+    for (operation, target) in [
+        (("post", "/reservations"), ASK),
+        (
+            ("post", "/reservations/{id}/renew"),
+            &format!("{NOBODYS}/renew"),
+        ),
+        (("delete", ONE), NOBODYS),
+        (
+            ("post", "/accounts/{id}/drain"),
+            "/accounts/a/drain?reason=a",
+        ),
+    ] {
+        judge.ask(operation, target, &[&board], 403);
+    }
+    for target in ["/accounts", "/audit"] {
+        judge.ask_as_ci(("get", target), target, &[], 403);
+    }
+    judge.ask_as_ci(("get", "/reservations"), "/reservations?all=true", &[], 403);
+}
+
+#[test]
+fn an_intervention_that_cannot_be_refused_by_a_lease_does_not_say_so() {
+    let app = App::new();
+    for (path, item) in members(&document(&app)["paths"]) {
+        let may_conflict = item["post"]["responses"]["409"].is_object();
+        let expected = ["/accounts/{id}/clean", "/reservations/{id}/renew"];
+        assert_eq!(may_conflict, expected.contains(&path.as_str()), "{path}");
+    }
+}
+
+#[test]
+fn what_is_merely_optional_is_no_union_with_null() {
+    let app = App::new();
+    let document = document(&app);
+    for (path, item) in members(&document["paths"]) {
+        for (method, operation) in members(item) {
+            for parameter in operation["parameters"].as_array().into_iter().flatten() {
+                let schema = &parameter["schema"];
+                let types = schema["type"].as_array().into_iter().flatten();
+                assert!(!types.clone().any(|kind| kind == "null"), "{method} {path}");
+                assert!(schema.get("oneOf").is_none(), "{method} {path}: {schema}");
+                let is_told = schema["description"].is_string() || schema["$ref"].is_string();
+                assert!(is_told, "{method} {path}: {parameter}");
+            }
+        }
+    }
 }
 
 /// Holds a value against a schema. Stricter than JSON Schema is: what an object has is described.

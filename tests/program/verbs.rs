@@ -1,5 +1,5 @@
-//! The other verbs that talk to a server: `reserve` and what follows it, `list`, `status`, `account`,
-//! and `completion`.
+//! The other verbs that talk to a server: `reserve` and what follows it, `list`, `status`, and
+//! `completion`.
 
 use std::fs;
 use std::process::Command;
@@ -13,7 +13,7 @@ use crate::process::{Ended, Process, acctpool, command, run};
 use crate::run::client;
 use crate::scripted_pool::{Heard, Said, ScriptedPool};
 
-const ID: &str = "0b6c2f6e-6d2c-4c58-8f0e-0d8b6f1f0001";
+pub(crate) const ID: &str = "0b6c2f6e-6d2c-4c58-8f0e-0d8b6f1f0001";
 
 struct Pool {
     bench: Bench,
@@ -51,7 +51,7 @@ impl Pool {
 }
 
 /// Asks a scripted server; returns what the program says, too.
-fn asking(pool: &ScriptedPool, arguments: &[&str]) -> Ended {
+pub(crate) fn asking(pool: &ScriptedPool, arguments: &[&str]) -> Ended {
     let home = tempfile::tempdir().unwrap();
     run(client(home.path(), &pool.url, "acctpool_secret").args(arguments))
 }
@@ -64,7 +64,7 @@ fn found(id: &str) -> Said {
     )
 }
 
-fn ok(body: Value) -> Said {
+pub(crate) fn ok(body: Value) -> Said {
     Said::Answer("200 OK", String::new(), body)
 }
 
@@ -520,47 +520,6 @@ server.serve_forever()";
 }
 
 #[test]
-fn an_operator_sees_accounts_and_acts_on_them() {
-    let account = json!({
-        "id": "A", "type": "lite", "state": "leased", "since": "2026-05-01T10:00:00Z",
-        "holder": {"reservation": ID, "consumer": "ci", "purpose": "e2e\u{7}",
-                   "expiration": "2026-05-01T11:00:00Z"},
-    });
-    let pool = ScriptedPool::start(move |heard, _| match heard.target.as_str() {
-        "/accounts?limit=100&type=lite" => ok(json!({"accounts": [&account], "next_cursor": "2"})),
-        "/accounts?limit=100&type=lite&cursor=2" => ok(json!({"accounts": [
-            {"id": "B", "type": "lite", "state": "quarantined", "quarantine": {"reason": "stuck"}},
-        ]})),
-        _ => ok(account.clone()),
-    });
-    let listed = asking(&pool, &["account", "list", "--type", "lite"]).stdout;
-    let lines: Vec<_> = listed.lines().collect();
-    assert!(
-        lines[1].contains("ci until 2026-05-01T11:00:00Z: e2e\u{fffd}"),
-        "{listed}"
-    );
-    assert!(
-        lines[2].starts_with('B') && lines[2].contains("stuck"),
-        "{listed}"
-    );
-    let shown = asking(&pool, &["account", "show", "A"]).stdout;
-    assert!(shown.starts_with("holder\n  consumer ci\n"), "{shown}");
-    for action in ["clean", "drain", "enable", "quarantine"] {
-        let ended = asking(
-            &pool,
-            &["account", action, "A/../B", "--reason", "it is time"],
-        );
-        assert_eq!(ended.stdout, "account A: leased\n", "{}", ended.stderr);
-        let heard = pool.heard().pop().unwrap();
-        let target = format!("/accounts/A%2F%2E%2E%2FB/{action}");
-        assert_eq!((heard.method.as_str(), heard.target), ("POST", target));
-        assert_eq!(heard.body, r#"{"reason":"it is time"}"#);
-    }
-    let without = asking(&pool, &["account", "clean", "A"]);
-    assert_eq!(without.code, Some(2), "there must be a reason");
-}
-
-#[test]
 fn shells_learn_the_verbs() {
     let home = tempfile::tempdir().unwrap();
     for shell in ["bash", "zsh", "fish"] {
@@ -577,6 +536,6 @@ _acctpool acctpool r acctpool
 printf '%s ' \"${COMPREPLY[@]}\"";
     let mut bash = command("bash", home.path());
     let ended = run(bash.args(["-c", program, env!("CARGO_BIN_EXE_acctpool")]));
-    let expected = "run reserve renew release receipts ";
+    let expected = "run reserve renew release revoke receipts ";
     assert_eq!(ended.stdout, expected, "{}", ended.stderr);
 }

@@ -11,7 +11,7 @@ use serde::{Serialize, Serializer};
 
 use super::account::StateKind;
 use super::event::Event;
-use super::ids::{AccountId, AccountType, ReservationId, Timestamp, TokenId, rfc3339};
+use super::ids::{AccountId, AccountType, ReservationId, Subject, Timestamp, TokenId, rfc3339};
 use super::operator::Operator;
 use super::reconfiguration::Reconfigured;
 
@@ -107,25 +107,7 @@ impl AuditEntry {
             Event::CleaningTimedOut { account, attempt } => named("cleaning_timed_out")
                 .on(account)
                 .with("attempt", Detail::Number((*attempt).into())),
-            Event::KeyChanged {
-                account,
-                account_type,
-                key,
-                cause,
-            } => named("key_changed")
-                .on(account)
-                .typed(account_type)
-                .with("epoch", Detail::Number(key.epoch.0.into()))
-                .with("master_key", Detail::Number(key.generation.0.into()))
-                .with("cause", Detail::Word(cause.as_str())),
-            Event::VerificationFailed {
-                account,
-                account_type,
-                reason,
-            } => named("verification_failed")
-                .on(account)
-                .typed(account_type)
-                .with("reason", Detail::Text(reason.clone())),
+            Event::KeyChanged { .. } | Event::VerificationFailed { .. } => Self::of_key(event, at),
             Event::AccountReady { account } => named("account_ready").on(account),
             Event::AccountQuarantined {
                 account,
@@ -156,6 +138,16 @@ impl AuditEntry {
             Event::RevocationRequested { reservation, by } => named("revocation_requested")
                 .about(*reservation)
                 .wanted(by.as_ref()),
+            Event::InterventionRefused {
+                intervention,
+                subject,
+                refusal,
+                by,
+            } => named("intervention_refused")
+                .regarding(subject.as_ref())
+                .wanted(Some(by))
+                .with("intervention", Detail::Word(intervention))
+                .with("refusal", Detail::Text(refusal.clone())),
             Event::RotationRequested { account } => named("rotation_requested").on(account),
             Event::Reconfigured(changes) => Self::reconfigured(changes, at),
             Event::AccountAdded {
@@ -255,6 +247,33 @@ impl AuditEntry {
         }
     }
 
+    /// Returns the entry about an account's management key.
+    fn of_key(event: &Event, at: Timestamp) -> Self {
+        let named = |name| Self::plain(at, name);
+        match event {
+            Event::KeyChanged {
+                account,
+                account_type,
+                key,
+                cause,
+            } => named("key_changed")
+                .on(account)
+                .typed(account_type)
+                .with("epoch", Detail::Number(key.epoch.0.into()))
+                .with("master_key", Detail::Number(key.generation.0.into()))
+                .with("cause", Detail::Word(cause.as_str())),
+            Event::VerificationFailed {
+                account,
+                account_type,
+                reason,
+            } => named("verification_failed")
+                .on(account)
+                .typed(account_type)
+                .with("reason", Detail::Text(reason.clone())),
+            _ => unreachable!("it is about no key"),
+        }
+    }
+
     /// Returns the entry about a type.
     fn of_type(event: &Event, at: Timestamp) -> Self {
         match event {
@@ -325,6 +344,15 @@ impl AuditEntry {
 
     fn typed(self, account_type: &AccountType) -> Self {
         self.with("type", Detail::Text(account_type.as_str().to_owned()))
+    }
+
+    fn regarding(self, subject: Option<&Subject>) -> Self {
+        match subject {
+            Some(Subject::Account(account)) => self.on(account),
+            Some(Subject::Reservation(reservation)) => self.about(*reservation),
+            Some(Subject::Type(label)) => self.typed(label),
+            None => self,
+        }
     }
 
     /// Adds who wanted it, why, and from where; nothing where that was whoever runs the program.

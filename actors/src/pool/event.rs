@@ -8,7 +8,7 @@ use std::fmt;
 use super::account::{Phase, Purpose, Quarantine};
 use super::credentials::{Credential, KeyChange, ManagementKey, ManagementKeys};
 use super::ids::{
-    AccountId, AccountType, Fence, Generation, ReservationId, Timestamp, TokenId, rfc3339,
+    AccountId, AccountType, Fence, Generation, ReservationId, Subject, Timestamp, TokenId, rfc3339,
 };
 use super::operator::Operator;
 use super::progress::{Lasting, Progress};
@@ -174,6 +174,14 @@ pub enum Event {
     RevocationRequested {
         reservation: ReservationId,
         by: Option<Operator>,
+    },
+    /// What an operator wants cannot be done.
+    InterventionRefused {
+        intervention: &'static str,
+        /// What it was to be done to, if there is such a thing.
+        subject: Option<Subject>,
+        refusal: String,
+        by: Operator,
     },
     /// The operator wants the account's management key rotated.
     RotationRequested { account: AccountId },
@@ -369,6 +377,17 @@ impl fmt::Display for Event {
                     "reservation {reservation}: is to be revoked{}",
                     Author(by)
                 )
+            }
+            Self::InterventionRefused {
+                intervention,
+                subject,
+                refusal,
+                by,
+            } => {
+                if let Some(subject) = subject {
+                    write!(f, "{subject}: ")?;
+                }
+                write!(f, "{intervention} refused, {refusal}, {by}")
             }
             Self::RotationRequested { account } => {
                 write!(f, "account {account}: its management key is to be rotated")

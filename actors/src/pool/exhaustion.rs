@@ -7,8 +7,7 @@
 
 use super::Pool;
 use super::event::Event;
-use super::ids::AccountType;
-use super::index::Subject;
+use super::ids::{AccountType, Subject};
 use super::progress::Lasting;
 
 impl Pool {

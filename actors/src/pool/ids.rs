@@ -107,6 +107,27 @@ impl fmt::Display for ReservationId {
     }
 }
 
+/// What something is about. Reservations come before accounts, and types last.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Subject {
+    /// A reservation.
+    Reservation(ReservationId),
+    /// An account.
+    Account(AccountId),
+    /// A type.
+    Type(AccountType),
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Reservation(reservation) => write!(f, "reservation {reservation}"),
+            Self::Account(account) => write!(f, "account {account}"),
+            Self::Type(label) => write!(f, "type {label}"),
+        }
+    }
+}
+
 /// An account's counter, raised at each lease, at each cleaning, and whenever an answer that is
 /// still on its way must no longer count.
 #[derive(

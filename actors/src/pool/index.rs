@@ -8,22 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::account::{Account, AccountState, StateKind};
 use super::ids::{
-    AccountId, AccountType, Generation, IdempotencyKey, ReservationId, Timestamp, TokenId,
+    AccountId, AccountType, Generation, IdempotencyKey, ReservationId, Subject, Timestamp, TokenId,
 };
 use super::policy::Policy;
 use super::queue::{Queue, Waiting};
 use super::reservation::{Reservation, ReservationState};
 use super::view::TypeStatistics;
-
-/// Whose deadline it is. Reservations go first, so that an account whose lease ends at the very
-/// moment at which something else is due is seen as it then is.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Subject {
-    Reservation(ReservationId),
-    Account(AccountId),
-    /// Last: who is served at the very moment has not waited too long.
-    Type(AccountType),
-}
 
 /// What an account is filed under.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,6 +97,9 @@ fn key_of(reservation: &Reservation) -> Option<(TokenId, IdempotencyKey)> {
 /// See the module.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Index {
+    /// What falls due when. Of two at the same moment, the reservation goes first, so that an account
+    /// whose lease ends as something else is due is seen as it then is; and a type goes last, since who
+    /// is served at that moment has not waited too long.
     deadlines: BTreeSet<(Timestamp, Subject)>,
     types: BTreeMap<AccountType, TypeIndex>,
     /// Types that have as much ready as the next one who waits has asked for.

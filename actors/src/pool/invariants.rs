@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 
 use super::Pool;
 use super::account::{Account, AccountState};
+use super::ids::Subject;
 use super::ids::{AccountId, ReservationId, Timestamp};
-use super::index::Subject;
 use super::reservation::{Reservation, ReservationState};
 
 impl Pool {

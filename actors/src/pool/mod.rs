@@ -52,9 +52,9 @@ pub use event::{Event, Job};
 pub use findings::{CloudError, Leftover, Pass, Probe, Proof, Traffic, Verified};
 pub use ids::{
     AccountId, AccountType, Epoch, Fence, Fingerprint, Generation, IdempotencyKey, ReservationId,
-    Timestamp, TokenId, WebhookName, rfc3339,
+    Subject, Timestamp, TokenId, WebhookName, rfc3339,
 };
-use index::{AccountFile, Index, ReservationFile, Subject};
+use index::{AccountFile, Index, ReservationFile};
 pub use inspection::{AccountView, AccountsPage, GetAccount, Holder, ListAccounts, QuarantineView};
 use observed::Observed;
 pub use operator::{

@@ -1,7 +1,8 @@
 //! What an operator may do to accounts and reservations, and who did it.
 //!
 //! Each intervention is a command by itself, as whoever runs the program may give it, and, wrapped
-//! in [`ByOperator`], one whose author is kept for the auditor.
+//! in [`ByOperator`], one whose author is kept for the auditor, be it done or refused: an auditor
+//! wants to know who tried.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -11,7 +12,7 @@ use super::account::AccountState;
 use super::command::sealed::Rule;
 use super::command::{Command, UnknownReservation};
 use super::event::Event;
-use super::ids::{AccountId, ReservationId, TokenId};
+use super::ids::{AccountId, ReservationId, Subject, TokenId};
 use super::reservation::EndReason;
 use sealed::Intervention;
 
@@ -42,44 +43,62 @@ pub struct ByOperator<C> {
 }
 
 mod sealed {
-    use super::{Operator, Pool};
+    use super::{Operator, Pool, Subject};
 
     pub trait Intervention {
-        /// What is answered.
-        type Outcome;
+        /// What it is called.
+        const NAME: &'static str;
 
-        fn intervene(self, by: Option<Operator>, pool: &mut Pool) -> Self::Outcome;
+        /// Why it is not done.
+        type Refusal: ToString;
+
+        /// Returns what it is about.
+        fn subject(&self) -> Subject;
+
+        fn intervene(self, by: Option<Operator>, pool: &mut Pool) -> Result<(), Self::Refusal>;
     }
 }
 
 impl<I: Intervention> Rule for I {
-    type Outcome = I::Outcome;
+    type Outcome = Result<(), I::Refusal>;
 
     fn rule(self, pool: &mut Pool) -> Self::Outcome {
         self.intervene(None, pool)
     }
 }
 
-impl<I: Intervention<Outcome: Send + 'static> + Send + 'static> Command for I {
-    type Reply = I::Outcome;
+impl<I: Intervention<Refusal: Send + 'static> + Send + 'static> Command for I {
+    type Reply = Result<(), I::Refusal>;
 
-    fn reply(outcome: I::Outcome, _: &Pool) -> Self::Reply {
+    fn reply(outcome: Self::Outcome, _: &Pool) -> Self::Reply {
         outcome
     }
 }
 
 impl<I: Intervention> Rule for ByOperator<I> {
-    type Outcome = I::Outcome;
+    type Outcome = Result<(), I::Refusal>;
 
     fn rule(self, pool: &mut Pool) -> Self::Outcome {
-        self.command.intervene(Some(self.operator), pool)
+        let Self { operator, command } = self;
+        let subject = command.subject();
+        let outcome = command.intervene(Some(operator.clone()), pool);
+        if let Err(refusal) = &outcome {
+            pool.events.push(Event::InterventionRefused {
+                intervention: I::NAME,
+                // An id of nothing is whatever was typed, a secret perhaps: it is not kept.
+                subject: pool.has(&subject).then_some(subject),
+                refusal: refusal.to_string(),
+                by: operator,
+            });
+        }
+        outcome
     }
 }
 
-impl<I: Intervention<Outcome: Send + 'static> + Send + 'static> Command for ByOperator<I> {
-    type Reply = I::Outcome;
+impl<I: Intervention<Refusal: Send + 'static> + Send + 'static> Command for ByOperator<I> {
+    type Reply = Result<(), I::Refusal>;
 
-    fn reply(outcome: I::Outcome, _: &Pool) -> Self::Reply {
+    fn reply(outcome: Self::Outcome, _: &Pool) -> Self::Reply {
         outcome
     }
 }
@@ -109,9 +128,15 @@ pub struct CleanAccount {
 }
 
 impl Intervention for CleanAccount {
-    type Outcome = Result<(), CleanRefused>;
+    const NAME: &'static str = "clean";
 
-    fn intervene(self, by: Option<Operator>, pool: &mut Pool) -> Self::Outcome {
+    type Refusal = CleanRefused;
+
+    fn subject(&self) -> Subject {
+        Subject::Account(self.account.clone())
+    }
+
+    fn intervene(self, by: Option<Operator>, pool: &mut Pool) -> Result<(), Self::Refusal> {
         let Self { account } = self;
         if let AccountState::Leased { .. } = pool.known(&account)? {
             return Err(CleanRefused::Leased);
@@ -134,9 +159,15 @@ pub struct DrainAccount {
 }
 
 impl Intervention for DrainAccount {
-    type Outcome = Result<(), UnknownAccount>;
+    const NAME: &'static str = "drain";
 
-    fn intervene(self, by: Option<Operator>, pool: &mut Pool) -> Self::Outcome {
+    type Refusal = UnknownAccount;
+
+    fn subject(&self) -> Subject {
+        Subject::Account(self.account.clone())
+    }
+
+    fn intervene(self, by: Option<Operator>, pool: &mut Pool) -> Result<(), Self::Refusal> {
         let Self { account } = self;
         pool.known(&account)?;
         pool.events.push(Event::DrainRequested {
@@ -156,9 +187,15 @@ pub struct EnableAccount {
 }
 
 impl Intervention for EnableAccount {
-    type Outcome = Result<(), UnknownAccount>;
+    const NAME: &'static str = "enable";
 
-    fn intervene(self, by: Option<Operator>, pool: &mut Pool) -> Self::Outcome {
+    type Refusal = UnknownAccount;
+
+    fn subject(&self) -> Subject {
+        Subject::Account(self.account.clone())
+    }
+
+    fn intervene(self, by: Option<Operator>, pool: &mut Pool) -> Result<(), Self::Refusal> {
         let Self { account } = self;
         pool.known(&account)?;
         pool.events.push(Event::AccountEnabled {
@@ -179,9 +216,15 @@ pub struct QuarantineAccount {
 }
 
 impl Intervention for QuarantineAccount {
-    type Outcome = Result<(), UnknownAccount>;
+    const NAME: &'static str = "quarantine";
 
-    fn intervene(self, by: Option<Operator>, pool: &mut Pool) -> Self::Outcome {
+    type Refusal = UnknownAccount;
+
+    fn subject(&self) -> Subject {
+        Subject::Account(self.account.clone())
+    }
+
+    fn intervene(self, by: Option<Operator>, pool: &mut Pool) -> Result<(), Self::Refusal> {
         let Self { account } = self;
         pool.known(&account)?;
         let reason = by
@@ -204,9 +247,15 @@ pub struct RevokeReservation {
 }
 
 impl Intervention for RevokeReservation {
-    type Outcome = Result<(), UnknownReservation>;
+    const NAME: &'static str = "revoke";
 
-    fn intervene(self, by: Option<Operator>, pool: &mut Pool) -> Self::Outcome {
+    type Refusal = UnknownReservation;
+
+    fn subject(&self) -> Subject {
+        Subject::Reservation(self.id)
+    }
+
+    fn intervene(self, by: Option<Operator>, pool: &mut Pool) -> Result<(), Self::Refusal> {
         if !pool.reservations.contains_key(&self.id) {
             return Err(UnknownReservation);
         }
@@ -220,6 +269,14 @@ impl Intervention for RevokeReservation {
 }
 
 impl Pool {
+    fn has(&self, subject: &Subject) -> bool {
+        match subject {
+            Subject::Account(account) => self.accounts.contains_key(account),
+            Subject::Reservation(reservation) => self.reservations.contains_key(reservation),
+            Subject::Type(label) => self.policy.types.contains_key(label),
+        }
+    }
+
     fn known(&self, account: &AccountId) -> Result<&AccountState, UnknownAccount> {
         let account = self.accounts.get(account).ok_or(UnknownAccount)?;
         Ok(&account.state)

@@ -12,8 +12,8 @@ use super::account::{Account, AccountState, Purpose};
 use super::command::Command;
 use super::command::sealed::Rule;
 use super::event::Event;
-use super::ids::{AccountId, AccountType, ReservationId, Timestamp, TokenId};
-use super::index::{Index, Subject};
+use super::ids::{AccountId, AccountType, ReservationId, Subject, Timestamp, TokenId};
+use super::index::Index;
 use super::policy::Policy;
 use super::reservation::{EndReason, ReservationState};
 

@@ -169,6 +169,14 @@ pub enum EndReason {
 }
 
 impl EndReason {
+    /// Every reason.
+    pub const ALL: [Self; 4] = [
+        Self::Cancelled,
+        Self::Expired,
+        Self::Abandoned,
+        Self::Revoked,
+    ];
+
     /// Returns the word that is used on the wire.
     #[must_use]
     pub fn as_str(self) -> &'static str {

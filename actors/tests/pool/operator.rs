@@ -5,9 +5,9 @@ use std::time::Duration;
 use acctpool_actors::cloud::Pass;
 use acctpool_actors::pool::{
     Account, AccountState, AuditEntry, ByOperator, CleanAccount, CleanRefused, Detail, Done,
-    DrainAccount, EnableAccount, EndReason, GetAccount, Job, ListAccounts, Operator, Phase,
+    DrainAccount, EnableAccount, EndReason, Event, GetAccount, Job, ListAccounts, Operator, Phase,
     QuarantineAccount, Receipt, ReceiptState, ReservationStatus, RevokeReservation, StateKind,
-    Step, UnknownAccount,
+    Step, Subject, UnknownAccount,
 };
 
 use crate::stories::{credential, request, run_to, status};
@@ -79,6 +79,40 @@ fn an_account_that_is_leased_is_not_cleaned() {
         status(&mut world, id),
         ReservationStatus::Active { .. }
     ));
+}
+
+#[test]
+fn who_tried_in_vain_is_kept_and_nothing_else_happens() {
+    let mut world = ready(1);
+    request(&mut world, "free");
+    let accounts = world.pool.accounts().cloned().collect::<Vec<_>>();
+    let refused = world.apply(by_ops(CleanAccount {
+        account: FREE.into(),
+    }));
+    assert_eq!(refused, Err(CleanRefused::Leased));
+    let by = by_ops(()).operator;
+    let tried = |intervention, subject, refusal: &str| Event::InterventionRefused {
+        intervention,
+        subject,
+        refusal: refusal.to_owned(),
+        by: by.clone(),
+    };
+    let account = Some(Subject::Account(FREE.into()));
+    let expected = tried("clean", account, "the account is leased");
+    assert_eq!(world.events, [expected]);
+    let unknown = world.apply(by_ops(EnableAccount {
+        account: "nobody".into(),
+    }));
+    assert_eq!(unknown, Err(UnknownAccount));
+    let expected = tried("enable", None, "unknown account");
+    assert_eq!(world.events, [expected]);
+    assert!(world.pool.accounts().eq(&accounts));
+    // Whoever runs the program is not asked who they are.
+    let unknown = world.apply(EnableAccount {
+        account: "nobody".into(),
+    });
+    assert_eq!(unknown, Err(UnknownAccount));
+    assert!(world.events.is_empty(), "{:?}", world.events);
 }
 
 #[test]

@@ -1,11 +1,13 @@
 //! `acctpool account`: what operators see of accounts, and do with them.
 
+mod page;
+
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
 use super::super::Failure;
 use super::options::ServerOptions;
-use super::printing::{outline, table, tidy};
+use super::printing::{table, tidy};
 use super::{Format, on_this_thread, print};
 use crate::client::{self, AccountAction, AccountFilter};
 
@@ -141,11 +143,11 @@ fn about(account: &client::Account) -> String {
 impl Show {
     fn run(self) -> Result<(), Failure> {
         let client = self.server.client()?;
-        let document = on_this_thread(client.account(&self.account))
+        let told = on_this_thread(client.account(&self.account))
             .map_err(Failure::of_server("not shown"))?;
         match self.format {
-            Format::Table => print(&outline(&document)),
-            Format::Json => print(&document.to_string()),
+            Format::Table => print(&page::describe(&told.facts)),
+            Format::Json => print(&told.document.to_string()),
         }
     }
 }

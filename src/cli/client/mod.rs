@@ -19,6 +19,7 @@ mod printing;
 pub(super) mod release;
 pub(super) mod renew;
 pub(super) mod reserve;
+pub(super) mod revoke;
 pub(super) mod run;
 pub(super) mod show;
 mod signals;

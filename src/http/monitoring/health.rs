@@ -29,7 +29,15 @@ const VERBOSE: &str = "verbose";
     summary = "Whether the process runs",
     description = "It does, if this is answered.",
     security(()),
-    responses((status = 200, description = "It runs.", body = HealthBody))
+    responses(
+        (status = 200, description = "It runs.", body = HealthBody),
+        (
+            status = 400,
+            description = "`malformed_request` or `unknown_parameter`: it has none.",
+            body = Problem,
+            content_type = MEDIA_TYPE
+        ),
+    )
 )]
 pub(crate) async fn live(request: HttpRequest) -> Result<HttpResponse, HttpError> {
     Parameters::parse(request.query_string())?.only(&[])?;
@@ -52,6 +60,12 @@ pub(crate) async fn live(request: HttpRequest) -> Result<HttpResponse, HttpError
         here.")),
     responses(
         (status = 200, description = "They would.", body = HealthBody),
+        (
+            status = 400,
+            description = "`malformed_request`, `unknown_parameter` or `repeated_parameter`.",
+            body = Problem,
+            content_type = MEDIA_TYPE
+        ),
         (
             status = 503,
             description = "`not_ready`: they would not; `checks` tell why.",

@@ -58,9 +58,8 @@ pub(crate) async fn show(
 #[derive(Serialize, ToSchema)]
 #[schema(as = Statistics)]
 struct StatisticsBody<'a> {
-    /// `ok`; or `degraded`, while an account is quarantined or somebody waits for a type of which no
-    /// account can become ready.
-    status: &'static str,
+    /// In a word.
+    status: PoolStatus,
     /// The version of the service.
     version: &'static str,
     /// Since when it runs.
@@ -73,6 +72,16 @@ struct StatisticsBody<'a> {
     /// How many reservations there are for each type.
     #[schema(value_type = BTreeMap<String, ReservationCounts>)]
     reservations: BTreeMap<&'a str, ReservationCounts>,
+}
+
+/// How the pool is, in a word.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum PoolStatus {
+    /// No operator has to look.
+    Ok,
+    /// An account is quarantined, or somebody waits for a type of which no account can become ready.
+    Degraded,
 }
 
 /// The accounts of a type.
@@ -106,9 +115,9 @@ struct ReservationCounts {
 impl<'a> StatisticsBody<'a> {
     fn new(statistics: &'a Statistics, context: &Context) -> Self {
         let status = if statistics.is_degraded() {
-            "degraded"
+            PoolStatus::Degraded
         } else {
-            "ok"
+            PoolStatus::Ok
         };
         Self {
             status,

@@ -6,6 +6,7 @@ use acctpool_actors::pool::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::http::answer::words::AccountState;
 use crate::http::reservations::body::{maybe_seconds, whole_seconds};
 use crate::http::reservations::receipt_schema;
 
@@ -18,7 +19,8 @@ pub(crate) struct AccountBody<'a> {
     /// Its type.
     #[serde(rename = "type")]
     account_type: &'a str,
-    /// `ready`, `leased`, `dirty`, `cleaning`, `quarantined` or `drained`.
+    /// Where it stands.
+    #[schema(value_type = AccountState)]
     state: &'static str,
     /// Since when.
     #[serde(serialize_with = "whole_seconds")]
@@ -77,7 +79,7 @@ struct HolderBody<'a> {
     purpose: Option<&'a str>,
     /// Where what it is for can be seen.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    #[schema(nullable = false, format = "uri")]
     link: Option<&'a str>,
     /// When the lease ends.
     #[serde(serialize_with = "whole_seconds")]

@@ -1,17 +1,17 @@
 //! `/accounts`: where each account stands, for those who look after the pool.
 
 use acctpool_actors::pool::{AccountId, AccountType, GetAccount, ListAccounts, StateKind};
-use actix_web::http::header::LINK;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::account_body::AccountBody;
+use crate::http::answer::words::AccountState;
 use crate::http::problem::HttpError;
 use crate::http::request::caller::Caller;
 use crate::http::request::identity::Right;
-use crate::http::request::paging::{self, CURSOR, LIMIT};
+use crate::http::request::paging::{self, CURSOR, LIMIT, PageRequest};
 use crate::http::request::parameters::{Parameters, TOKEN};
 use crate::http::{Context, routes};
 
@@ -30,12 +30,9 @@ const CLEANINGS: usize = 5;
     summary = "List the accounts",
     description = "All accounts, in the order of their ids, page by page.",
     params(
-        ("limit" = Option<u64>, Query, description = "How many to list at most: 50, unless said \
-            otherwise.", minimum = 1, maximum = 100),
-        ("cursor" = Option<String>, Query, description = "Where to go on: the `next_cursor` of the \
-            page before."),
+        PageRequest,
         ("type" = Option<String>, Query, description = "Lists only those of this type."),
-        ("state" = Option<String>, Query, description = "Lists only those in this state."),
+        ("state" = Option<AccountState>, Query, description = "Lists only those in this state."),
     ),
     responses(
         (
@@ -73,12 +70,8 @@ pub(crate) async fn list(
         }
         asked.after = page.next;
     };
-    let next_cursor = next.map(|id| paging::next_cursor(id.as_str().as_bytes()));
-    let mut response = HttpResponse::Ok();
-    if let Some(cursor) = &next_cursor {
-        let link = paging::link(&caller, routes::ACCOUNTS, cursor)?;
-        response.insert_header((LINK, link));
-    }
+    let next = next.as_ref().map(AccountId::as_str);
+    let (mut response, next_cursor) = paging::begin(&caller, routes::ACCOUNTS, next)?;
     Ok(response.json(ListBody {
         accounts: accounts.iter().map(AccountBody::new).collect(),
         next_cursor,
@@ -152,13 +145,7 @@ fn account_type(
 }
 
 fn state(parameters: &Parameters) -> Result<Option<StateKind>, HttpError> {
-    let Some(text) = parameters.get(STATE) else {
-        return Ok(None);
-    };
     let mut states = StateKind::ALL.into_iter();
-    let state = states.find(|state| state.as_str() == text);
-    state.map(Some).ok_or_else(|| HttpError::InvalidParameter {
-        parameter: STATE,
-        allowed: StateKind::ALL.map(|state| state.as_str().to_owned()).into(),
-    })
+    let read = |text: &str| states.find(|state| state.as_str() == text);
+    parameters.read(STATE, read, &StateKind::ALL.map(StateKind::as_str))
 }

@@ -3,7 +3,6 @@
 use acctpool_actors::pool::Timestamp;
 use acctpool_actors::store::AuditQuery;
 use actix_web::HttpResponse;
-use actix_web::http::header::LINK;
 use actix_web::web::Data;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -13,7 +12,7 @@ use utoipa::ToSchema;
 use crate::http::problem::HttpError;
 use crate::http::request::caller::Caller;
 use crate::http::request::identity::Right;
-use crate::http::request::paging::{self, CURSOR, LIMIT};
+use crate::http::request::paging::{self, CURSOR, LIMIT, PageRequest};
 use crate::http::request::parameters::{Parameters, TOKEN};
 use crate::http::{Context, routes};
 
@@ -35,10 +34,7 @@ const UNTIL: &str = "until";
     description = "Who did what to which account, and when, newest first, page by page. A page that is \
         short, or empty, may have a next one.",
     params(
-        ("limit" = Option<u64>, Query, description = "How many to list at most: 50, unless said \
-            otherwise.", minimum = 1, maximum = 100),
-        ("cursor" = Option<String>, Query, description = "Where to go on: the `next_cursor` of the \
-            page before."),
+        PageRequest,
         ("event" = Option<String>, Query, description = "Lists only entries of this event."),
         ("account" = Option<String>, Query, description = "Lists only entries about this account."),
         ("reservation" = Option<String>, Query, description = "Lists only entries about this \
@@ -85,13 +81,8 @@ pub(crate) async fn list(
         limit: paging::limit(parameters)?,
     };
     let page = context.audit.page(query).await?;
-    let next_cursor = page
-        .next
-        .map(|number| paging::next_cursor(&number.to_be_bytes()));
-    let mut response = HttpResponse::Ok();
-    if let Some(cursor) = &next_cursor {
-        response.insert_header((LINK, paging::link(&caller, routes::AUDIT, cursor)?));
-    }
+    let next = page.next.map(u64::to_be_bytes);
+    let (mut response, next_cursor) = paging::begin(&caller, routes::AUDIT, next)?;
     let entries = page.entries.into_iter().map(RawValue::from_string);
     Ok(response.json(ListBody {
         entries: entries
@@ -101,12 +92,40 @@ pub(crate) async fn list(
     }))
 }
 
+/// A fact.
+// The store writes entries, as one line of JSON each; a test compares them with this.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "only the document is made of it")]
+struct AuditEntry {
+    /// Its place in the chain: 1 is the first.
+    number: u64,
+    /// When it happened.
+    #[schema(format = DateTime)]
+    at: String,
+    /// What happened: a name that never changes, such as `reservation_granted`.
+    event: String,
+    /// Whose token was presented: a consumer's, or an operator's.
+    #[schema(nullable = false)]
+    consumer: Option<String>,
+    /// Which account it is about.
+    #[schema(nullable = false)]
+    account: Option<String>,
+    /// Which reservation it is about.
+    #[schema(format = "uuid", nullable = false)]
+    reservation: Option<String>,
+    /// What else there is to know, by name: texts, lists of texts and numbers.
+    #[schema(value_type = Object)]
+    details: (),
+    /// What the hash of the next entry covers too, so that no entry can be changed unseen.
+    hash: String,
+}
+
 /// A page of the audit.
 #[derive(Serialize, ToSchema)]
 #[schema(as = AuditPage)]
 struct ListBody {
     /// What is on the page, as it is kept.
-    #[schema(value_type = Vec<Object>)]
+    #[schema(value_type = Vec<AuditEntry>)]
     entries: Vec<Box<RawValue>>,
     /// Where the next page begins. Absent on the last one.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -115,12 +134,6 @@ struct ListBody {
 }
 
 fn moment(parameters: &Parameters, name: &'static str) -> Result<Option<Timestamp>, HttpError> {
-    let Some(text) = parameters.get(name) else {
-        return Ok(None);
-    };
-    let moment = Timestamp::parse(text, &Rfc3339).ok();
-    moment.map(Some).ok_or_else(|| HttpError::InvalidParameter {
-        parameter: name,
-        allowed: vec!["a moment such as 2026-05-01T10:00:00Z".to_owned()],
-    })
+    let read = |text: &str| Timestamp::parse(text, &Rfc3339).ok();
+    parameters.read(name, read, &["a moment such as 2026-05-01T10:00:00Z"])
 }

@@ -43,6 +43,28 @@ impl Intervention {
             Self::Quarantine => "quarantine",
         }
     }
+
+    /// Returns for the document what it is for, and what comes of it.
+    pub(crate) fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Clean => (
+                "Clean an account now",
+                "Cleans an account that nobody holds, in full and at once, whatever its state.",
+            ),
+            Self::Drain => (
+                "Lend an account no more",
+                "Takes an account out, once its lease is over and it is proven clean.",
+            ),
+            Self::Enable => (
+                "Lend an account again",
+                "Brings an account back that was drained or quarantined: it is cleaned, then lent.",
+            ),
+            Self::Quarantine => (
+                "Set an account aside",
+                "Stops what is done to an account and leaves what is in it; its lease is revoked.",
+            ),
+        }
+    }
 }
 
 /// Why an operator does something, in the query or in a JSON body.
@@ -66,22 +88,12 @@ struct InterventionRequest {
     path = "/accounts/{id}/clean",
     operation_id = "cleanAccount",
     tag = "operators",
-    summary = "Clean an account",
-    description = "Does it, and keeps who did, why and from where in the audit.",
     params(("id" = String, Path, description = "The account."), InterventionRequest),
     request_body(
         content = InterventionRequest,
         description = "Instead of parameters in the query. None may come twice."
     ),
-    responses(
-        (status = 200, description = "The account, as it is now.", body = AccountBody),
-        (
-            status = 409,
-            description = "`account_leased`: revoke its reservation, or wait until it ends.",
-            body = Problem,
-            content_type = MEDIA_TYPE
-        ),
-    )
+    responses((status = 200, description = "The account, as it is now.", body = AccountBody))
 )]
 pub(crate) async fn intervene(
     intervention: Intervention,
@@ -121,7 +133,7 @@ pub(crate) async fn intervene(
     operation_id = "revokeReservation",
     tag = "operators",
     summary = "Take a reservation away",
-    description = "Ends it, whoever has it, and keeps who did, why and from where in the audit.",
+    description = "Ends it, whoever has it. Who did it, why and from where is kept in the audit.",
     params(
         ("id" = String, Path, format = "uuid", description = "The reservation."),
         InterventionRequest,
@@ -161,6 +173,11 @@ pub(crate) async fn revoke(
 }
 
 /// Returns who asks, why and from where. The role comes first: who lacks it learns nothing else.
+///
+/// What an operator orders is in the audit whether it can be done or not, as the pool decides that. That
+/// somebody of another role tried is not, but in the access log, with the token's name: anybody who has
+/// a token may try as often as they like, and the audit is never to grow by what was not allowed.
+/// Neither is what says nothing yet: a request without a reason, or with an id that could not be one.
 async fn operator(request: &HttpRequest) -> Result<Operator, HttpError> {
     let caller = Caller::of(request)?.require(Right::Intervene)?;
     let caller = caller.with_body(request).await?;

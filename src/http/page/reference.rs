@@ -51,7 +51,7 @@ fn render(document: &Value) -> Markup {
             body.reference {
                 header {
                     p.brand { img src=(assets::ICON) alt="" width="28" height="28"; "acctpool" }
-                    p.tagline { "The API, version " (text(&document["info"]["version"])) }
+                    h1.tagline { "The API, version " (text(&document["info"]["version"])) }
                 }
                 main {
                     section aria-label="about" {
@@ -108,9 +108,10 @@ fn show(path: &str, method: &str, operation: &Value) -> Markup {
                             code { (text(&parameter["name"])) } " "
                             span.kind { (text(&parameter["in"])) ", " (kind(&parameter["schema"])) }
                         }
+                        @let of_schema = &parameter["schema"]["description"];
                         dd {
                             (prose(&parameter["description"]))
-                            (prose(&parameter["schema"]["description"]))
+                            @if *of_schema != parameter["description"] { (prose(of_schema)) }
                         }
                     }
                 }
@@ -162,7 +163,7 @@ fn kind(schema: &Value) -> Markup {
         } @else if let Some(values) = values {
             @for (index, value) in values.iter().enumerate() {
                 @if index > 0 { " or " }
-                code { (text(value)) }
+                code { (literal(value)) }
             }
         } @else if types == "array" {
             "list of " (kind(&schema["items"]))
@@ -188,6 +189,13 @@ fn prose(value: &Value) -> Markup {
 
 fn anchor(schema: &str) -> String {
     format!("schema-{schema}")
+}
+
+/// Returns a value as it is sent: a text without its quotes.
+fn literal(value: &Value) -> String {
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned)
 }
 
 fn text(value: &Value) -> &str {

@@ -85,6 +85,24 @@ impl Parameters {
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.values.get(name).map(String::as_str)
     }
+
+    /// Reads the value of a parameter that is given. A refusal says what is allowed, and never what
+    /// was given.
+    pub(crate) fn read<'a, T>(
+        &'a self,
+        parameter: &'static str,
+        read: impl FnOnce(&'a str) -> Option<T>,
+        allowed: &[&str],
+    ) -> Result<Option<T>, HttpError> {
+        let Some(text) = self.get(parameter) else {
+            return Ok(None);
+        };
+        let value = read(text).ok_or_else(|| HttpError::InvalidParameter {
+            parameter,
+            allowed: allowed.iter().copied().map(str::to_owned).collect(),
+        })?;
+        Ok(Some(value))
+    }
 }
 
 /// Reads a duration of whole minutes: bare digits are minutes, everything else has units, such as

@@ -1,5 +1,4 @@
-//! What the values of parameters look like. Refusals say what is allowed, and never
-//! what was given.
+//! What the values of parameters look like.
 
 use std::time::Duration;
 
@@ -49,50 +48,46 @@ pub(crate) fn duration_schema() -> impl Into<RefOr<Schema>> {
 /// Reads `ttl`: a span of whole seconds with its unit. A bare number would be minutes to one reader
 /// and seconds to the next.
 pub(crate) fn ttl(parameters: &Parameters) -> Result<Option<Duration>, HttpError> {
-    read(
-        parameters,
+    parameters.read(
         "ttl",
         |text| {
             let ttl = humantime::parse_duration(text).ok()?;
             (ttl >= SHORTEST_TTL && ttl.subsec_nanos() == 0).then_some(ttl)
         },
-        "10s or more, in whole seconds and with its unit, such as 90s or 5m",
+        &["10s or more, in whole seconds and with its unit, such as 90s or 5m"],
     )
 }
 
 /// Reads `count`. How many there may be is for the pool to say.
 pub(crate) fn count(parameters: &Parameters) -> Result<Option<usize>, HttpError> {
-    read(
-        parameters,
+    parameters.read(
         "count",
         |text| {
             let is_digits = text.bytes().all(|byte| byte.is_ascii_digit());
             text.parse().ok().filter(|_| is_digits)
         },
-        "a number of accounts, 1 or more",
+        &["a number of accounts, 1 or more"],
     )
 }
 
 /// Reads `purpose`: words for people, who see them in logs and on pages.
 pub(crate) fn purpose(parameters: &Parameters) -> Result<Option<Box<str>>, HttpError> {
-    read(
-        parameters,
+    parameters.read(
         "purpose",
         |text| {
             let is_plain = !text.is_empty() && !text.chars().any(char::is_control);
             (is_plain && text.chars().count() <= LONGEST_PURPOSE).then(|| text.into())
         },
-        "1 to 200 characters, none of them a control character",
+        &["1 to 200 characters, none of them a control character"],
     )
 }
 
 /// Reads `link`: where a person who follows it finds a page, and nothing that logs them in.
 pub(crate) fn link(parameters: &Parameters) -> Result<Option<Box<str>>, HttpError> {
-    read(
-        parameters,
+    parameters.read(
         "link",
         |text| (is_short_and_plain(text) && is_of_a_page(text)).then(|| text.into()),
-        "an http or https URL of at most 500 characters, without user name and password",
+        &["an http or https URL of at most 500 characters, without user name and password"],
     )
 }
 
@@ -129,20 +124,4 @@ pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyK
     Ok(Some(
         BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(key)).into(),
     ))
-}
-
-fn read<T>(
-    parameters: &Parameters,
-    parameter: &'static str,
-    read: impl FnOnce(&str) -> Option<T>,
-    allowed: &str,
-) -> Result<Option<T>, HttpError> {
-    let Some(text) = parameters.get(parameter) else {
-        return Ok(None);
-    };
-    let value = read(text).ok_or_else(|| HttpError::InvalidParameter {
-        parameter,
-        allowed: vec![allowed.to_owned()],
-    })?;
-    Ok(Some(value))
 }

@@ -73,9 +73,9 @@ struct ReservationRequest {
         many seconds.",
     params(
         ReservationRequest,
-        ("Prefer" = Option<String>, Header, description = "`wait=N`: how many seconds the answer may \
+        ("Prefer" = Option<String>, Header, nullable = false, description = "`wait=N`: how many seconds the answer may \
             be held back, 60 at most.", example = "wait=30"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Any text of your own, to repeat \
+        ("Idempotency-Key" = Option<String>, Header, nullable = false, description = "Any text of your own, to repeat \
             the request with: it leads to the same reservation.", min_length = 1, max_length = 255),
     ),
     request_body(
@@ -87,11 +87,40 @@ struct ReservationRequest {
             status = 302,
             description = "The reservation, without credentials: `Location` leads to it.",
             body = ReservationBody,
-            headers(("Location" = String), ("Preference-Applied" = String))
+            headers(("Location" = String), ("Preference-Applied" = String)),
+            links(
+                ("look" = (
+                    operation_id = "getReservation",
+                    parameters(("id" = "$response.body#/id")),
+                    description = "Where it stands, with credentials while it is active."
+                )),
+                ("renew" = (
+                    operation_id = "renewReservation",
+                    parameters(("id" = "$response.body#/id")),
+                    description = "Keeps the account for longer."
+                )),
+                ("cancel" = (
+                    operation_id = "cancelReservation",
+                    parameters(("id" = "$response.body#/id")),
+                    description = "Gives the account back."
+                )),
+                ("receipt" = (
+                    operation_id = "getReceipt",
+                    parameters(("id" = "$response.body#/id")),
+                    description = "What was cleaned after the lease."
+                )),
+            )
+        ),
+        (
+            status = 200,
+            description = "What a client sees that follows the redirect by itself: the answer of \
+                `GET /reservations/{id}`.",
+            body = ReservationBody
         ),
         (
             status = 403,
-            description = "`type_not_allowed`: your token is not for this type.",
+            description = "`type_not_allowed`: your token is not for this type. `role_not_allowed`: a \
+                viewer's token reserves nothing.",
             body = Problem,
             content_type = MEDIA_TYPE
         ),

@@ -14,7 +14,9 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
+use super::list::State;
 use crate::http::Context;
+use crate::http::answer::words::ReservationEndReason;
 use crate::http::monitoring::statistics::AccountCounts;
 use crate::http::problem::whole_minutes;
 
@@ -42,7 +44,8 @@ pub(crate) struct ReservationBody<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     consumer: Option<&'a str>,
-    /// `pending`, `active` or `ended`.
+    /// Where it stands.
+    #[schema(value_type = State)]
     state: &'static str,
     /// The type of account that was asked for.
     #[serde(rename = "type")]
@@ -63,7 +66,7 @@ pub(crate) struct ReservationBody<'a> {
     purpose: Option<&'a str>,
     /// Where what it is for can be seen.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    #[schema(nullable = false, format = "uri")]
     link: Option<&'a str>,
     /// When it was made.
     #[serde(serialize_with = "whole_seconds")]
@@ -100,9 +103,9 @@ pub(crate) struct ReservationBody<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     leases: Vec<LeaseBody<'a>>,
-    /// Once it has ended: `cancelled`, `expired`, `abandoned` or `revoked`.
+    /// Once it has ended: why.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    #[schema(value_type = Option<ReservationEndReason>, nullable = false)]
     end_reason: Option<&'static str>,
     /// Once it has ended: since when.
     #[serde(
@@ -142,6 +145,7 @@ struct CredentialsBody<'a> {
     #[schema(value_type = String, format = Password)]
     api_key: SecretString,
     /// Where it is exchanged for a token.
+    #[schema(format = "uri")]
     iam_url: Box<str>,
     /// Whose API key it is.
     service_id: &'a str,

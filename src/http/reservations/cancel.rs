@@ -5,7 +5,7 @@ use actix_web::HttpResponse;
 use actix_web::web::Data;
 
 use crate::http::Context;
-use crate::http::problem::HttpError;
+use crate::http::problem::{HttpError, MEDIA_TYPE, Problem};
 use crate::http::request::caller::Caller;
 use crate::http::request::identity::Right;
 use crate::http::request::parameters::TOKEN;
@@ -22,6 +22,12 @@ use crate::http::request::parameters::TOKEN;
     params(("id" = String, Path, format = "uuid", description = "The reservation.")),
     responses(
         (status = 204, description = "It has ended."),
+        (
+            status = 403,
+            description = "`role_not_allowed`: a viewer's token changes nothing.",
+            body = Problem,
+            content_type = MEDIA_TYPE
+        ),
     )
 )]
 pub(crate) async fn cancel(

@@ -2,17 +2,18 @@
 
 use acctpool_actors::pool::{ReservationStatus, ReservationView, Timestamp};
 use acctpool_actors::{PageOf, PublishedReservation};
-use actix_web::http::header::LINK;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::{IntoParams, ToSchema};
 
 use super::body::ReservationBody;
 use crate::http::problem::{HttpError, MEDIA_TYPE, Problem};
 use crate::http::request::caller::{self, Caller};
 use crate::http::request::identity::Right;
-use crate::http::request::paging::{self, CURSOR, LIMIT};
+use crate::http::request::paging::{self, CURSOR, LIMIT, PageRequest};
 use crate::http::request::parameters::{Parameters, TOKEN};
 use crate::http::{Context, routes};
 
@@ -32,13 +33,8 @@ const ALL: &str = "all";
     description = "Your own, oldest first, without credentials, page by page. Operators and viewers \
         may ask for everybody's.",
     params(
-        ("limit" = Option<u64>, Query, description = "How many to list at most: 50, unless said \
-            otherwise.", minimum = 1, maximum = 100),
-        ("cursor" = Option<String>, Query, description = "Where to go on: the `next_cursor` of the \
-            page before.", pattern = "^[A-Za-z0-9_-]{10}[AEIMQUYcgkosw048]$"),
-        ("state" = Option<State>, Query, description = "Lists only those that are in this state."),
-        ("all" = Option<bool>, Query, description = "`true` lists everybody's, with the `consumer` of \
-            each: for operators and viewers.", pattern = "^true$"),
+        PageRequest,
+        Filter,
     ),
     responses(
         (
@@ -69,13 +65,12 @@ pub(crate) async fn list(
         return no_such_method(request).await;
     }
     let mut caller = Caller::of(&request)?;
-    let is_everybodys = caller.parameters.get(ALL).is_some();
-    if is_everybodys {
+    if caller.parameters.get(ALL).is_some() {
         caller = caller.require(Right::SeeEverything)?;
     }
     let parameters = &caller.parameters;
     parameters.only(&[TOKEN, CURSOR, LIMIT, STATE, ALL])?;
-    only_true(parameters, ALL)?;
+    let is_everybodys = all(parameters)?;
     let state = state(parameters)?;
     let of = PageOf {
         token: (!is_everybodys).then(|| caller.token.clone()),
@@ -89,16 +84,13 @@ pub(crate) async fn list(
     });
 
     let last = page.reservations.last().filter(|_| page.is_more);
-    let next_cursor = last.map(|last| paging::next_cursor(&last.sequence().to_be_bytes()));
+    let next = last.map(|last| last.sequence().to_be_bytes());
+    let (mut response, next_cursor) = paging::begin(&caller, routes::RESERVATIONS, next)?;
     let views: Vec<ReservationView> = page
         .reservations
         .iter()
         .map(|reservation| context.published.show(reservation))
         .collect();
-    let mut response = HttpResponse::Ok();
-    if let Some(cursor) = &next_cursor {
-        response.insert_header((LINK, paging::link(&caller, routes::RESERVATIONS, cursor)?));
-    }
     Ok(response.json(ListBody {
         reservations: views
             .iter()
@@ -138,7 +130,34 @@ struct ListBody<'a> {
     next_cursor: Option<String>,
 }
 
-/// What a reservation is shown as.
+/// Which reservations are to be listed.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(
+    dead_code,
+    reason = "for the document; parameters are read by their names"
+)]
+struct Filter {
+    /// Lists only those that are in this state.
+    #[param(nullable = false)]
+    state: Option<State>,
+    /// Lists everybody's.
+    #[param(schema_with = all_schema, required = false)]
+    all: Option<bool>,
+}
+
+/// Describes a switch that can only be turned on.
+fn all_schema() -> impl Into<RefOr<Schema>> {
+    ObjectBuilder::new()
+        .schema_type(Type::Boolean)
+        .enum_values(Some([true]))
+        // Where a schema is given, the field's own words are left out.
+        .description(Some(
+            "Lists everybody's, with the `consumer` of each: for operators and viewers.",
+        ))
+}
+
+/// Where a reservation stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ToSchema)]
 #[schema(as = ReservationState, rename_all = "snake_case")]
 pub(crate) enum State {
@@ -173,23 +192,12 @@ impl State {
 }
 
 fn state(parameters: &Parameters) -> Result<Option<State>, HttpError> {
-    let Some(text) = parameters.get(STATE) else {
-        return Ok(None);
-    };
-    let state = State::ALL.into_iter().find(|state| state.as_str() == text);
-    state.map(Some).ok_or_else(|| HttpError::InvalidParameter {
-        parameter: STATE,
-        allowed: State::ALL.map(|state| state.as_str().to_owned()).to_vec(),
-    })
+    let read = |text: &str| State::ALL.into_iter().find(|state| state.as_str() == text);
+    parameters.read(STATE, read, &State::ALL.map(State::as_str))
 }
 
-/// Makes sure that a switch that is given is on.
-fn only_true(parameters: &Parameters, name: &'static str) -> Result<(), HttpError> {
-    match parameters.get(name) {
-        None | Some("true") => Ok(()),
-        Some(_) => Err(HttpError::InvalidParameter {
-            parameter: name,
-            allowed: vec!["true".to_owned()],
-        }),
-    }
+/// Tells whether everybody's are asked for: a switch that is given is on.
+fn all(parameters: &Parameters) -> Result<bool, HttpError> {
+    let on = parameters.read(ALL, |text| (text == "true").then_some(()), &["true"])?;
+    Ok(on.is_some())
 }

@@ -9,6 +9,8 @@ use utoipa::openapi::schema::{OneOfBuilder, Schema};
 use utoipa::openapi::{Ref, RefOr};
 use utoipa::{PartialSchema, ToSchema};
 
+use crate::http::answer::words::CleaningState;
+
 /// What is answered: a receipt, or a list of them.
 pub(super) struct OneOrSeveral;
 
@@ -42,7 +44,7 @@ pub(crate) struct Receipt {
     #[schema(format = "uuid", nullable = false)]
     reservation: Option<String>,
     /// How it ended; `cleaning` until then.
-    state: String,
+    state: CleaningState,
     /// Why a person has to look.
     #[schema(nullable = false)]
     reason: Option<String>,

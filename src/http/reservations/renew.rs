@@ -54,6 +54,12 @@ struct RenewalRequest {
             body = ReservationBody
         ),
         (
+            status = 403,
+            description = "`role_not_allowed`: a viewer's token changes nothing.",
+            body = Problem,
+            content_type = MEDIA_TYPE
+        ),
+        (
             status = 409,
             description = "`reservation_pending` or `reservation_ended`: there is no lease to renew.",
             body = Problem,

@@ -34,9 +34,9 @@ const POLL_AFTER: u64 = 2;
         `If-None-Match` beside it, until there is anything else to say.",
     params(
         ("id" = String, Path, format = "uuid", description = "The reservation."),
-        ("Prefer" = Option<String>, Header, description = "`wait=N`: how many seconds the answer may \
+        ("Prefer" = Option<String>, Header, nullable = false, description = "`wait=N`: how many seconds the answer may \
             be held back, 60 at most.", example = "wait=30"),
-        ("If-None-Match" = Option<String>, Header, description = "The `ETag` of what you have."),
+        ("If-None-Match" = Option<String>, Header, nullable = false, description = "The `ETag` of what you have."),
     ),
     responses(
         (

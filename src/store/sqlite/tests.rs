@@ -13,7 +13,7 @@ use std::time::Duration;
 use acctpool_actors::pool::{
     AccountId, Cleaning, Credential, EndReason, Epoch, Event, Fence, KeyChange, Lasting, Leftover,
     ManagementKey, Operator, Phase, Purpose, Quarantine, ReceiptStep, Repeatable, ReservationId,
-    Step, TokenId, TypeStatistics,
+    Step, Subject, TokenId, TypeStatistics,
 };
 use time::macros::datetime;
 

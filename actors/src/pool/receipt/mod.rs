@@ -90,6 +90,16 @@ pub enum ReceiptState {
 }
 
 impl ReceiptState {
+    /// Every one.
+    pub const ALL: [Self; 6] = [
+        Self::Cleaning,
+        Self::Ready,
+        Self::Drained,
+        Self::Quarantined,
+        Self::TimedOut,
+        Self::Interrupted,
+    ];
+
     /// Returns its words.
     #[must_use]
     pub fn as_sentence(self) -> &'static str {

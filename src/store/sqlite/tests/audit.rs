@@ -3,9 +3,18 @@
 use super::*;
 use crate::store::sqlite::chain;
 
-/// One of every event that somebody may want to be notified of and that says nothing else.
+/// One of every event that is about a key or a type.
 fn of_trouble() -> Vec<(Event, &'static str)> {
     let events = [
+        Event::KeyChanged {
+            account: "acct".into(),
+            account_type: "lite".into(),
+            key: ManagementKey {
+                epoch: Epoch(4),
+                generation: Generation(1),
+            },
+            cause: KeyChange::Rotation,
+        },
         Event::VerificationFailed {
             account: "acct".into(),
             account_type: "lite".into(),
@@ -27,6 +36,7 @@ fn of_trouble() -> Vec<(Event, &'static str)> {
         },
     ];
     let kept = [
+        r#"key_changed - acct - {"type":"lite","epoch":4,"master_key":1,"cause":"rotation"}"#,
         r#"verification_failed - acct - {"type":"lite","reason":"the key is another account's"}"#,
         r#"pool_exhausted - - - {"type":"lite","waiting":4,"oldest_wait_seconds":60,"accounts":{"total":3,"ready":0,"leased":2,"dirty":0,"cleaning":0,"quarantined":1,"drained":0}}"#,
         r#"pool_recovered - - - {"type":"lite","lasted_seconds":90}"#,
@@ -146,15 +156,6 @@ fn of_accounts() -> Vec<(Event, &'static str)> {
             account: account(),
             attempt: 2,
         },
-        Event::KeyChanged {
-            account: account(),
-            account_type: "lite".into(),
-            key: ManagementKey {
-                epoch: Epoch(4),
-                generation: Generation(1),
-            },
-            cause: KeyChange::Rotation,
-        },
         Event::CredentialMinted {
             account: account(),
             fence: Fence(8),
@@ -186,6 +187,18 @@ fn of_accounts() -> Vec<(Event, &'static str)> {
             reservation: id(1),
             by: Some(operator()),
         },
+        Event::InterventionRefused {
+            intervention: "clean",
+            subject: Some(Subject::Account(account())),
+            refusal: "the account is leased".to_owned(),
+            by: operator(),
+        },
+        Event::InterventionRefused {
+            intervention: "revoke",
+            subject: None,
+            refusal: "unknown reservation".to_owned(),
+            by: operator(),
+        },
     ];
     let kept = [
         r#"cleaning_started - acct - {"purpose":"full"}"#,
@@ -193,7 +206,6 @@ fn of_accounts() -> Vec<(Event, &'static str)> {
         r#"proof_failed - acct - {"leftovers":3}"#,
         "account_proven - acct - {}",
         r#"cleaning_timed_out - acct - {"attempt":2}"#,
-        r#"key_changed - acct - {"type":"lite","epoch":4,"master_key":1,"cause":"rotation"}"#,
         r#"credential_minted - acct - {"fence":8}"#,
         "account_ready - acct - {}",
         r#"account_quarantined - acct - {"type":"lite","reason":"sweep: cannot be deleted","leftovers":["policies p1: refused"]}"#,
@@ -203,6 +215,8 @@ fn of_accounts() -> Vec<(Event, &'static str)> {
         r#"cleaning_requested ops acct - {"reason":"fixed \"it\"","from":"192.0.2.7"}"#,
         "quarantine_requested - acct - {}",
         r#"revocation_requested ops - 1 {"reason":"fixed \"it\"","from":"192.0.2.7"}"#,
+        r#"intervention_refused ops acct - {"reason":"fixed \"it\"","from":"192.0.2.7","intervention":"clean","refusal":"the account is leased"}"#,
+        r#"intervention_refused ops - - {"reason":"fixed \"it\"","from":"192.0.2.7","intervention":"revoke","refusal":"unknown reservation"}"#,
     ];
     events.into_iter().zip(kept).collect()
 }
