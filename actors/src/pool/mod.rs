@@ -202,6 +202,12 @@ impl Pool {
         account.account_type = account_type;
         account.configured = true;
         self.lines.extend(account.interrupted(now));
+        if !matches!(account.state, AccountState::Leased { .. }) {
+            // While it was out, the master key may have been forgotten: then it is taken away by name.
+            let master_keys = &self.master_keys;
+            let is_known = |lease: &Credential| master_keys.contains_key(&lease.generation);
+            account.credential = account.credential.filter(is_known);
+        }
         match &mut account.state {
             AccountState::Leased { .. } => {}
             AccountState::Quarantined(quarantine) if quarantine.set_aside => {
