@@ -113,6 +113,7 @@ pub struct App {
     pool: PoolHandle,
     keyring: Arc<Keyring>,
     address: SocketAddr,
+    speaks_tls: bool,
     server: ServerHandle,
     arbiters: Vec<Arbiter>,
     cleaners: Cleaners,
@@ -145,12 +146,7 @@ impl App {
         let end = audit.end()?;
         let pool = Pool::open(pool_policy(&config), pool_accounts(&config), written, now);
         let settings = Arc::new(ArcSwap::from_pointee(http_settings(&config)?));
-        let mut accounts = ibm_settings(&config, &baselines)?;
-        let settings_of = general_settings(&config, &baselines)?;
-        for account in pool.accounts().filter(|account| !account.configured) {
-            tell_of(account);
-            accounts.push(settings_of(account.id.clone()));
-        }
+        let accounts = settings_at_start(&config, &baselines, &pool)?;
 
         let arbiters: [Arbiter; 5] = std::array::from_fn(|_| Arbiter::new());
         let [
@@ -211,6 +207,7 @@ impl App {
             version: env!("CARGO_PKG_VERSION"),
             settings: Arc::clone(&settings),
         };
+        let speaks_tls = config.server.certificate.is_some();
         let server = http::serve(listener, context)?;
         let server_handle = server.handle();
         actix_rt::spawn(server);
@@ -219,6 +216,7 @@ impl App {
             pool: handle,
             keyring,
             address,
+            speaks_tls,
             server: server_handle,
             arbiters: arbiters.into(),
             cleaners,
@@ -233,6 +231,13 @@ impl App {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Returns where HTTP is served, as clients write it.
+    #[must_use]
+    pub fn url(&self) -> String {
+        let scheme = if self.speaks_tls { "https" } else { "http" };
+        format!("{scheme}://{}", self.address)
     }
 
     /// Returns a handle on the pool.
@@ -295,6 +300,21 @@ async fn introduce(
         fingerprint,
     });
     Ok(introduced.await??)
+}
+
+/// Returns what the IBM adapter needs to know of each account of a pool that has just been opened.
+fn settings_at_start(
+    config: &Config,
+    baselines: &Arc<dyn Baselines>,
+    pool: &Pool,
+) -> Result<Vec<ibm::Settings>, StartError> {
+    let mut accounts = ibm_settings(config, baselines)?;
+    let settings_of = general_settings(config, baselines)?;
+    for account in pool.accounts().filter(|account| !account.configured) {
+        tell_of(account);
+        accounts.push(settings_of(account.id.clone()));
+    }
+    Ok(accounts)
 }
 
 /// Says what becomes of an account that is not in the file any more.
@@ -559,6 +579,7 @@ fn http_settings(config: &Config) -> Result<http::Settings, StartError> {
     Ok(http::Settings {
         allow_query_tokens: server.allow_query_tokens,
         trusted_proxies: server.trusted_proxies.clone(),
+        certificate: server.certificate.clone(),
         max_connections: server.max_connections as usize,
         client_timeout: server.client_timeout,
         shutdown_timeout: server.shutdown_timeout,

@@ -5,6 +5,7 @@
 
 pub mod app;
 pub mod baselines;
+pub mod certificate;
 pub mod cli;
 mod client;
 pub mod clock;

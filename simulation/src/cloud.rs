@@ -9,7 +9,7 @@ use acctpool::ibm::{
     Profile, Rights,
 };
 use acctpool::keyring::{Keyring, MasterKey};
-use acctpool::simulator::{AccountSpec, Direct, Fault, FaultAction, Lags, Settings, Time};
+use acctpool::simulator::{AccountSpec, Direct, Fault, FaultAction, Lags, Mess, Settings, Time};
 use acctpool_actors::pool::{
     AccountId, AccountType, Credential, Epoch, Fence, Generation, ManagementKey, ManagementKeys,
     Timestamp,
@@ -21,13 +21,17 @@ use serde_json::Value;
 use uuid::Uuid;
 
 /// How many accounts there are of each of the two types.
-pub(crate) const ACCOUNTS_PER_TYPE: usize = 10;
+const ACCOUNTS_PER_TYPE: usize = 10;
 
 /// The master key that everything is derived from.
 const MASTER_KEY: Generation = Generation(0);
 
 /// The label of the accounts whose leases have administrator's rights.
 pub(crate) const ADMINISTRATED: &str = "lite";
+
+/// In one life of so many, an account is cleaned by the profile `full`. Two thousand requests a cleaning
+/// would leave little of a year in an hour, were it every account of every life.
+const LIVES_PER_FULL_ACCOUNT: u64 = 12;
 
 /// See the module.
 pub(crate) struct Cloud {
@@ -42,6 +46,7 @@ pub(crate) struct Cloud {
 struct Owner {
     spec: AccountSpec,
     account_type: AccountType,
+    profile: Profile,
     untouched: BTreeSet<String>,
     /// What in it cannot be deleted, by its ids.
     undeletable: BTreeSet<String>,
@@ -63,11 +68,16 @@ impl Cloud {
             time: Time::Frozen(now),
             seed,
         });
+        let mut full = seed
+            .is_multiple_of(LIVES_PER_FULL_ACCOUNT)
+            .then_some(ADMINISTRATED);
         let owners = specs.into_iter().map(|(account_type, spec)| {
+            let is_full = full.take_if(|label| account_type.as_str() == *label);
             let untouched = services.inventory(&spec.id).lines.into_iter().collect();
             let owner = Owner {
                 spec,
                 account_type,
+                profile: is_full.map_or(Profile::Lite, |_| Profile::Full),
                 untouched,
                 undeletable: BTreeSet::new(),
             };
@@ -110,8 +120,7 @@ impl Cloud {
             protected: BTreeSet::new(),
             endpoints: Endpoints::all_at(&url).into(),
             limits: Limits::default(),
-            // Two thousand requests a cleaning would leave little of a year in an hour.
-            profile: Profile::Lite,
+            profile: owner.profile,
             baselines: Arc::clone(&self.baselines),
         };
         self.owners.iter().map(of_owner).collect()
@@ -182,6 +191,23 @@ impl Cloud {
         answer.map_or((0, Value::Null), |answer| {
             (answer.status, answer.body.unwrap_or(Value::Null))
         })
+    }
+
+    /// Tells whether an account is cleaned of infrastructure in regions too.
+    pub(crate) fn is_full(&self, account: &AccountId) -> bool {
+        self.owners[account].profile == Profile::Full
+    }
+
+    /// Lets a borrower leave infrastructure in an account, as much as a life follows from `seed`.
+    pub(crate) fn mess(&self, account: &AccountId, seed: u64) {
+        let mess = Mess {
+            seed,
+            size: 12,
+            undeletable: 0,
+            networking: false,
+            services: false,
+        };
+        let _everything_goes = self.services.mess(account.as_str(), &mess);
     }
 
     /// Lets a resource instance refuse to be deleted.

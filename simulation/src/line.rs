@@ -9,8 +9,8 @@ use std::sync::Arc;
 use acctpool::ibm::{Incoming, Outgoing, Wire};
 use acctpool_actors::cloud::CloudError;
 use acctpool_actors::pool::{
-    AccountId, Done, Job, ManagementKeys, RequestError, ReservationId, ReservationView,
-    UnknownReservation,
+    AccountId, Done, Job, ManagementKeys, RenewError, RequestError, RequestReservation,
+    ReservationId, ReservationView, UnknownReservation,
 };
 use acctpool_soak::dice::Dice;
 use futures_util::FutureExt;
@@ -48,7 +48,10 @@ pub(crate) type Reply = oneshot::Sender<Result<Incoming, String>>;
 /// What a consumer is answered.
 pub(crate) enum Heard {
     Asked(Result<ReservationView, RequestError>),
+    /// To a request that it had made before, as it was then or not.
+    AskedAgain(RequestReservation, Result<ReservationView, RequestError>),
     Looked(Result<ReservationView, UnknownReservation>),
+    Renewed(Result<ReservationView, RenewError>),
     GaveBack(Result<(), UnknownReservation>),
 }
 

@@ -20,6 +20,7 @@ pub enum Fault {
     Mute,
     UndeletableResource,
     BackDoor,
+    Infrastructure,
     StaleReport,
     SlowDisk,
     Crash,
@@ -45,6 +46,14 @@ pub struct Tally {
     pub lines: u64,
     /// Leases that a consumer was told of.
     pub leases: u64,
+    /// Requests for several accounts at once.
+    pub several: u64,
+    /// Renewals that a consumer was told of.
+    pub renewals: u64,
+    /// Leases that ended because nobody renewed them.
+    pub lapses: u64,
+    /// Requests that were made again.
+    pub repetitions: u64,
     /// Things that borrowers did with their leases.
     pub uses: u64,
     /// Times at which an account became ready, and was compared with the truth.
@@ -94,6 +103,10 @@ impl Tally {
         self.commits += other.commits;
         self.lines += other.lines;
         self.leases += other.leases;
+        self.several += other.several;
+        self.renewals += other.renewals;
+        self.lapses += other.lapses;
+        self.repetitions += other.repetitions;
         self.uses += other.uses;
         self.readies += other.readies;
         self.quarantines += other.quarantines;
@@ -116,6 +129,11 @@ impl fmt::Display for Tally {
             f,
             "{} times ready, {} quarantines, {} calms",
             self.readies, self.quarantines, self.calms
+        )?;
+        writeln!(
+            f,
+            "{} asked for several accounts, {} renewals, {} lapses, {} asked again",
+            self.several, self.renewals, self.lapses, self.repetitions
         )?;
         writeln!(f, "{} faults:", self.faults())?;
         for (fault, n) in &self.faults {

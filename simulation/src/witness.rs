@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use acctpool_actors::pool::{
-    Account, AccountId, AccountState, Change, EndReason, ManagementKeys, Quarantine, Reservation,
-    ReservationId, ReservationState, Snapshot, Timestamp,
+    Account, AccountId, AccountState, AccountType, Change, EndReason, ManagementKeys, Policy,
+    Quarantine, Reservation, ReservationId, ReservationState, Snapshot, Timestamp,
 };
 use acctpool_soak::consumers::Told;
 
@@ -41,6 +41,8 @@ pub(crate) enum Fact {
     Quarantined(AccountId),
     /// A lease whose credential was shown is over.
     LeaseEnded(AccountId),
+    /// A lease is over because nobody renewed it.
+    Lapsed,
 }
 
 impl Witness {
@@ -114,7 +116,12 @@ impl Witness {
     }
 
     /// Takes in what one commit made durable, and checks the records.
-    pub(crate) fn committed(&mut self, changes: Vec<Change>, now: Timestamp) -> Vec<Fact> {
+    pub(crate) fn committed(
+        &mut self,
+        changes: Vec<Change>,
+        policy: &Policy,
+        now: Timestamp,
+    ) -> Vec<Fact> {
         let mut facts = Vec::new();
         let mut granted = Vec::new();
         for change in changes {
@@ -133,8 +140,11 @@ impl Witness {
                 }
                 Change::Reservation(reservation) => {
                     let before = self.records.reservations.get(&reservation.id).cloned();
-                    granted.extend(self.granted(before.as_ref(), reservation));
+                    granted.extend(self.holds(before.as_ref(), reservation, policy, now));
                     let ended = self.ended(before.as_ref(), reservation, now);
+                    if !ended.is_empty() && is_abandoned(reservation) {
+                        facts.push(Fact::Lapsed);
+                    }
                     facts.extend(ended.into_iter().map(Fact::LeaseEnded));
                 }
                 Change::ReservationForgotten { id, .. } => {
@@ -165,33 +175,58 @@ impl Witness {
         account.is_some_and(|account| matches!(account.state, AccountState::Quarantined(_)))
     }
 
-    fn granted(
+    /// Checks what a reservation holds, if it does; tells whether that was granted just now.
+    fn holds(
         &mut self,
         before: Option<&Reservation>,
         after: &Reservation,
+        policy: &Policy,
+        now: Timestamp,
     ) -> Option<ReservationId> {
         let ReservationState::Active {
+            accounts,
             granted_at,
             expiration,
             claimed,
-            ..
-        } = after.state
+        } = &after.state
         else {
             return None;
         };
+        let distinct: BTreeSet<&AccountId> = accounts.iter().collect();
+        assert_eq!(distinct.len(), after.count, "all_or_nothing: {after:?}");
+        let former = before.and_then(|before| match before.state {
+            ReservationState::Active { expiration, .. } => Some((before.duration, expiration)),
+            _ => None,
+        });
+        if let Some((duration, former)) = former {
+            assert!(
+                *expiration >= former && after.duration >= duration,
+                "never_shortened: {before:?} became {after:?}"
+            );
+            let longest = policy.longest_lease_of(&after.token, &after.account_type);
+            assert!(
+                after.duration <= duration.max(longest),
+                "never_beyond_maximum: {longest:?} is allowed, and {before:?} became {after:?}"
+            );
+            self.leases.remove(&(former, after.id));
+        }
+        let end = *granted_at + after.duration;
         // It is told in whole seconds.
-        let shortened = granted_at + after.duration - expiration;
+        let is_in_full = end - *expiration < time::Duration::SECOND;
         assert!(
-            (time::Duration::ZERO..time::Duration::SECOND).contains(&shortened),
+            *expiration <= end && (is_in_full || after.ttl.is_some()),
             "the lease of {} was to last {:?}: {after:?}",
             after.id,
             after.duration
         );
-        if claimed {
-            self.leases.insert((expiration, after.id));
+        assert!(
+            after.ttl.is_none_or(|ttl| *expiration <= now + ttl),
+            "unrenewed_lease_ends: at {now}, {after:?}"
+        );
+        if *claimed {
+            self.leases.insert((*expiration, after.id));
         }
-        let waited = before.is_none_or(|before| before.state == ReservationState::Pending);
-        waited.then_some(after.id)
+        former.is_none().then_some(after.id)
     }
 
     /// Returns the accounts of a lease that is over, where its credentials were shown.
@@ -216,7 +251,8 @@ impl Witness {
         else {
             return Vec::new();
         };
-        let early = reason == EndReason::Expired && ended_at < *expiration;
+        let has_lapsed = matches!(reason, EndReason::Expired | EndReason::Abandoned);
+        let early = has_lapsed && ended_at < *expiration;
         assert!(
             !early,
             "the lease of {} ended too early: {ended_at}",
@@ -273,15 +309,26 @@ impl Witness {
         }
     }
 
-    /// P1: an account that is held is held by one.
+    /// P1: an account that is held is held by one, and no longer than its credential lives.
     fn one_holder(&self) {
         let mut holders: BTreeMap<&AccountId, ReservationId> = BTreeMap::new();
         for reservation in self.records.reservations.values() {
-            let ReservationState::Active { accounts, .. } = &reservation.state else {
+            let ReservationState::Active {
+                accounts,
+                expiration,
+                ..
+            } = &reservation.state
+            else {
                 continue;
             };
             let id = reservation.id;
             for account in accounts {
+                let credential = self.records.accounts[account].credential.as_ref();
+                assert!(
+                    credential.is_some_and(|credential| *expiration <= credential.expires_at),
+                    "never_beyond_dead_man: {id} holds {account} until {expiration}, with \
+                     {credential:?}"
+                );
                 if let Some(other) = holders.insert(account, id) {
                     panic!("one_holder: {account} is held by {other} and by {id}");
                 }
@@ -308,20 +355,34 @@ impl Witness {
         );
     }
 
-    /// P8: nobody waits for an account that can be lent.
+    /// P8: nobody is next while as many accounts can be lent as were asked for.
     fn no_idle_while_waiting(&self) {
-        let mut ready = self.records.accounts.values().filter(|account| {
-            matches!(account.state, AccountState::Ready { .. })
-                && !self.outdated.contains(&account.id)
-        });
-        let waits = |account: &&Account| {
-            self.records.reservations.values().any(|reservation| {
-                reservation.state == ReservationState::Pending
-                    && reservation.account_type == account.account_type
-            })
-        };
-        let idle = ready.find(waits);
-        assert!(idle.is_none(), "no_idle_while_waiting: {idle:?}");
+        for (account_type, next) in self.next_in_lines() {
+            let ready = self.records.accounts.values().filter(|account| {
+                matches!(account.state, AccountState::Ready { .. })
+                    && account.account_type == *account_type
+                    && !self.outdated.contains(&account.id)
+            });
+            let ready: Vec<&AccountId> = ready.map(|account| &account.id).collect();
+            assert!(
+                ready.len() < next.count,
+                "no_idle_while_waiting: {ready:?} while {next:?} waits"
+            );
+        }
+    }
+
+    /// Returns who is next in each line.
+    pub(crate) fn next_in_lines(&self) -> BTreeMap<&AccountType, &Reservation> {
+        let mut next: BTreeMap<&AccountType, &Reservation> = BTreeMap::new();
+        for reservation in self.records.reservations.values() {
+            if reservation.state == ReservationState::Pending {
+                let first = next.entry(&reservation.account_type).or_insert(reservation);
+                if reservation.sequence < first.sequence {
+                    *first = reservation;
+                }
+            }
+        }
+        next
     }
 
     /// P4: what a consumer was told is what is.
@@ -385,4 +446,11 @@ impl Witness {
             "management_key_never_lost: none of {keys:?} opens {id}"
         );
     }
+}
+
+fn is_abandoned(reservation: &Reservation) -> bool {
+    let ReservationState::Ended { reason, .. } = reservation.state else {
+        return false;
+    };
+    reason == EndReason::Abandoned
 }

@@ -168,8 +168,8 @@ impl CloudAccount {
     }
 
     fn verify(&self, keys: ManagementKeys) -> Verified {
-        let current = keys
-            .known()
+        let mut known = keys.known().chain([ManagementKey::CONFIGURED]);
+        let current = known
             .find(|key| self.management.contains(key))
             .expect("management_key_never_lost: none that the pool knows of works");
         let newest = self.management.last().expect("one of them works").epoch;

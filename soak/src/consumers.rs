@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use acctpool_actors::pool::{
-    AccountId, Fence, Reservation, ReservationId, ReservationState, ReservationStatus,
-    ReservationView, Timestamp, TokenId,
+    AccountId, EndReason, Fence, RequestReservation, Reservation, ReservationId, ReservationState,
+    ReservationStatus, ReservationView, Timestamp,
 };
 
 /// What a consumer has been told of its reservation, last.
@@ -14,19 +14,26 @@ pub enum Told {
     Nothing,
     /// That it waits.
     Pending,
-    /// That it holds an account.
-    Active(Lease),
+    /// That it holds what it asked for.
+    Active(Holding),
     /// That it is over.
     Ended,
 }
 
-/// What a consumer knows of its lease.
+/// What a consumer knows of what it holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holding {
+    /// As many as it asked for.
+    pub leases: Vec<Lease>,
+    /// Until when, unless it is renewed.
+    pub expiration: Timestamp,
+}
+
+/// What a consumer knows of one account that it holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lease {
     /// The account.
     pub account: AccountId,
-    /// Until when.
-    pub expiration: Timestamp,
     /// Which credential it was shown.
     pub fence: Fence,
 }
@@ -38,14 +45,18 @@ impl From<&ReservationView> for Told {
             ReservationStatus::Active {
                 expiration, leases, ..
             } => {
-                // None of them asks for more than one account.
-                let lease = leases.first();
-                let credential = lease.and_then(|lease| Some((lease, lease.credential.as_ref()?)));
-                credential.map_or(Self::Nothing, |(lease, credential)| {
-                    Self::Active(Lease {
+                let leases = leases.iter().map(|lease| {
+                    let credential = lease.credential.as_ref()?;
+                    Some(Lease {
                         account: lease.account.clone(),
-                        expiration: *expiration,
                         fence: credential.fence,
+                    })
+                });
+                let shown: Option<Vec<Lease>> = leases.collect();
+                shown.map_or(Self::Nothing, |leases| {
+                    Self::Active(Holding {
+                        leases,
+                        expiration: *expiration,
                     })
                 })
             }
@@ -62,20 +73,11 @@ impl Told {
             return;
         };
         let holds = match (self, &record.state) {
-            (Self::Nothing | Self::Pending, _)
-            | (Self::Active(_) | Self::Ended, ReservationState::Ended { .. }) => true,
-            (
-                Self::Active(lease),
-                ReservationState::Active {
-                    accounts,
-                    expiration,
-                    claimed,
-                    ..
-                },
-            ) => {
-                *accounts == [lease.account.clone()] && *expiration == lease.expiration && *claimed
+            (Self::Nothing | Self::Pending, _) | (Self::Ended, ReservationState::Ended { .. }) => {
+                true
             }
-            (Self::Active(_) | Self::Ended, _) => false,
+            (Self::Active(holding), state) => holding.is_true_of(state),
+            (Self::Ended, _) => false,
         };
         assert!(
             holds,
@@ -84,15 +86,61 @@ impl Told {
     }
 }
 
-/// Who waits for an account, or holds one.
+impl Holding {
+    /// A lease lasts until the moment that was told, if neither its owner nor an operator ends it; it
+    /// may have been renewed since.
+    fn is_true_of(&self, state: &ReservationState) -> bool {
+        match state {
+            ReservationState::Pending => false,
+            ReservationState::Active {
+                accounts,
+                expiration,
+                claimed,
+                ..
+            } => {
+                let told = self.leases.iter().map(|lease| &lease.account);
+                told.eq(accounts) && *expiration >= self.expiration && *claimed
+            }
+            ReservationState::Ended { reason, ended_at } => match reason {
+                EndReason::Expired | EndReason::Abandoned => *ended_at >= self.expiration,
+                EndReason::Cancelled | EndReason::Revoked => true,
+            },
+        }
+    }
+}
+
+/// Who waits for accounts, or holds some.
 #[derive(Clone, Debug)]
 pub struct Consumer {
-    /// Its token.
-    pub token: TokenId,
+    /// What it asked for.
+    pub request: RequestReservation,
     /// What it was told.
     pub told: Told,
-    /// Whether it wants to give its reservation back.
-    pub leaves: bool,
+    /// What it is about to do.
+    pub intent: Intent,
+}
+
+/// What a consumer is about to do with its reservation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Intent {
+    /// Look how it stands.
+    Look,
+    /// Renew it.
+    Renew,
+    /// Give it back.
+    Leave,
+}
+
+impl Consumer {
+    /// Returns one who has just asked, and heard nothing yet.
+    #[must_use]
+    pub fn new(request: RequestReservation) -> Self {
+        Self {
+            request,
+            told: Told::Nothing,
+            intent: Intent::Look,
+        }
+    }
 }
 
 /// All consumers, by their reservations.

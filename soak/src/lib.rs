@@ -4,7 +4,7 @@
 //! - [`world`] is the pool with a disk that can be slow, a process that can crash, and a scripted
 //!   cloud ([`cloud`]) that knows what really is in each account.
 //! - [`model`] and [`promises`] are what the pool is judged by. They know nothing of how it works.
-//! - [`life`] fills the world with [`consumers`], operators, crashes and [`weather`].
+//! - [`life`] fills the world with [`consumers`] and their [`wishes`], operators, crashes and [`weather`].
 //! - [`lives`] lives many lives, and names the seed of one that broke a promise.
 //!
 //! The pool's own tests use the world, the model and the promises too. It depends on the pool and
@@ -24,4 +24,5 @@ pub mod model;
 pub mod promises;
 pub mod tally;
 pub mod weather;
+pub mod wishes;
 pub mod world;

@@ -23,6 +23,8 @@ pub struct Model {
     /// Of accounts that joined later, or are not of the type any more that their ids begin with.
     account_types: BTreeMap<AccountId, AccountType>,
     holders: BTreeMap<AccountId, Holder>,
+    /// Of every reservation that holds something: when it was granted or last renewed.
+    renewed: BTreeMap<ReservationId, Timestamp>,
     cleanliness: BTreeMap<AccountId, Cleanliness>,
     /// What the last pass or proof of the present cleaning left.
     leftovers: BTreeMap<AccountId, Vec<Leftover>>,
@@ -92,8 +94,9 @@ impl Model {
                 assert_eq!(
                     next.map(|(reservation, count, _)| (reservation, count)),
                     Some(wanted),
-                    "first_come_first_served, all or nothing"
+                    "first_come_first_served, all_or_nothing"
                 );
+                self.renewed.insert(*reservation, now);
                 for (account, _) in leases {
                     self.lease_began(*reservation, account, *expiration);
                 }
@@ -114,11 +117,7 @@ impl Model {
                 expiration,
                 ..
             } => {
-                let held = self.holders.values_mut();
-                for holder in held.filter(|holder| holder.reservation == *reservation) {
-                    assert!(*expiration >= holder.expiration, "a renewal shortened");
-                    holder.expiration = *expiration;
-                }
+                self.lease_renewed(*reservation, *expiration, now);
             }
             Event::ReservationEnded {
                 reservation,
@@ -129,6 +128,7 @@ impl Model {
                 let line = self.lines.get_mut(&self.types[reservation]);
                 line.expect("its type has a line")
                     .retain(|(waiting, ..)| waiting != reservation);
+                self.renewed.remove(reservation);
                 for account in accounts {
                     self.lease_ended(*reservation, account, *reason, turn, now);
                 }
@@ -239,6 +239,19 @@ impl Model {
         assert!(held.is_none(), "one_holder: {account} has two");
     }
 
+    fn lease_renewed(&mut self, reservation: ReservationId, expiration: Timestamp, now: Timestamp) {
+        self.renewed.insert(reservation, now);
+        let held = self.holders.values_mut();
+        for holder in held.filter(|holder| holder.reservation == reservation) {
+            assert!(
+                expiration >= holder.expiration,
+                "never_shortened: {reservation} was to end at {}, and is renewed until {expiration}",
+                holder.expiration
+            );
+            holder.expiration = expiration;
+        }
+    }
+
     fn lease_ended(
         &mut self,
         reservation: ReservationId,
@@ -331,10 +344,11 @@ impl Model {
             return;
         };
         assert!(now < *expiration, "deadline_holds: shown at {now}");
-        assert_eq!(leases.len(), view.count, "all or nothing");
+        assert_eq!(leases.len(), view.count, "all_or_nothing: {view:?}");
         for lease in leases {
             let holder = &self.holders[&lease.account];
             assert_eq!(holder.reservation, view.id, "one_holder: shown to another");
+            assert_eq!(holder.expiration, *expiration, "told of another end");
             assert!(
                 lease.credential.is_none() || holder.shown,
                 "a credential left the pool unrecorded"
@@ -348,14 +362,28 @@ impl Model {
         self.cleanliness.get(account).is_some_and(|c| c.proven)
     }
 
+    /// Returns when the lease of a reservation began, or was last renewed.
+    #[must_use]
+    pub fn last_renewal(&self, reservation: ReservationId) -> Option<Timestamp> {
+        self.renewed.get(&reservation).copied()
+    }
+
+    /// Returns who is next in each line.
+    pub fn next_in_lines(&self) -> impl Iterator<Item = ReservationId> {
+        let lines = self.lines.values();
+        lines.filter_map(|line| line.front().map(|(next, ..)| *next))
+    }
+
     /// Tells whether the reservation cannot be read any more.
     #[must_use]
     pub fn has_forgotten(&self, reservation: ReservationId) -> bool {
         !self.types.contains_key(&reservation)
     }
 
-    /// Nothing survives the process but what was written down: what was idle is dirty again.
-    pub fn restarted(&mut self) {
+    /// Nothing survives the process but what was written down: what was idle is dirty again. The next
+    /// one begins with the accounts that the operator's file names.
+    pub fn restarted(&mut self, accounts: &[(AccountId, AccountType)]) {
+        self.account_types.extend(accounts.iter().cloned());
         self.ready.clear();
         let held: BTreeSet<_> = self.holders.keys().cloned().collect();
         self.cleanliness.retain(|account, _| held.contains(account));

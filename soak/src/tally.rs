@@ -5,7 +5,7 @@ use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::mem::discriminant;
 
-use acctpool_actors::pool::{Event, Snapshot, Timestamp};
+use acctpool_actors::pool::{EndReason, Event, Job, Snapshot, Timestamp};
 
 /// What goes wrong in the world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -35,6 +35,18 @@ pub struct Tally {
     pub events: u64,
     /// Leases that were granted.
     pub leases: u64,
+    /// Reservations of several accounts at once.
+    pub several: u64,
+    /// Leases that were renewed.
+    pub renewals: u64,
+    /// Leases that ended because nobody renewed them.
+    pub lapses: u64,
+    /// Requests that were made again.
+    pub repetitions: u64,
+    /// Orders of an operator.
+    pub orders: u64,
+    /// Other configurations.
+    pub reconfigurations: u64,
     /// Accounts that were proven empty.
     pub proofs: u64,
     /// Accounts that were quarantined.
@@ -59,11 +71,11 @@ impl Tally {
         self.turns += 1;
         now.hash(&mut self.fingerprint);
         for event in events {
-            self.event(event);
+            self.event(event, events);
         }
     }
 
-    fn event(&mut self, event: &Event) {
+    fn event(&mut self, event: &Event, turn: &[Event]) {
         self.events += 1;
         discriminant(event).hash(&mut self.fingerprint);
         match event {
@@ -75,6 +87,25 @@ impl Tally {
                 self.leases += 1;
                 (reservation, leases).hash(&mut self.fingerprint);
             }
+            Event::ReservationRenewed { .. } => self.renewals += 1,
+            Event::ReservationEnded {
+                reason: EndReason::Abandoned,
+                accounts,
+                ..
+            } => {
+                // One that nobody ever looked at has nothing to revoke.
+                let was_used = turn.iter().any(|event| {
+                    matches!(event, Event::JobIssued { account, job: Job::Revoke(Some(_)), .. }
+                        if accounts.contains(account))
+                });
+                self.lapses += u64::from(was_used);
+            }
+            Event::CleaningRequested { .. }
+            | Event::DrainRequested { .. }
+            | Event::AccountEnabled { .. }
+            | Event::QuarantineRequested { .. }
+            | Event::RevocationRequested { .. } => self.orders += 1,
+            Event::Reconfigured(_) => self.reconfigurations += 1,
             Event::JobIssued { account, fence, .. } => {
                 (account, fence).hash(&mut self.fingerprint);
             }
@@ -107,6 +138,12 @@ impl Tally {
         self.turns += other.turns;
         self.events += other.events;
         self.leases += other.leases;
+        self.several += other.several;
+        self.renewals += other.renewals;
+        self.lapses += other.lapses;
+        self.repetitions += other.repetitions;
+        self.orders += other.orders;
+        self.reconfigurations += other.reconfigurations;
         self.proofs += other.proofs;
         self.quarantines += other.quarantines;
         self.calms += other.calms;
@@ -130,6 +167,17 @@ impl fmt::Display for Tally {
             self.quarantines,
             self.calms,
             self.moves
+        )?;
+        writeln!(
+            f,
+            "{} of several accounts, {} renewals, {} lapses, {} repetitions, {} orders, \
+             {} reconfigurations",
+            self.several,
+            self.renewals,
+            self.lapses,
+            self.repetitions,
+            self.orders,
+            self.reconfigurations
         )?;
         writeln!(f, "{} faults:", self.faults())?;
         for (fault, n) in &self.faults {

@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 
-use acctpool_actors::pool::Policy;
+use acctpool_actors::pool::{Policy, TokenLimits};
 
 use crate::cloud::{Answer, TOKEN_LAG};
 use crate::dice::Dice;
 use crate::tally::Fault;
+use crate::wishes::{TYPES, consumer};
 use crate::world;
+
+/// No lease is ever allowed to last longer.
+pub const LONGEST_LEASE: Duration = Duration::from_hours(5);
 
 /// How a call to the cloud ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,7 +111,7 @@ pub fn any_policy(dice: &mut Dice) -> Policy {
     let (minutes, hours) = (Duration::from_mins, Duration::from_hours);
     let mut policy = world::policy();
     for of_type in policy.types.values_mut() {
-        of_type.max_duration = dice.between(minutes(20), minutes(300));
+        of_type.max_duration = dice.between(minutes(20), LONGEST_LEASE);
         of_type.default_duration = of_type.max_duration.min(minutes(60));
     }
     policy.pending_timeout = dice.between(minutes(10), minutes(120));
@@ -128,5 +132,20 @@ pub fn any_policy(dice: &mut Dice) -> Policy {
     policy.max_pending = 6 + dice.place(18);
     policy.max_pending_per_token = 2 + dice.place(6);
     policy.max_ended = 4 + dice.place(30);
+    let limited = [
+        TokenLimits {
+            types: Some([TYPES[dice.place(TYPES.len())].into()].into()),
+            ..TokenLimits::default()
+        },
+        TokenLimits {
+            max_duration: Some(dice.between(minutes(10), minutes(60))),
+            ..TokenLimits::default()
+        },
+        TokenLimits {
+            max_reservations: Some(1 + dice.place(6)),
+            ..TokenLimits::default()
+        },
+    ];
+    policy.tokens = (0..).map(consumer).zip(limited).collect();
     policy
 }

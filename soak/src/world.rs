@@ -9,9 +9,9 @@ use std::time::Duration;
 use acctpool_actors::cloud::CloudError;
 use acctpool_actors::pool::{
     Account, AccountId, AccountState, AccountType, Applied, Change, Command, Done, Event,
-    Generation, Policy, Pool, ReceiptLine, Reconfigure, Reconfigured, ReportCleaning, Reservation,
-    ReservationId, Snapshot, StateKind, Step, Tick, Timestamp, TokenChanges, TypePolicy,
-    UseMasterKey,
+    Generation, ManagementKey, Policy, Pool, ReceiptLine, Reconfigure, Reconfigured,
+    ReportCleaning, Reservation, ReservationId, Snapshot, StateKind, Step, Tick, Timestamp,
+    TokenChanges, TypePolicy, UseMasterKey,
 };
 use time::macros::datetime;
 use uuid::Uuid;
@@ -319,7 +319,8 @@ impl World {
         self.use_newest_master_key();
     }
 
-    /// Goes on with other settings and accounts, of which these are under other rules than before.
+    /// Goes on with other settings and accounts, of which these are under other rules than before. Where
+    /// no key of one that comes back can be derived any more, the operator configures a new one.
     pub fn reconfigure(
         &mut self,
         policy: Policy,
@@ -328,7 +329,13 @@ impl World {
     ) -> Reconfigured {
         for (id, _) in &accounts {
             let at_cloud = self.cloud.entry(id.clone());
-            at_cloud.or_insert_with(CloudAccount::unspoilt);
+            let at_cloud = at_cloud.or_insert_with(CloudAccount::unspoilt);
+            let is_lost = |key: &ManagementKey| {
+                key.is_derived() && !self.master_keys.contains(&key.generation)
+            };
+            if at_cloud.management.iter().all(is_lost) {
+                at_cloud.management = [ManagementKey::CONFIGURED].into();
+            }
         }
         self.accounts.clone_from(&accounts);
         self.apply(Reconfigure {
@@ -371,6 +378,13 @@ impl World {
         for job in std::mem::take(&mut self.open_jobs) {
             self.remember(job);
         }
+    }
+
+    /// Returns how many accounts of a type the operator's file names.
+    #[must_use]
+    pub fn configured(&self, account_type: &AccountType) -> usize {
+        let named = self.accounts.iter();
+        named.filter(|(_, label)| label == account_type).count()
     }
 
     /// Whether nobody waits for the answer any more: another job was issued, or none runs.

@@ -18,6 +18,7 @@ use super::{
     App, Callers, StartError, general_settings, http_settings, ibm_settings, pool_accounts,
     pool_policy, recipients, webhooks::Notifiers,
 };
+use crate::certificate::Certificate;
 use crate::config::{Config, TokenSettings};
 use crate::http;
 use crate::ibm::{self, Baselines, Ibm};
@@ -45,6 +46,8 @@ pub struct Reloaded {
     pub ibm: bool,
     /// Whether requests are answered otherwise.
     pub server: bool,
+    /// The certificate that is shown from now on, if it is another one.
+    pub certificate: Option<Certificate>,
     /// Whether others are told of what happens, or otherwise.
     pub webhooks: bool,
     /// The settings that stay as they were until the next start.
@@ -57,6 +60,9 @@ impl fmt::Display for Reloaded {
             (!self.pool.is_nothing()).then(|| self.pool.to_string()),
             self.ibm.then(|| "calls to IBM Cloud changed".to_owned()),
             self.server.then(|| "[server] changed".to_owned()),
+            self.certificate
+                .as_ref()
+                .map(|new| format!("another certificate, {new}")),
             self.webhooks.then(|| "webhooks changed".to_owned()),
         ];
         let parts: Vec<String> = parts.into_iter().flatten().collect();
@@ -106,7 +112,10 @@ impl App {
         });
         let pool = pool.await?;
 
-        let server = *answers != **self.settings.load();
+        let present = self.settings.load_full();
+        let certificate = answers.certificate.clone();
+        let certificate = certificate.filter(|new| present.certificate.as_ref() != Some(new));
+        let server = differ_but_for_the_certificate(&present, &answers);
         self.settings.store(answers);
         self.callers.store(Arc::new(Callers::of(&config)));
         let webhooks = running.config.webhooks != config.webhooks;
@@ -121,6 +130,7 @@ impl App {
             pool,
             ibm,
             server,
+            certificate,
             webhooks,
             needs_restart,
         })
@@ -234,8 +244,21 @@ fn answers(present: &http::Settings, wanted: http::Settings) -> Arc<http::Settin
         allow_query_tokens: wanted.allow_query_tokens,
         trusted_proxies: wanted.trusted_proxies,
         iam_url: wanted.iam_url,
+        // Whether there is one takes a restart: a socket speaks TLS or does not.
+        certificate: match (&present.certificate, wanted.certificate) {
+            (Some(_), Some(another)) => Some(another),
+            (present, _) => present.clone(),
+        },
         ..present.clone()
     })
+}
+
+fn differ_but_for_the_certificate(present: &http::Settings, wanted: &http::Settings) -> bool {
+    let wanted = http::Settings {
+        certificate: present.certificate.clone(),
+        ..wanted.clone()
+    };
+    wanted != *present
 }
 
 fn token_changes(present: &Config, wanted: &Config) -> TokenChanges {
@@ -276,6 +299,10 @@ fn needs_restart(present: &Config, wanted: &Config) -> Vec<&'static str> {
     let (was, is) = (&present.server, &wanted.server);
     let settings = [
         ("[server] bind", was.bind != is.bind),
+        (
+            "[server] tls_certificate",
+            was.certificate.is_some() != is.certificate.is_some(),
+        ),
         (
             "[server] max_connections",
             was.max_connections != is.max_connections,

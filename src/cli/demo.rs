@@ -1,5 +1,6 @@
 //! `acctpool demo`: everything in one process, on simulated accounts.
 
+use std::fmt;
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -47,13 +48,15 @@ impl Demo {
             let baselines = Arc::new(FleetingBaselines::default());
             let audit = store.audit();
             let app = start(config, keyring, store, audit, baselines, listener).await?;
-            let lesson = lesson(
-                app.address(),
-                simulated.token.reveal(),
-                simulated.simulator.url(),
-            );
+            let lesson = Lesson {
+                address: app.address(),
+                cloud: simulated.simulator.url(),
+                token: simulated.token.reveal(),
+                operator: simulated.operator.reveal(),
+                program: &program()?,
+            };
             std::io::stdout()
-                .write_all(lesson.as_bytes())
+                .write_all(lesson.to_string().as_bytes())
                 .map_err(Failure::of("cannot print"))?;
             end.await;
             app.stop().await;
@@ -63,12 +66,43 @@ impl Demo {
     }
 }
 
-/// The whole workflow, to be pasted into another terminal.
-fn lesson(address: SocketAddr, token: &str, iam: &str) -> String {
-    format!(
-        r#"
-acctpool lends simulated accounts at http://{address}/ (open it in a browser).
-IBM Cloud is simulated at {iam}. What happens is logged below.
+/// Returns the directory of this program, as a shell takes it within double quotes.
+fn program() -> Result<String, Failure> {
+    let path = std::env::current_exe().map_err(Failure::of("cannot tell where this program is"))?;
+    let directory = path.parent().unwrap_or(&path).to_string_lossy();
+    let special = ['\\', '"', '$', '`'];
+    let quoted = directory.chars().flat_map(|character| {
+        let escape = special.contains(&character).then_some('\\');
+        escape.into_iter().chain([character])
+    });
+    Ok(quoted.collect())
+}
+
+/// Everything that can be done with it, to be pasted into another terminal.
+struct Lesson<'a> {
+    address: SocketAddr,
+    cloud: &'a str,
+    token: &'a str,
+    operator: &'a str,
+    /// Where the program is.
+    program: &'a str,
+}
+
+impl fmt::Display for Lesson<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            address,
+            cloud,
+            token,
+            operator,
+            program,
+        } = self;
+        write!(
+            f,
+            r#"
+acctpool lends simulated accounts at http://{address}/ (open it in a browser; its API is described at
+http://{address}/docs/).
+IBM Cloud is simulated at {cloud}. What happens is logged below.
 
 In another terminal:
 
@@ -83,14 +117,29 @@ In another terminal:
 
   # 3. Use the account: exchange the key for a token of IBM Cloud's IAM.
   KEY=$(curl -s "$URL" | sed -n 's/.*"api_key":"\([^"]*\)".*/\1/p')
-  curl -s {iam}/identity/token -d apikey="$KEY" \
-    -d grant_type=urn:ibm:params:oauth:grant-type:apikey
+  curl -s {cloud}/identity/token -d apikey="$KEY" \
+    -d grant_type=urn:ibm:params:oauth:grant-type:apikey; echo
 
   # 4. Give it back. Its key is refused from now on, and the account is cleaned.
   curl -s -X DELETE "$URL"
 
+  # 5. Or leave all of that to acctpool: the command gets an account when one is clean, and its key.
+  export PATH="{program}:$PATH" ACCTPOOL_URL=http://{address}
+  ACCTPOOL_TOKEN=$TOKEN acctpool run --type lite -- env | grep '^ACCTPOOL_\|^IBMCLOUD_'
+
+  # 6. Be the operator: see everything (`acctpool status --watch` follows it), and take an account out.
+  export ACCTPOOL_TOKEN={operator}
+  acctpool status
+  acctpool account list
+  ACCOUNT=$(acctpool account list --type lite | awk 'NR == 2 {{ print $1 }}')
+  acctpool account drain "$ACCOUNT" --reason 'to see how it goes'
+
+  # 7. Bring it back.
+  acctpool account enable "$ACCOUNT" --reason 'seen'
+
 Ctrl-C ends the demonstration.
 
 "#
-    )
+        )
+    }
 }

@@ -13,14 +13,14 @@ use log::{error, info, warn};
 use uuid::Uuid;
 
 use super::interrupt::interrupted;
-use super::reload::{Reloads, Seen};
+use super::reload::Reloads;
 use super::state_dir::{KeySource, StateDir};
 use super::upkeep::{Requests, Upkeep};
 use super::{Failure, descriptors, load_config};
 use crate::app::{App, Parts};
 use crate::baselines::FileBaselines;
 use crate::clock::SystemClock;
-use crate::config::{Config, Report};
+use crate::config::{Config, ConfigError, Files, Report};
 use crate::ibm::Baselines;
 use crate::keyring::Keyring;
 use crate::store::SqliteStore;
@@ -51,9 +51,23 @@ pub(super) struct Configuration {
 }
 
 impl Configuration {
-    /// Reads it. The report holds its warnings.
-    pub(super) fn read(&self) -> Result<(Config, Report), Failure> {
-        let (mut config, report) = load_config(&self.file)?;
+    /// Reads it. The report holds its warnings; the files are those that were read, as they were just
+    /// before.
+    pub(super) fn read(&self) -> (Files, Result<(Config, Report), Failure>) {
+        let files = Files::of(&self.file);
+        let loaded = load_config(&self.file);
+        let files = match &loaded {
+            Ok((_, report)) | Err(ConfigError::Refused(report)) => files.and(report.files()),
+            Err(ConfigError::Unreadable { .. }) => files,
+        };
+        let read = loaded.map_err(Failure::from);
+        (files, read.and_then(|read| self.come_before(read)))
+    }
+
+    fn come_before(
+        &self,
+        (mut config, report): (Config, Report),
+    ) -> Result<(Config, Report), Failure> {
         if let Some(bind) = self.bind {
             config
                 .server
@@ -66,8 +80,8 @@ impl Configuration {
 
 impl Serve {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let seen = Seen::of(&self.configuration.file);
-        let (config, report) = self.configuration.read()?;
+        let (files, read) = self.configuration.read();
+        let (config, report) = read?;
         for problem in report.to_string().lines() {
             warn!("{problem}");
         }
@@ -108,7 +122,7 @@ impl Serve {
         let listener = listen(config.server.bind)?;
         actix_rt::System::new().block_on(async {
             let end = interrupted().map_err(Failure::of("cannot listen for signals"))?;
-            let reloads = Reloads::of(self.configuration, seen)
+            let reloads = Reloads::of(self.configuration, files)
                 .map_err(Failure::of("cannot listen for signals"))?;
             let app = start(config, keyring, store, audit, baselines, listener).await?;
             tokio::select! {
@@ -154,6 +168,9 @@ pub(super) async fn start(
     listener: TcpListener,
 ) -> Result<App, Failure> {
     let accounts = config.accounts.len();
+    if let Some(certificate) = &config.server.certificate {
+        info!("the certificate is {certificate}");
+    }
     let app = App::start(Parts {
         config,
         keyring,
@@ -166,7 +183,7 @@ pub(super) async fn start(
     })
     .await
     .map_err(Failure::of("cannot start"))?;
-    info!("listening on http://{}, {accounts} accounts", app.address());
+    info!("listening on {}, {accounts} accounts", app.url());
     Ok(app)
 }
 

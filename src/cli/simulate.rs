@@ -28,7 +28,7 @@ pub(super) struct Simulate {
     #[arg(long, value_name = "TYPE=N,…", default_value = "free=3,lite=2")]
     accounts: Crowd,
     /// Writes a configuration for `acctpool serve` there, with short times. Its comment lines hold
-    /// the token in clear, so that anybody can play.
+    /// a consumer's token and an operator's in clear, so that anybody can play.
     #[arg(long, value_name = "FILE")]
     write_config: Option<PathBuf>,
     /// Takes as long for everything as the real services were seen to.
@@ -93,7 +93,9 @@ impl FromStr for Crowd {
 /// A running simulator, with what a pool on top of it needs.
 pub(super) struct Simulated {
     pub(super) simulator: Simulator,
+    /// A consumer's.
     pub(super) token: NewToken,
+    pub(super) operator: NewToken,
     accounts: Vec<(String, AccountSpec)>,
     policy: &'static str,
 }
@@ -150,11 +152,10 @@ impl Simulated {
         };
         let action = format!("cannot simulate on {bind}");
         let simulator = Simulator::start(bind, &settings).map_err(Failure::of(action))?;
-        let name = "demo".parse().map_err(Failure::of("cannot name a token"))?;
-        let token = NewToken::generate(name).map_err(Failure::of("cannot make a token"))?;
         Ok(Self {
             simulator,
-            token,
+            token: new_token("demo")?,
+            operator: new_token("operator")?,
             accounts,
             policy,
         })
@@ -164,13 +165,16 @@ impl Simulated {
     pub(super) fn config(&self) -> String {
         let mut text = format!(
             "# A pool of simulated accounts: for playing, not for keeping.\n\
-             # token: {token}\n\n\
+             # token: {token}\n\
+             # token of an operator: {operator}\n\n\
              [ibm]\nendpoint = \"{url}\"\nallow_plain_http = true\n\n\
-             {policy}{entry}\n",
+             {policy}{entry}\n\n{operators_entry}\nrole = \"operator\"\n",
             policy = self.policy,
             token = self.token.reveal(),
+            operator = self.operator.reveal(),
             url = self.simulator.url(),
             entry = self.token.toml().trim_end(),
+            operators_entry = self.operator.toml().trim_end(),
         );
         if self.accounts.iter().any(|(label, _)| label == LITE) {
             text.push_str(LITE_TYPE);
@@ -202,4 +206,9 @@ impl Simulated {
         };
         write().map_err(Failure::of(format!("cannot write {}", path.display())))
     }
+}
+
+fn new_token(name: &str) -> Result<NewToken, Failure> {
+    let name = name.parse().map_err(Failure::of("cannot name a token"))?;
+    NewToken::generate(name).map_err(Failure::of("cannot make a token"))
 }

@@ -1,13 +1,13 @@
 //! `acctpool webhook`: makes secrets for webhooks, and tries them.
 
 use std::io::Write;
+use std::path::{Path, PathBuf};
 
 use acctpool_actors::clock::Clock;
 use clap::{Args, Subcommand};
 use secrecy::ExposeSecret;
 
-use super::serve::Configuration;
-use super::{Failure, exit_code};
+use super::{Failure, exit_code, load_config};
 use crate::clock::SystemClock;
 use crate::webhook::{HttpCourier, Message, Secret, client};
 
@@ -26,8 +26,9 @@ enum Verb {
     Test {
         /// The webhook's name in the configuration.
         name: String,
-        #[command(flatten)]
-        configuration: Configuration,
+        /// The configuration file.
+        #[arg(long = "config", value_name = "FILE", env = "ACCTPOOL_CONFIG")]
+        file: PathBuf,
     },
 }
 
@@ -35,10 +36,7 @@ impl Webhook {
     pub(super) fn run(self) -> Result<(), Failure> {
         match self.verb {
             Verb::Secret => print_secret(),
-            Verb::Test {
-                name,
-                configuration,
-            } => test(&name, &configuration),
+            Verb::Test { name, file } => test(&name, &file),
         }
     }
 }
@@ -49,8 +47,8 @@ fn print_secret() -> Result<(), Failure> {
         .map_err(Failure::of("cannot print the secret"))
 }
 
-fn test(name: &str, configuration: &Configuration) -> Result<(), Failure> {
-    let (config, _) = configuration.read()?;
+fn test(name: &str, file: &Path) -> Result<(), Failure> {
+    let (config, _) = load_config(file)?;
     let mut webhooks = config.webhooks.into_iter();
     let Some(webhook) = webhooks.find(|webhook| webhook.name == name) else {
         return Err(Failure::Exit {

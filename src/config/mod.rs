@@ -1,7 +1,8 @@
 //! The operator's TOML file, read into a validated [`Config`].
 //!
-//! Depends on `crate::token` for what a token's hash is, on `crate::webhook` for where webhooks are and
-//! what signs their messages, and on the pool for its settings; knows nothing of IBM or HTTP.
+//! Depends on `crate::token` for what a token's hash is, on `crate::certificate` for what TLS needs, on
+//! `crate::webhook` for where webhooks are and what signs their messages, and on the pool for its settings;
+//! knows nothing of IBM or HTTP.
 //! Promises:
 //! - one reading reports everything that is wrong, each with its line and column and with what is
 //!   allowed;
@@ -15,6 +16,7 @@
 mod accounts;
 mod audit;
 pub(crate) mod duration;
+mod files;
 mod ibm;
 mod keep;
 mod policy;
@@ -22,6 +24,7 @@ pub mod report;
 mod secrets;
 mod section;
 mod server;
+mod tls;
 mod tokens;
 mod types;
 mod values;
@@ -39,6 +42,7 @@ use zeroize::Zeroizing;
 
 pub use accounts::Account;
 pub use audit::Audit;
+pub use files::Files;
 pub use ibm::{ENDPOINT_KEYS, Endpoints, Ibm};
 pub use keep::Keep;
 pub use report::{Fault, Problem, Report, Severity};
@@ -133,7 +137,7 @@ impl Config {
     ) -> Result<(Self, Report), ConfigError> {
         let read = || {
             let mut file = File::open(path)?;
-            let readable_by_others = readable_by_others(&file);
+            let readable_by_others = files::is_readable_by_others(&file.metadata()?);
             let mut bytes = Zeroizing::new(Vec::new());
             file.read_to_end(&mut bytes)?;
             Ok((bytes, readable_by_others))
@@ -204,7 +208,9 @@ fn read_text(
 
 fn read_config(table: &DeTable<'_>, source: &Source<'_>, problems: &mut Problems<'_>) -> Config {
     let mut root = Section::open(&ROOT, table, 0, problems);
-    let server = root.inner(&server::SCHEMA).map(Server::read);
+    let server = root
+        .inner(&server::SCHEMA)
+        .map(|section| Server::read(section, source.directory));
     let ibm = root.inner(&ibm::SCHEMA).map(Ibm::read).unwrap_or_default();
     let real_caches = ibm.endpoints.is_production();
     let policy = root
@@ -231,22 +237,6 @@ fn read_config(table: &DeTable<'_>, source: &Source<'_>, problems: &mut Problems
         webhooks: webhooks::read(&mut root, source),
         accounts,
     }
-}
-
-/// Tells whether every user of the machine can read an open file.
-#[cfg(unix)]
-fn readable_by_others(file: &File) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    let mode = file
-        .metadata()
-        .map(|metadata| metadata.permissions().mode());
-    mode.is_ok_and(|mode| mode & 0o004 != 0)
-}
-
-/// Tells whether every user of the machine can read an open file: not known on this system.
-#[cfg(not(unix))]
-fn readable_by_others(_: &File) -> bool {
-    false
 }
 
 #[cfg(test)]

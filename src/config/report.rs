@@ -1,6 +1,6 @@
 //! What is wrong with a configuration file, and where.
 //!
-//! Depends on nothing else in the program. Promises that no text of the file is ever repeated: a
+//! Depends on nothing else in the program but [`Files`]. Promises that no text of the file is ever repeated: a
 //! [`Fault`] is made of the program's own words and of numbers, so a secret pasted in the wrong
 //! place cannot reach a terminal or a log. The one text from elsewhere is the TOML parser's
 //! description of a syntax error, which names what it expected and nothing that it read.
@@ -10,9 +10,11 @@ use std::fmt;
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use thiserror::Error;
+
+use super::files::Files;
 
 /// Whether a problem keeps the server from starting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,13 +110,13 @@ pub enum Fault {
         /// How many of them are there.
         found: usize,
     },
-    /// A secret's file that cannot be read.
-    #[error("the file named by `{key}` cannot be read: {error}")]
-    SecretFile {
+    /// A file that cannot be read.
+    #[error("the file named by `{key}` cannot be read: {cause}")]
+    UnreadableFile {
         /// The key that names it.
         key: &'static str,
         /// What the operating system said.
-        error: io::ErrorKind,
+        cause: io::ErrorKind,
     },
     /// A variable that is absent.
     #[error("the environment variable named by `{0}` is not set")]
@@ -142,9 +144,31 @@ pub enum Fault {
     PlainHttp(&'static str),
     /// Secrets would travel in clear text from consumers.
     #[error(
-        "`bind` must be a loopback address: tokens would travel in clear text; behind a proxy that adds TLS, set `behind_proxy = true`"
+        "`bind` must be a loopback address: tokens would travel in clear text; behind a proxy that adds TLS, set `behind_proxy = true`; to speak TLS, set `tls_certificate` and `tls_key`"
     )]
     PlaintextOffLoopback,
+    /// Half of what TLS needs.
+    #[error("`{key}` needs `{other}` beside it")]
+    Alone {
+        /// The key that is there.
+        key: &'static str,
+        /// The one that is not.
+        other: &'static str,
+    },
+    /// A certificate and the key of another one.
+    #[error("`tls_key` does not name the key of the certificate that `tls_certificate` names")]
+    KeyMismatch,
+    /// A private key that every user of the machine can read.
+    #[error(
+        "everybody on this machine can read the file named by `tls_key`: chmod o-r, and consider the key known"
+    )]
+    KnownTlsKey,
+    /// A certificate that clients do not accept any more.
+    #[error("the certificate has expired at {}", humantime::format_rfc3339_seconds(*.0))]
+    Expired(SystemTime),
+    /// A certificate that clients do not accept yet.
+    #[error("the certificate is not valid before {}", humantime::format_rfc3339_seconds(*.0))]
+    NotValidYet(SystemTime),
     /// Resource groups are to be kept, but a borrower could put things in them.
     #[error(
         "`resource_groups` needs `created_before`: only what is older than that moment is kept by its group, since a borrower can choose the group of a resource, too"
@@ -194,6 +218,8 @@ impl Fault {
             | Self::NoTokens
             | Self::UnusedType
             | Self::ReadableByOthers { .. }
+            | Self::Expired(_)
+            | Self::NotValidYet(_)
             | Self::ShortSettle => Severity::Warning,
             _ => Severity::Error,
         }
@@ -260,6 +286,7 @@ pub struct Problem {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
     file: PathBuf,
+    files: Files,
     problems: Vec<Problem>,
 }
 
@@ -268,6 +295,12 @@ impl Report {
     #[must_use]
     pub fn problems(&self) -> &[Problem] {
         &self.problems
+    }
+
+    /// Returns the files that were read because this one names them.
+    #[must_use]
+    pub fn files(&self) -> &Files {
+        &self.files
     }
 
     /// Tells whether there is nothing to say.
@@ -310,6 +343,8 @@ pub(super) struct Problems<'t> {
     /// The offsets at which lines begin.
     lines: Vec<usize>,
     faults: Vec<(usize, Fault)>,
+    /// The other files that were read on the way.
+    files: Files,
 }
 
 impl<'t> Problems<'t> {
@@ -319,7 +354,13 @@ impl<'t> Problems<'t> {
             text,
             lines: std::iter::once(0).chain(breaks).collect(),
             faults: Vec::new(),
+            files: Files::default(),
         }
+    }
+
+    /// Returns the files that the text names and that were read, for another one.
+    pub(super) fn files(&mut self) -> &mut Files {
+        &mut self.files
     }
 
     /// Records a fault at a byte offset.
@@ -366,6 +407,7 @@ impl<'t> Problems<'t> {
             .collect();
         Report {
             file: file.to_owned(),
+            files: self.files,
             problems,
         }
     }

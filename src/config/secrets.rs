@@ -2,8 +2,6 @@
 //!
 //! Depends on [`super::section`]. Promises that no text of any of these is repeated.
 
-use std::fs::{self, File};
-use std::io::{self, Read};
 use std::path::Path;
 
 use toml::de::DeValue;
@@ -12,7 +10,10 @@ use zeroize::Zeroizing;
 use super::Source;
 use super::report::Fault;
 use super::section::{Kind, Section};
-use super::values::{PATH, VARIABLE};
+use super::values::VARIABLE;
+
+/// A little more than the longest secret, in bytes, so that a wrong path is noticed and a device ends.
+const LONGEST_FILE: u64 = 2048;
 
 /// The keys of one secret, of which exactly one has to be there.
 pub(super) struct Sources<T: 'static> {
@@ -62,25 +63,15 @@ impl<T> Sources<T> {
 
     fn read_file(&self, section: &mut Section<'_, '_, '_>, directory: &Path) -> Option<T> {
         let key = self.keys[1];
-        let path = directory.join(section.read(key, &PATH)?);
-        match read_text(&path) {
-            Ok((text, readable_by_others)) => {
-                if readable_by_others {
-                    // Mounted secrets of a container platform look so: no reason to refuse.
-                    let (file, what) = (self.file, self.what);
-                    section.refuse(key, Fault::ReadableByOthers { file, what });
-                }
-                self.taken_from(section, key, &text)
-            }
-            Err(error) => {
-                let fault = Fault::SecretFile {
-                    key,
-                    error: error.kind(),
-                };
-                section.refuse(key, fault);
-                None
-            }
+        let contents = section.read_file(key, directory, LONGEST_FILE)?;
+        if contents.is_readable_by_others {
+            // Mounted secrets of a container platform look so: no reason to refuse.
+            let (file, what) = (self.file, self.what);
+            section.refuse(key, Fault::ReadableByOthers { file, what });
         }
+        // What is no text is no secret either.
+        let text = str::from_utf8(&contents.bytes).unwrap_or_default();
+        self.taken_from(section, key, text)
     }
 
     fn read_variable(
@@ -111,20 +102,4 @@ impl<T> Sources<T> {
         }
         secret
     }
-}
-
-/// Returns what the file holds, and whether everybody on the machine can read it.
-fn read_text(path: &Path) -> io::Result<(Zeroizing<String>, bool)> {
-    // A little more than the longest secret, so that a wrong path is noticed and a device ends.
-    const MOST: u64 = 2048;
-    // Opening a pipe would wait for somebody to write to it.
-    let kind = fs::metadata(path)?.file_type();
-    if !kind.is_file() && !kind.is_dir() {
-        return Err(io::ErrorKind::Unsupported.into());
-    }
-    let file = File::open(path)?;
-    let readable_by_others = super::readable_by_others(&file);
-    let mut text = Zeroizing::new(String::with_capacity(2048));
-    file.take(MOST).read_to_string(&mut text)?;
-    Ok((text, readable_by_others))
 }

@@ -5,11 +5,14 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::path::Path;
 
 use toml::de::{DeTable, DeValue};
 
 use super::SCHEMAS;
+use super::files::Contents;
 use super::report::{Fault, Found, Hint, Problems};
+use super::values::PATH;
 
 /// A value with its place.
 pub(super) type Value<'i> = toml::Spanned<DeValue<'i>>;
@@ -81,6 +84,25 @@ impl<'s, 'i, 't> Section<'s, 'i, 't> {
             self.problems.push(value.span().start, fault);
         };
         convert(value, kind).map_err(refuse).ok()
+    }
+
+    /// Reads the file that a key names, if there is the key, up to so many bytes; a relative path begins
+    /// at `directory`.
+    pub(super) fn read_file(
+        &mut self,
+        key: &'static str,
+        directory: &Path,
+        longest: u64,
+    ) -> Option<Contents> {
+        let path = directory.join(self.read(key, &PATH)?);
+        match self.problems.files().read(&path, longest) {
+            Ok(contents) => Some(contents),
+            Err(error) => {
+                let cause = error.kind();
+                self.refuse(key, Fault::UnreadableFile { key, cause });
+                None
+            }
+        }
     }
 
     /// Reads a key that has no default.

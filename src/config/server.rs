@@ -1,18 +1,23 @@
 //! `[server]`: where and how consumers are answered.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::time::Duration;
 
 use thiserror::Error;
 
 use super::report::Fault;
 use super::section::{Schema, Section};
+use super::tls;
 use super::values::{ADDRESS, COUNT, DURATION, IP, SWITCH};
+use crate::certificate::Certificate;
 
 pub(super) const SCHEMA: Schema = Schema {
     name: "[server]",
     keys: &[
         "bind",
+        "tls_certificate",
+        "tls_key",
         "allow_query_tokens",
         "behind_proxy",
         "trusted_proxies",
@@ -27,6 +32,8 @@ pub(super) const SCHEMA: Schema = Schema {
 pub struct Server {
     /// Where to listen.
     pub bind: SocketAddr,
+    /// What TLS is spoken with; without it, clear text.
+    pub certificate: Option<Certificate>,
     /// Whether `?token=` is accepted beside `Authorization: Bearer`.
     pub allow_query_tokens: bool,
     /// Whether a proxy in front adds TLS, so that clear text off loopback is allowed.
@@ -45,6 +52,7 @@ impl Default for Server {
     fn default() -> Self {
         Self {
             bind: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            certificate: None,
             allow_query_tokens: true,
             behind_proxy: false,
             trusted_proxies: Vec::new(),
@@ -58,7 +66,7 @@ impl Default for Server {
 /// An address at which tokens would travel in clear text (`design.md` 11).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error(
-    "{0} is no loopback address: tokens would travel in clear text; behind a proxy that adds TLS, set `behind_proxy = true` in [server]"
+    "{0} is no loopback address: tokens would travel in clear text; behind a proxy that adds TLS, set `behind_proxy = true` in [server]; to speak TLS, set `tls_certificate` and `tls_key`"
 )]
 pub struct PlaintextOffLoopback(pub SocketAddr);
 
@@ -73,14 +81,16 @@ impl Server {
     }
 
     fn may_bind(&self, bind: SocketAddr) -> bool {
-        self.behind_proxy || bind.ip().is_loopback()
+        self.certificate.is_some() || self.behind_proxy || bind.ip().is_loopback()
     }
 
-    pub(super) fn read(mut section: Section<'_, '_, '_>) -> Self {
+    /// Relative paths begin at `directory`.
+    pub(super) fn read(mut section: Section<'_, '_, '_>, directory: &Path) -> Self {
         let default = Self::default();
         let proxies = section.list("trusted_proxies", &IP);
         let server = Self {
             bind: section.read("bind", &ADDRESS).unwrap_or(default.bind),
+            certificate: tls::read(&mut section, directory),
             allow_query_tokens: section
                 .read("allow_query_tokens", &SWITCH)
                 .unwrap_or(default.allow_query_tokens),
@@ -98,7 +108,9 @@ impl Server {
                 .read("shutdown_timeout", &DURATION)
                 .unwrap_or(default.shutdown_timeout),
         };
-        if !server.may_bind(server.bind) {
+        // What is wrong with half of it, or with a file, has been said.
+        let means_tls = section.has(tls::CERTIFICATE) || section.has(tls::KEY);
+        if !means_tls && !server.may_bind(server.bind) {
             section.refuse("bind", Fault::PlaintextOffLoopback);
         }
         server

@@ -4,6 +4,7 @@ mod example;
 mod refusals;
 mod secrets;
 mod settings;
+mod tls;
 mod webhooks;
 
 use std::fs;

@@ -35,6 +35,8 @@ use acctpool_actors::{Audit, Deliveries, PoolHandle, Published, Receipts};
 use arc_swap::ArcSwap;
 use secrecy::SecretString;
 
+use crate::certificate::Certificate;
+
 pub use monitoring::measure::{Exchange, Measure};
 pub use request::identity::{Identity, Role};
 pub use server::serve;
@@ -101,6 +103,9 @@ pub struct Settings {
     pub allow_query_tokens: bool,
     /// The peers whose `X-Forwarded-For` is believed, in the access log. Read for each request.
     pub trusted_proxies: Vec<IpAddr>,
+    /// What TLS is spoken with; `None` for clear text, which takes a new server to change. Read for each
+    /// handshake.
+    pub certificate: Option<Certificate>,
     /// Where a consumer exchanges its lease credential for a token: IBM Cloud's IAM. Read for each
     /// answer.
     pub iam_url: Box<str>,
@@ -122,6 +127,7 @@ impl Default for Settings {
         Self {
             allow_query_tokens: true,
             trusted_proxies: Vec::new(),
+            certificate: None,
             iam_url: "https://iam.cloud.ibm.com".into(),
             max_connections: 10_000,
             client_timeout: Duration::from_secs(5),

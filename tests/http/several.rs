@@ -118,3 +118,19 @@ fn every_account_of_a_lease_has_a_receipt() {
     assert!(receipts[2]["collections"].to_string().contains("crn:mess"));
     assert!(!receipts[0]["collections"].to_string().contains("crn:mess"));
 }
+
+#[test]
+fn a_line_whose_next_waits_for_more_than_can_come_back_is_degraded() {
+    let app = three();
+    let status = || app.send("GET", "/", &[]).json()["status"].clone();
+    app.reserve("type=lite");
+    let many = app.reserve("type=lite&count=3");
+    app.reserve("type=lite");
+    assert_eq!(status(), "ok", "all three come back in time");
+    let drained = app.as_ops("POST", "/accounts/acct-2/drain?reason=maintenance");
+    assert_eq!(drained.status, 200);
+    assert_eq!(status(), "degraded", "only two come back");
+    // Whoever is behind waits for one.
+    app.as_ci("DELETE", &many);
+    assert_eq!(status(), "ok");
+}

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-/// The promises of the design, as failing tests and invariants name them.
-const PROMISES: [&str; 13] = [
+/// The promises of the design, as failing tests and invariants name them; then those of the surfaces.
+const PROMISES: [&str; 24] = [
     "P1 one_holder",
     "P2 never_lent_dirty",
     "P3 deadline_holds",
@@ -23,8 +23,18 @@ const PROMISES: [&str; 13] = [
     "P10 secrets_stay_secret",
     "P11 one_stuck_account_blocks_nobody",
     "P12 no_silent_leftover",
-    // Not among them: what the webhooks promise.
-    "operators_are_told",
+    "S1 renewal_keeps_its_word",
+    "S2 all_or_nothing",
+    "S3 one_key_one_reservation",
+    "S4 roles_hold",
+    "S5 limits_hold",
+    "S6 known_is_not_sent_again",
+    "S7 reload_loses_nothing",
+    "S8 tampering_shows",
+    "S9 unseen_stays_untold",
+    "S10 run_gives_back",
+    "S11 standstill_is_degraded",
+    "S12 operators_are_told",
 ];
 
 #[derive(Deserialize)]

@@ -198,9 +198,9 @@ impl Server {
     }
 }
 
-/// Returns the address in a URL such as `http://127.0.0.1:8080/x`.
+/// Returns the address in a URL such as `https://127.0.0.1:8080/x`.
 pub(crate) fn address(url: &str) -> SocketAddr {
-    let rest = url.strip_prefix("http://").unwrap();
+    let (_, rest) = url.split_once("://").unwrap();
     rest.split('/').next().unwrap().parse().unwrap()
 }
 

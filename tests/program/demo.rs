@@ -68,11 +68,39 @@ fn the_lesson_works_as_it_is_printed() {
         "{script}"
     );
     let steps: Vec<_> = ended.stdout.split("@@@\n").collect();
-    let [nothing, asked, shown, used, returned, url] = steps[..] else {
+    let [
+        nothing,
+        asked,
+        shown,
+        used,
+        returned,
+        run,
+        operated,
+        enabled,
+        url,
+    ] = steps[..]
+    else {
         panic!("another lesson: {steps:?}")
     };
     assert_eq!((nothing, asked, returned), ("", "", ""));
     let shown: Value = serde_json::from_str(shown).unwrap();
+    assert!(run.contains("\nIBMCLOUD_API_KEY="), "{run}");
+    assert!(!run.contains("ACCTPOOL_TOKEN"), "{run}");
+    let account = shown["account"]["id"].as_str().unwrap();
+    for seen in ["ok, acctpool ", "quarantined", account] {
+        assert!(operated.contains(seen), "{seen}: {operated}");
+    }
+    assert!(
+        enabled.starts_with(&format!("account {account}: ")),
+        "{enabled}"
+    );
+    eventually("what the operator did in the log", || {
+        let log = demo.process.stderr();
+        let (_, after) = log.split_once("drained, operator operator: to see how")?;
+        after
+            .contains("enabled, operator operator: seen")
+            .then_some(())
+    });
     assert_eq!(
         (&shown["state"], &shown["duration"]),
         (&"active".into(), &30.into())
@@ -99,7 +127,6 @@ fn the_lesson_works_as_it_is_printed() {
     });
 
     // What happens is told as it happens.
-    let account = shown["account"]["id"].as_str().unwrap();
     eventually("the account's return", || {
         let log = demo.process.stderr();
         let (_, after) = log.split_once(&format!("gets account {account} until "))?;

@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod audit;
+mod authority;
 mod bench;
 mod by_hand;
 mod calls;
@@ -25,6 +26,7 @@ mod failpoint;
 mod full;
 mod generated;
 mod help;
+mod http_2;
 mod interrupted;
 mod key;
 mod kills;
@@ -49,6 +51,7 @@ mod secrets;
 mod serve;
 mod simulate;
 mod spoiled;
+mod tls;
 mod token;
 mod unanswered;
 mod verbs;

@@ -9,6 +9,7 @@ use std::{env, fs};
 use acctpool::config::Config;
 use serde_json::Value;
 
+use crate::authority::Authority;
 use crate::bench::{Bench, curl};
 use crate::demo::Demo;
 use crate::environment;
@@ -105,7 +106,7 @@ fn every_block_of_the_readme_works() {
                 assert!(said.starts_with("account "), "{said}");
             }
             Trial::Job => try_job(home.path(), &demo, &text),
-            Trial::Configuration => configure(&text),
+            Trial::Configuration => configure(home.path(), &text),
             Trial::Reservation => compare(home.path(), &demo, &text),
         }
         tried.insert(trial);
@@ -195,12 +196,22 @@ fn try_job(home: &Path, demo: &Demo, text: &str) {
     assert_eq!(served(home, demo), before, "the account was given back");
 }
 
-/// Reads a configuration whose keys come from the environment.
-fn configure(text: &str) {
+/// Reads a configuration whose keys come from the environment, and its certificate from here.
+fn configure(home: &Path, text: &str) {
+    Authority::new().pair(2990).write(home);
+    let text = text
+        .replace(
+            "/etc/letsencrypt/live/acctpool.example.com/fullchain",
+            "server",
+        )
+        .replace(
+            "/etc/letsencrypt/live/acctpool.example.com/privkey.pem",
+            "server.key",
+        );
     let key = |_: &str| Some("an-api-key-of-an-owner-0123456789-0123456789".to_owned());
-    let (config, _) =
-        Config::parse(text, Path::new("README.md"), &key).unwrap_or_else(|error| panic!("{error}"));
-    assert!(!config.accounts.is_empty());
+    let (config, _) = Config::parse(&text, &home.join("README.md"), &key)
+        .unwrap_or_else(|error| panic!("{error}"));
+    assert!(!config.accounts.is_empty() || config.server.certificate.is_some());
 }
 
 /// Compares the shape of a printed reservation with that of a real one.

@@ -397,10 +397,21 @@ impl Account {
             || self.keys.previous.is_some()
     }
 
-    /// Returns the oldest master key that one of its keys may be derived from. To take a lease
-    /// credential away its value is not needed, so one that only may exist does not count.
+    /// Tells whether it has left the pool: the operator's file does not name it, and nothing remains to
+    /// be done in it.
+    #[must_use]
+    pub fn is_out(&self) -> bool {
+        !self.configured && matches!(self.state, AccountState::Drained)
+    }
+
+    /// Returns the oldest master key that one of its keys may be derived from; `None` also for one that
+    /// is out, which does not move to a new master key. To take a lease credential away its value is not
+    /// needed, so one that only may exist does not count.
     #[must_use]
     pub fn oldest_generation(&self) -> Option<Generation> {
+        if self.is_out() {
+            return None;
+        }
         if !self.keys.verified {
             return Some(Generation::default());
         }

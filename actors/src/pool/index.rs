@@ -428,9 +428,13 @@ impl Index {
 
     /// Returns the counts of a type, without what was observed of it.
     pub(super) fn counts(&self, label: &AccountType) -> TypeStatistics {
-        self.types
-            .get(label)
-            .map_or_else(TypeStatistics::default, |of_type| of_type.counts)
+        let Some(of_type) = self.types.get(label) else {
+            return TypeStatistics::default();
+        };
+        TypeStatistics {
+            next_count: of_type.queue.first().map_or(0, |next| next.count),
+            ..of_type.counts
+        }
     }
 }
 

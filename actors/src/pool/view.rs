@@ -74,15 +74,12 @@ pub struct Statistics {
 }
 
 impl Statistics {
-    /// Tells whether the operator should look: an account is quarantined, or somebody waits for a
-    /// type of which nothing can become ready.
+    /// Tells whether the operator should look: an account is quarantined, or whoever is next in a
+    /// line waits for more accounts than can become ready, so that nobody behind gets any either.
     #[must_use]
     pub fn is_degraded(&self) -> bool {
-        self.types.values().any(|counts| {
-            let in_use = counts.ready + counts.leased + counts.dirty + counts.cleaning;
-            let hopeful = in_use - counts.leaving;
-            counts.quarantined > 0 || (counts.pending > 0 && hopeful == 0)
-        })
+        let mut types = self.types.values();
+        types.any(|counts| counts.quarantined > 0 || counts.is_stalled())
     }
 }
 
@@ -105,6 +102,8 @@ pub struct TypeStatistics {
     pub leaving: usize,
     /// Reservations that wait.
     pub pending: usize,
+    /// How many accounts whoever is next in the line waits for; 0 while nobody waits.
+    pub next_count: usize,
     /// Reservations that hold what they asked for.
     pub active: usize,
     /// How long leases lasted lately; `None` before one has ended since the start.
@@ -133,13 +132,26 @@ impl TypeStatistics {
         self.ready + self.leased + self.dirty + self.cleaning + self.quarantined + self.drained
     }
 
+    /// Returns the number of accounts that are ready or can become so without a person.
+    fn turning(&self) -> usize {
+        self.total() - self.quarantined - self.drained - self.leaving
+    }
+
+    /// Tells whether the line cannot move: whoever is next waits for more accounts than can become
+    /// ready without a person.
+    fn is_stalled(&self) -> bool {
+        self.next_count > self.turning()
+    }
+
     /// Returns how long whoever is at this place in the line will wait, if leases last and cleanings
-    /// take as long as lately; `None` where either was not seen yet, or no account can come back.
+    /// take as long as lately; `None` where either was not seen yet, or the line cannot move.
     #[must_use]
     pub fn estimated_wait(&self, queue_position: u64) -> Option<Duration> {
+        if self.is_stalled() {
+            return None;
+        }
         let turn = self.mean_hold? + self.mean_clean?;
-        let out = self.quarantined + self.drained + self.leaving;
-        let turning = u32::try_from(self.total() - out).ok()?;
+        let turning = u32::try_from(self.turning()).ok()?;
         let turns = u32::try_from(queue_position).ok()?;
         turn.saturating_mul(turns).checked_div(turning)
     }

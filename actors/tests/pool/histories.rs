@@ -288,7 +288,7 @@ impl History {
             }
             Step::RotateMasterKey => self.world.rotate_master_key(),
             Step::Restart => {
-                self.model.restarted();
+                self.model.restarted(&self.world.accounts);
                 self.world.restart();
             }
             Step::RestartOtherwise { minutes, rotate } => {
@@ -298,7 +298,7 @@ impl History {
                     of_type.default_duration = of_type.default_duration.min(of_type.max_duration);
                 }
                 policy.rotate_every = policy.rotate_every.filter(|_| rotate);
-                self.model.restarted();
+                self.model.restarted(&self.world.accounts);
                 self.world.restart_with(policy);
             }
             Step::Reconfigure(ref configuration) => {

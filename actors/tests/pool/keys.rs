@@ -1,6 +1,7 @@
 //! Stories of keys: of a new master key, of a rotation that somebody asked for, of a key that the
 //! operator configured anew, and of accounts that are not configured any more.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use acctpool_actors::cloud::Verified;
@@ -290,6 +291,26 @@ fn a_key_that_was_configured_anew_is_the_new_start_and_the_derived_one_is_retire
     assert!(cloud.management.iter().eq(&[ManagementKey::CONFIGURED]));
     rotate(&mut world);
     assert_eq!(world.open_jobs[0].job, Job::Rotate(key(2, FIRST)));
+}
+
+#[test]
+fn an_account_that_is_out_holds_up_no_master_key_and_comes_back_with_a_new_key_of_its_owner() {
+    let mut world = rotated();
+    world.reconfigure(policy(), Vec::new(), BTreeSet::new());
+    world.run_well();
+    assert!(account(&world).is_out());
+    world.rotate_master_key();
+    assert_eq!(master_keys(&mut world), [1]);
+    let accounts = vec![("free-0".into(), "free".into())];
+    world.reconfigure(policy(), accounts, BTreeSet::new());
+    world.run_well();
+    assert_eq!(account(&world).kind(), StateKind::Ready);
+    let keys = account(&world).keys;
+    assert_eq!(
+        (keys.current, keys.newest),
+        (ManagementKey::CONFIGURED, Epoch(1))
+    );
+    assert_eq!(master_keys(&mut world), [1]);
 }
 
 /// Takes the only account out of the operator's file, and starts anew.

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use acctpool_actors::pool::{
-    AccountId, DrainAccount, EnableAccount, EndReason, Event, Job, MAX_COUNT, RequestError,
-    RequestReservation, ReservationId, ReservationState, ReservationStatus, StateKind, Tick,
+    Account, AccountId, DrainAccount, EnableAccount, EndReason, Event, GetStatistics, Job,
+    MAX_COUNT, RequestError, RequestReservation, ReservationId, ReservationState,
+    ReservationStatus, StateKind, Tick,
 };
 
 use crate::exactness::just_before;
@@ -121,6 +122,36 @@ fn when_whoever_asked_for_many_leaves_the_next_is_served_in_the_same_turn() {
     let few = ask(&mut world, 1).unwrap();
     cancel(&mut world, many);
     assert_eq!(held(&world, few).len(), 1);
+}
+
+#[test]
+fn a_line_is_degraded_and_has_no_estimate_while_more_is_waited_for_than_can_come_back() {
+    let mut world = ready(3);
+    // So that there is something to estimate from.
+    let used = ask(&mut world, 1).unwrap();
+    credential(&mut world, used);
+    cancel(&mut world, used);
+    run_until(&mut world, 3);
+    let held = ask(&mut world, 1).unwrap();
+    credential(&mut world, held);
+    ask(&mut world, 3).unwrap();
+    let seen = |world: &mut World| {
+        let statistics = world.apply(GetStatistics);
+        let free = &statistics.types[&"free".into()];
+        let estimate = free.estimated_wait(1).is_some();
+        (free.next_count, statistics.is_degraded(), estimate)
+    };
+    assert_eq!(seen(&mut world), (3, false, true));
+    let leased = |account: &&Account| account.kind() == StateKind::Leased;
+    let account = world.pool.accounts().find(leased).unwrap().id.clone();
+    // It comes back, and not into the line.
+    let drain = DrainAccount {
+        account: account.clone(),
+    };
+    world.apply(drain).unwrap();
+    assert_eq!(seen(&mut world), (3, true, false));
+    world.apply(EnableAccount { account }).unwrap();
+    assert_eq!(seen(&mut world), (3, false, true));
 }
 
 #[test]

@@ -11,13 +11,14 @@ mod seasons;
 mod uses;
 mod visits;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use acctpool_actors::clock::Clock;
-use acctpool_actors::pool::{AccountId, Change, Policy, Tick, Timestamp};
+use acctpool_actors::pool::{AccountId, Change, Policy, ReservationId, Tick, Timestamp};
 use acctpool_soak::consumers::Consumers;
 use acctpool_soak::dice::Dice;
+use acctpool_soak::lives::Mortal;
 use acctpool_soak::weather::any_policy;
 use acctpool_soak::world::START;
 use actix::System;
@@ -66,14 +67,16 @@ pub struct Life {
     mute: Option<AccountId>,
     /// The accounts that have been ready in the present weather.
     recovered: BTreeSet<AccountId>,
+    /// In calm weather: since when those who are next in their lines have been so.
+    next_since: BTreeMap<ReservationId, Timestamp>,
     secrets: Secrets,
     tally: Tally,
 }
 
-impl Life {
-    /// Begins a life.
-    #[must_use]
-    pub fn new(seed: u64) -> Self {
+impl Mortal for Life {
+    type Tally = Tally;
+
+    fn begin(seed: u64) -> Self {
         speech::listen(seed);
         let mut dice = Dice::new(seed);
         let mut life = Self {
@@ -94,6 +97,7 @@ impl Life {
             season: 0,
             mute: None,
             recovered: BTreeSet::new(),
+            next_since: BTreeMap::new(),
             secrets: Secrets::default(),
             tally: Tally::default(),
         };
@@ -103,12 +107,7 @@ impl Life {
         life
     }
 
-    /// Lives on until so much time has passed since the beginning.
-    ///
-    /// # Panics
-    ///
-    /// With the name of the promise, where one is broken.
-    pub fn live(&mut self, time: Duration) {
+    fn live(&mut self, time: Duration) {
         let end = START + time;
         while self.now < end {
             self.live_a_process(end);
@@ -119,18 +118,16 @@ impl Life {
         self.search_for_secrets();
     }
 
-    /// Returns what has happened.
-    #[must_use]
-    pub fn tally(&self) -> &Tally {
-        &self.tally
+    fn tally(&self) -> Tally {
+        self.tally.clone()
     }
 
-    /// Returns how much time has passed.
-    #[must_use]
-    pub fn age(&self) -> Duration {
+    fn age(&self) -> Duration {
         (self.now - START).unsigned_abs()
     }
+}
 
+impl Life {
     /// Starts a process and lets it run until it dies, or until the end.
     fn live_a_process(&mut self, end: Timestamp) {
         let system = System::with_tokio_rt(|| {
@@ -281,7 +278,7 @@ impl Life {
         }
         self.witness.deadline_holds(self.now);
         if self.weather.is_calm() {
-            self.assert_waiting_ends();
+            self.assert_lines_move();
         }
     }
 
@@ -293,7 +290,7 @@ impl Life {
             !self.secrets.are_in(&text),
             "secrets_stay_secret: the store was given one"
         );
-        for fact in self.witness.committed(batch, self.now) {
+        for fact in self.witness.committed(batch, &self.policy, self.now) {
             match fact {
                 Fact::Ready(account) => {
                     self.tally.readies += 1;
@@ -305,6 +302,7 @@ impl Life {
                     self.witness.no_silent_leftover(&account, &self.cloud);
                 }
                 Fact::LeaseEnded(account) => self.lease_ended(&account),
+                Fact::Lapsed => self.tally.lapses += 1,
             }
         }
     }

@@ -4,32 +4,35 @@
 use std::time::Duration;
 
 use acctpool_actors::pool::{
-    AccountId, DrainAccount, EnableAccount, ReservationState, RevokeReservation, StateKind,
+    AccountId, CleanAccount, DrainAccount, EnableAccount, QuarantineAccount, RevokeReservation,
+    StateKind,
 };
+use acctpool_soak::weather::LONGEST_LEASE;
+use acctpool_soak::wishes::ordered;
 
 use super::Life;
 use crate::agenda::Happening;
-use crate::cloud::ACCOUNTS_PER_TYPE;
 use crate::weather::Weather;
 
 impl Life {
-    /// P11, and that the service lives: while the cloud is well, nobody waits for longer than it takes
-    /// to clean and lend the accounts as often as the line is long. One account that gives no answer
-    /// changes nothing of that.
-    pub(super) fn assert_waiting_ends(&self) {
-        let accounts = ACCOUNTS_PER_TYPE - 1;
-        let rounds = self.policy.max_pending.div_ceil(accounts);
-        let rounds = u32::try_from(rounds).expect("a line is not that long");
-        let bound =
-            self.longest_trouble() + (self.longest_lease() + self.longest_cleaning()) * rounds;
-        for reservation in self.witness.reservations() {
-            if reservation.state == ReservationState::Pending {
-                let waits_since = reservation.created_at.max(self.since);
-                assert!(
-                    self.now < waits_since + bound,
-                    "one_stuck_account_blocks_nobody: {reservation:?} is not served"
-                );
-            }
+    /// P11, and that the service lives: while the cloud is well, nobody is next for longer than it takes
+    /// until what went wrong before is over and every account has been held and cleaned once. One
+    /// account that gives no answer changes nothing of that.
+    pub(super) fn assert_lines_move(&mut self) {
+        let now = self.now;
+        let bound = self.longest_trouble() + LONGEST_LEASE + self.longest_cleaning();
+        let next = self.witness.next_in_lines().into_values();
+        let since = next.map(|next| {
+            let before = self.next_since.get(&next.id).copied();
+            (next.id, before.unwrap_or(now))
+        });
+        self.next_since = since.collect();
+        for (id, since) in &self.next_since {
+            assert!(
+                now < *since + bound,
+                "one_stuck_account_blocks_nobody: since {since} {:?} is next, and not served",
+                self.witness.reservation(*id)
+            );
         }
     }
 
@@ -79,12 +82,6 @@ impl Life {
         policy.cleaning_timeout + policy.pass_timeout + policy.backoff_max
     }
 
-    fn longest_lease(&self) -> Duration {
-        let types = self.policy.types.values();
-        let longest = types.map(|of_type| of_type.max_duration).max();
-        longest.unwrap_or_default()
-    }
-
     /// How long a cleaning can take while the cloud is well, and does no more than take its time.
     fn longest_cleaning(&self) -> Duration {
         let policy = &self.policy;
@@ -96,6 +93,7 @@ impl Life {
         self.season += 1;
         self.since = self.now;
         self.mute = None;
+        self.next_since.clear();
         let few_days = self
             .dice
             .between(Duration::from_hours(24), Duration::from_hours(72));
@@ -124,7 +122,7 @@ impl Life {
         self.recovered = ready.map(|account| account.id.clone()).collect();
         self.operator_looks_after_all();
         let season = self.season;
-        let bound = self.longest_trouble() + self.longest_lease() + self.longest_cleaning() * 3;
+        let bound = self.longest_trouble() + LONGEST_LEASE + self.longest_cleaning() * 3;
         self.plan(bound, Happening::AllHasRecovered { season });
     }
 
@@ -140,16 +138,20 @@ impl Life {
         if self.weather.is_calm() {
             return;
         }
-        if self.dice.chance(150) {
-            let ids: Vec<_> = self.cloud.accounts().map(|(id, _)| id.clone()).collect();
-            let account = ids[self.dice.place(ids.len())].clone();
-            process.tell(DrainAccount { account });
+        let ids: Vec<_> = self.cloud.accounts().map(|(id, _)| id.clone()).collect();
+        let account = ids[self.dice.place(ids.len())].clone();
+        match self.dice.below(1000) {
+            0..150 => process.tell(ordered(DrainAccount { account })),
+            150..200 => process.tell(ordered(EnableAccount { account })),
+            200..250 => process.tell(ordered(QuarantineAccount { account })),
+            250..350 => process.tell(ordered(CleanAccount { account })),
+            _ => {}
         }
         if self.dice.chance(300) {
             let ids: Vec<_> = self.witness.reservations().map(|r| r.id).collect();
             if !ids.is_empty() {
                 let id = ids[self.dice.place(ids.len())];
-                process.tell(RevokeReservation { id });
+                process.tell(ordered(RevokeReservation { id }));
             }
         }
     }
@@ -177,7 +179,7 @@ impl Life {
         for account in accounts {
             self.cloud.allow_deletion(&account);
             if let Some(process) = &self.process {
-                process.tell(EnableAccount { account });
+                process.tell(ordered(EnableAccount { account }));
             }
         }
     }

@@ -13,10 +13,15 @@ use crate::tally::Fault;
 
 impl Life {
     /// A consumer has been told of its lease, and makes use of it, for as long as its tokens work.
-    pub(super) fn lease_told(&mut self, lease: &Lease) {
+    pub(super) fn lease_told(&mut self, lease: &Lease, left: Duration) {
         self.tally.leases += 1;
         self.borrowers.forget(&lease.account, lease.fence);
-        let left = (lease.expiration - self.now).unsigned_abs();
+        if self.cloud.is_full(&lease.account) {
+            self.cloud.move_to(self.now);
+            // Whether its holder may make all that is not the question here.
+            self.cloud.mess(&lease.account, self.dice.below(1000));
+            self.fault(Fault::Infrastructure);
+        }
         let late = left + Duration::from_mins(15);
         for _ in 0..=self.dice.below(3) {
             let after = self.dice.between(Duration::ZERO, late);

@@ -18,6 +18,7 @@ use acctpool_actors::pool::{
 
 use crate::consumers::Consumers;
 use crate::dice::Dice;
+use crate::lives::Mortal;
 use crate::model::Model;
 use crate::promises;
 use crate::tally::{Fault, Tally};
@@ -25,7 +26,7 @@ use crate::weather::{Weather, any_policy};
 use crate::world::{Answer, Issued, START, World};
 use outages::Held;
 
-/// How many accounts there are of each of the two types.
+/// How many accounts there are of each type in the beginning.
 pub const ACCOUNTS_PER_TYPE: usize = 10;
 
 /// How long a year is.
@@ -41,13 +42,14 @@ pub struct Life {
     planned: u64,
     consumers: Consumers,
     weather: Weather,
-    /// Since when the weather is what it is, and how many there were before it.
-    since: Timestamp,
+    /// How many weathers there were before the present one.
     season: u64,
     /// The account of which nothing is heard in calm weather.
     mute: Option<AccountId>,
     /// The accounts that have been ready in the present weather.
     recovered: BTreeSet<AccountId>,
+    /// In calm weather: since when those who are next in their lines have been so.
+    next_since: BTreeMap<ReservationId, Timestamp>,
     held: Option<Held>,
     tally: Tally,
 }
@@ -79,10 +81,10 @@ enum Happening {
     },
 }
 
-impl Life {
-    /// Begins a life.
-    #[must_use]
-    pub fn new(seed: u64) -> Self {
+impl Mortal for Life {
+    type Tally = Tally;
+
+    fn begin(seed: u64) -> Self {
         let mut dice = Dice::new(seed);
         let policy = any_policy(&mut dice);
         let mut life = Self {
@@ -93,10 +95,10 @@ impl Life {
             agenda: BTreeMap::new(),
             planned: 0,
             consumers: Consumers::new(),
-            since: START,
             season: 0,
             mute: None,
             recovered: BTreeSet::new(),
+            next_since: BTreeMap::new(),
             held: None,
             tally: Tally::default(),
         };
@@ -106,31 +108,24 @@ impl Life {
         life
     }
 
-    /// Lives on until so much time has passed since the beginning.
-    ///
-    /// # Panics
-    ///
-    /// With the name of the promise, where one is broken.
-    pub fn live(&mut self, time: Duration) {
+    fn live(&mut self, time: Duration) {
         while self.world.now < START + time {
             self.step();
         }
     }
 
-    /// Returns what has happened.
-    #[must_use]
-    pub fn tally(&self) -> Tally {
+    fn tally(&self) -> Tally {
         let mut tally = self.tally.clone();
         tally.records(&self.world.written);
         tally
     }
 
-    /// Returns how much time has passed.
-    #[must_use]
-    pub fn age(&self) -> Duration {
+    fn age(&self) -> Duration {
         (self.world.now - START).unsigned_abs()
     }
+}
 
+impl Life {
     fn step(&mut self) {
         let next = self.agenda.first_key_value().map(|((at, _), _)| *at);
         let deadline = self.world.pool.next_deadline();
@@ -209,7 +204,7 @@ impl Life {
                     self.recovered.insert(account.clone());
                 }
             }
-            self.assert_waiting_ends();
+            self.assert_lines_move();
         }
         self.send_out();
     }

@@ -146,7 +146,7 @@ impl Life {
     }
 
     pub(super) fn start(&mut self, policy: Policy) {
-        self.model.restarted();
+        self.model.restarted(&self.world.accounts);
         self.world.restart_with(policy);
         self.observe();
     }

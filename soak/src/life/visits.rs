@@ -1,15 +1,18 @@
-//! What the consumers do: they ask, poll, use, give back, or are never seen again.
+//! What the consumers do: they ask, ask again, poll, use, renew, give back, or are never seen again.
 
 use std::time::Duration;
 
 use acctpool_actors::pool::{
-    AccountId, AccountType, CancelReservation, Fence, GetReservation, RequestReservation,
-    ReservationId, ReservationStatus, ReservationView, TokenId,
+    AccountId, CancelReservation, Fence, GetReservation, RenewError, RequestError,
+    RequestReservation, ReservationId, ReservationStatus, ReservationView, Timestamp, TokenId,
 };
 
 use super::{Happening, Life};
-use crate::consumers::{Consumer, Told};
+use crate::consumers::{Consumer, Intent, Lease, Told};
+use crate::dice::Dice;
+use crate::promises;
 use crate::tally::Fault;
+use crate::wishes::{any_renewal, any_request, is_allowed, mistaken};
 
 /// How long a rush goes on: one in so many of a thousand consumers is the last of it.
 const LAST_OF_RUSH: u64 = 40;
@@ -27,34 +30,27 @@ impl Life {
             self.disk_gets_slow();
         }
         let id = self.world.fresh_id();
-        let token = TokenId::from(format!("consumer-{}", self.dice.below(8)));
-        let label = if self.dice.chance(500) {
-            "free"
-        } else {
-            "lite"
-        };
-        let account_type = AccountType::from(label);
-        let longest = self.world.pool.policy().longest_lease(&account_type);
-        let duration = self
-            .dice
-            .chance(700)
-            .then(|| self.dice.between(Duration::ZERO, longest * 9 / 8));
-        let reply = self.apply(RequestReservation {
-            duration,
-            ..RequestReservation::new(id, token.clone(), account_type)
-        });
-        let valid = duration.is_none_or(|asked| !asked.is_zero() && asked <= longest);
-        let Ok(view) = reply else {
-            return;
-        };
-        assert!(valid, "a duration out of range was accepted: {view:?}");
-        let consumer = Consumer {
-            token,
-            told: Told::Nothing,
-            leaves: false,
-        };
-        self.consumers.insert(id, consumer);
-        self.tell(id, Told::from(&view));
+        let request = any_request(&mut self.dice, id, self.world.pool.policy());
+        if let Ok(view) = self.apply(request.clone()) {
+            self.begins(request, &view);
+        }
+    }
+
+    /// A reservation was made.
+    fn begins(&mut self, request: RequestReservation, view: &ReservationView) {
+        let (id, policy) = (view.id, self.world.pool.policy());
+        assert!(
+            is_allowed(
+                &request,
+                policy,
+                self.world.configured(&request.account_type)
+            ),
+            "what is out of range was accepted: {view:?}"
+        );
+        promises::keeps_within_limits(&self.world, &request.token);
+        self.tally.several += u64::from(request.count > 1);
+        self.consumers.insert(id, Consumer::new(request));
+        self.tell(id, Told::from(view));
         self.come_back(id, Duration::from_mins(1), self.patience());
     }
 
@@ -80,54 +76,137 @@ impl Life {
             let reply = self.apply(GetReservation { id, token });
             assert!(reply.is_err(), "a stranger was told {reply:?}");
         }
-        let Some(Consumer {
-            token,
-            told,
-            leaves,
-        }) = self.consumers.get(&id).cloned()
-        else {
+        let Some(consumer) = self.consumers.get(&id).cloned() else {
             return;
         };
-        if leaves && told != Told::Ended {
-            return self.give_back(id, token);
+        if consumer.request.key.is_some() && self.dice.chance(100) {
+            return self.repeat(id, &consumer);
         }
-        match self.apply(GetReservation { id, token }) {
-            Ok(view) => self.look(id, &told, &view),
-            Err(_) => self.not_found(id, &told),
+        match (consumer.intent, &consumer.told) {
+            (Intent::Leave, told) if *told != Told::Ended => {
+                self.give_back(id, consumer.request.token);
+            }
+            (Intent::Renew, Told::Active(_)) => self.renew(id, &consumer),
+            _ => {
+                let token = consumer.request.token;
+                match self.apply(GetReservation { id, token }) {
+                    Ok(view) => self.look(id, &consumer.told, &view),
+                    Err(_) => self.not_found(id, &consumer.told),
+                }
+            }
         }
     }
 
     fn look(&mut self, id: ReservationId, told: &Told, view: &ReservationView) {
         self.model.told(view, self.world.now);
         told.assert_true(id, self.world.reservation(id));
-        self.tell(id, Told::from(view));
-        match view.status {
-            ReservationStatus::Pending { .. } => {
-                self.leave(id, 30);
-                self.come_back(id, Duration::from_mins(1), self.patience());
+        let hears = Told::from(view);
+        self.tell(id, hears.clone());
+        match (&view.status, hears) {
+            (ReservationStatus::Active { .. }, Told::Active(holding)) => {
+                self.stay(id, view.ttl.is_some(), holding.expiration);
             }
-            ReservationStatus::Active { expiration, .. } => {
-                let left = (expiration - self.world.now).unsigned_abs();
-                if self.leave(id, 850) {
-                    self.come_back(id, Duration::from_secs(10), left);
-                } else {
-                    let after = left + Duration::from_mins(1);
-                    self.come_back(id, after, after);
-                }
-            }
-            ReservationStatus::Ended { .. } => {
+            (ReservationStatus::Ended { .. }, _) => {
                 self.consumers.remove(&id);
+            }
+            // It waits, or has been granted something and not asked for it.
+            _ => {
+                self.intends(id, |dice| {
+                    let leaves = dice.chance(30);
+                    if leaves { Intent::Leave } else { Intent::Look }
+                });
+                self.come_back(id, Duration::from_mins(1), self.patience());
             }
         }
     }
 
-    /// Decides whether to give the reservation back at the next visit.
-    fn leave(&mut self, id: ReservationId, per_mille: u64) -> bool {
-        let leaves = self.dice.chance(per_mille);
-        if let Some(consumer) = self.consumers.get_mut(&id) {
-            consumer.leaves = leaves;
+    /// Decides what to do with a lease: to renew it in time, to give it back early, or to let it run
+    /// out.
+    fn stay(&mut self, id: ReservationId, has_ttl: bool, expiration: Timestamp) {
+        let left = (expiration - self.world.now).unsigned_abs();
+        let renewing = if has_ttl { 930 } else { 150 };
+        let intent = self.intends(id, |dice| {
+            if dice.chance(renewing) {
+                Intent::Renew
+            } else if dice.chance(850) {
+                Intent::Leave
+            } else {
+                Intent::Look
+            }
+        });
+        match intent {
+            Intent::Renew => self.come_back(id, left / 4, left * 9 / 10),
+            Intent::Leave => self.come_back(id, Duration::from_secs(10), left),
+            Intent::Look => {
+                let after = left + Duration::from_mins(1);
+                self.come_back(id, after, after);
+            }
         }
-        leaves
+    }
+
+    fn intends(&mut self, id: ReservationId, decide: impl FnOnce(&mut Dice) -> Intent) -> Intent {
+        let intent = decide(&mut self.dice);
+        if let Some(consumer) = self.consumers.get_mut(&id) {
+            consumer.intent = intent;
+        }
+        intent
+    }
+
+    fn renew(&mut self, id: ReservationId, consumer: &Consumer) {
+        let policy = self.world.pool.policy();
+        let command = any_renewal(&mut self.dice, id, &consumer.request, policy);
+        let wished = command.duration;
+        let before = self.world.reservation(id).cloned();
+        match (self.apply(command), before) {
+            (Ok(view), Some(before)) => {
+                promises::renewal_is_as_wished(&self.world, &before, wished);
+                self.look(id, &consumer.told, &view);
+            }
+            (Err(RenewError::Ended), _) => {
+                self.intends(id, |_| Intent::Look);
+                self.come_back(id, Duration::from_mins(1), self.patience());
+            }
+            (Err(RenewError::Unknown(_)), _) => self.not_found(id, &consumer.told),
+            (reply, before) => panic!(
+                "acknowledged_is_durable: {id} was told {:?}, and the renewal of {before:?} was \
+                 answered {reply:?}",
+                consumer.told
+            ),
+        }
+    }
+
+    /// Somebody does not know whether its request was heard, and asks again; or mistakes the key for
+    /// another one.
+    fn repeat(&mut self, id: ReservationId, consumer: &Consumer) {
+        let mut request = RequestReservation {
+            id: self.world.fresh_id(),
+            ..consumer.request.clone()
+        };
+        let is_mistaken = self.dice.chance(200);
+        if is_mistaken {
+            request = mistaken(request);
+        }
+        let reply = self.apply(request.clone());
+        if self.model.has_forgotten(id) {
+            // The key is free again.
+            self.consumers.remove(&id);
+            if let Ok(view) = reply {
+                assert_eq!(view.id, request.id, "what is forgotten came back");
+                self.begins(request, &view);
+            }
+            return;
+        }
+        self.tally.repetitions += 1;
+        match reply {
+            Ok(view) if !is_mistaken => {
+                assert_eq!(view.id, id, "one_key_one_reservation");
+                self.look(id, &consumer.told, &view);
+            }
+            Err(RequestError::KeyReused) if is_mistaken => {
+                self.come_back(id, Duration::from_secs(1), Duration::from_mins(1));
+            }
+            reply => panic!("one_key_one_reservation: {request:?} of {id} led to {reply:?}"),
+        }
     }
 
     fn give_back(&mut self, id: ReservationId, token: TokenId) {
@@ -154,16 +233,25 @@ impl Life {
         let Some(consumer) = self.consumers.get_mut(&id) else {
             return;
         };
+        if told == Told::Nothing {
+            return;
+        }
         let before = std::mem::replace(&mut consumer.told, told.clone());
-        if let (Told::Nothing | Told::Pending, Told::Active(lease)) = (before, told) {
-            let left = (lease.expiration - self.world.now).unsigned_abs();
-            for _ in 0..self.dice.below(4) {
-                let after = self
-                    .dice
-                    .between(Duration::ZERO, left + Duration::from_mins(15));
-                let using = Happening::Use(lease.account.clone(), lease.fence);
-                self.plan(after, using);
+        if let (Told::Nothing | Told::Pending, Told::Active(holding)) = (before, told) {
+            let left = (holding.expiration - self.world.now).unsigned_abs();
+            for lease in holding.leases {
+                self.plan_uses(&lease, left);
             }
+        }
+    }
+
+    fn plan_uses(&mut self, lease: &Lease, left: Duration) {
+        for _ in 0..self.dice.below(4) {
+            let after = self
+                .dice
+                .between(Duration::ZERO, left + Duration::from_mins(15));
+            let using = Happening::Use(lease.account.clone(), lease.fence);
+            self.plan(after, using);
         }
     }
 

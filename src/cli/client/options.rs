@@ -36,7 +36,7 @@ pub(super) struct ServerOptions {
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
     /// A PEM file of root certificates to trust besides those of the system.
-    #[arg(long, value_name = "FILE", env = "ACCTPOOL_CA")]
+    #[arg(long, value_name = "FILE", env = "ACCTPOOL_CA_FILE")]
     ca: Option<PathBuf>,
     /// Allows http to other machines. Whoever can listen in between can take the token, and the
     /// accounts with it.

@@ -363,7 +363,8 @@ fn clear_text_off_loopback_is_refused_without_a_proxy() {
         line,
         &[
             "2:8: `bind` must be a loopback address: tokens would travel in clear text; behind a \
-             proxy that adds TLS, set `behind_proxy = true`",
+             proxy that adds TLS, set `behind_proxy = true`; to speak TLS, set `tls_certificate` and \
+             `tls_key`",
         ],
     );
     assert_problems(&format!("{line}\nbehind_proxy = true"), &[]);

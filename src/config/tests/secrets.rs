@@ -12,6 +12,8 @@ const FILE: &str = r#"
 bind = "127.0.0.1:8080"
 trusted_proxies = ["10.0.0.1"]
 allow_query_tokens = true
+tls_certificate = "no-such-file"
+tls_key = "no-such-file"
 [policy]
 settle = "10m"
 cleaning_attempts = 3

@@ -17,6 +17,7 @@ fn settings_of_the_server_are_read() {
     );
     let expected = Server {
         bind: "[::1]:1".parse().unwrap(),
+        certificate: None,
         allow_query_tokens: false,
         behind_proxy: true,
         trusted_proxies: vec!["10.0.0.1".parse().unwrap(), "::1".parse().unwrap()],

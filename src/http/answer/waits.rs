@@ -15,7 +15,7 @@ use std::time::Duration;
 use acctpool_actors::clock::Clock;
 use acctpool_actors::pool::Timestamp;
 use actix_web::{HttpRequest, rt};
-use futures_util::future::{Either, select};
+use futures_util::future::{Either, OptionFuture, select};
 use tokio::sync::Notify;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -177,14 +177,21 @@ impl Wait {
             Look::EverySecond => self.waits.passed() + 1,
         };
         let mut news = pin!(news);
-        // Listens from here on, so that no second is missed between looking and waiting. Whoever
-        // reads a connection polls the exchange on it too, so that its end is not missed either.
+        // Listens from here on, so that no second is missed between looking and waiting, nor the end of
+        // the connection.
         let mut second_has_come = pin!(self.waits.at(second).notified());
+        let mut connection_ends = pin!(OptionFuture::from(
+            self.connection.as_ref().map(|connection| connection.end())
+        ));
         poll_fn(|context| {
             let is_time = self.is_over()
                 || self.waits.passed() >= second
                 || news.as_mut().poll(context).is_ready()
-                || second_has_come.as_mut().poll(context).is_ready();
+                || second_has_come.as_mut().poll(context).is_ready()
+                || matches!(
+                    connection_ends.as_mut().poll(context),
+                    Poll::Ready(Some(()))
+                );
             if is_time {
                 Poll::Ready(())
             } else {

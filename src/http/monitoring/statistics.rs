@@ -80,7 +80,8 @@ struct StatisticsBody<'a> {
 enum PoolStatus {
     /// No operator has to look.
     Ok,
-    /// An account is quarantined, or somebody waits for a type of which no account can become ready.
+    /// An account is quarantined, or whoever is next in a line waits for more accounts than can become
+    /// ready.
     Degraded,
 }
 

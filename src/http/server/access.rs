@@ -65,7 +65,7 @@ fn shown_path(request: &HttpRequest) -> &str {
     }
 }
 
-struct OrDash<T>(Option<T>);
+pub(super) struct OrDash<T>(pub(super) Option<T>);
 
 impl<T: fmt::Display> fmt::Display for OrDash<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -7,9 +7,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context as TaskContext, Poll};
 use std::time::{Duration, Instant};
 
+use acctpool_actors::PoolUnavailable;
 use acctpool_actors::store::StoreError;
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::Version;
 use actix_web::http::header::{
     CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
@@ -18,8 +20,9 @@ use actix_web::web::{Bytes, Data};
 use actix_web::{Error, HttpMessage};
 use uuid::Uuid;
 
-use super::connection::Watch;
+use super::connection::{Busy, Connection};
 use super::{access, proxy};
+use crate::http::answer::waits::Waits;
 use crate::http::monitoring::measure::Exchange;
 use crate::http::problem::HttpError;
 use crate::http::request::body::{self, Unread};
@@ -44,7 +47,6 @@ pub(crate) async fn exchange(
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let began = Instant::now();
-    let _busy = Watch::begin(&request);
     let request_id = request_id(request.headers());
     let client = request.app_data::<Data<Context>>().and_then(|context| {
         let settings = context.settings.load();
@@ -59,7 +61,9 @@ pub(crate) async fn exchange(
         request.extensions_mut().insert(unread.clone());
     }
 
-    let answered = match check_limits(&request) {
+    let (busy, room) = begin(&request);
+    let allowed = room.and_then(|()| check_limits(&request));
+    let answered = match allowed {
         Ok(()) => next.call(request).await?,
         Err(error) => request.error_response(error),
     };
@@ -68,7 +72,27 @@ pub(crate) async fn exchange(
     let took = began.elapsed();
     access::write(&answer, client, &request_id, took);
     count(&answer, took);
-    Ok(answer.map_body(|_, body| hold(unread, body)))
+    Ok(answer.map_body(|_, body| hold(unread, busy, body)))
+}
+
+/// Notes that an exchange runs on its connection, and refuses it if that is one too many: over HTTP/2,
+/// many run at once, and begin while the server stops, too.
+fn begin(request: &ServiceRequest) -> (Option<Busy>, Result<(), HttpError>) {
+    let is_multiplexed = request.version() == Version::HTTP_2;
+    if is_multiplexed && Waits::of(request.request()).is_stopping() {
+        // Not noted: the connection rests, and is closed.
+        return (None, Err(PoolUnavailable::Stopped.into()));
+    }
+    let Some(connection) = Connection::of(request) else {
+        return (None, Ok(()));
+    };
+    let busy = connection.begin();
+    let room = if connection.is_crowded() {
+        Err(PoolUnavailable::Full.into())
+    } else {
+        Ok(())
+    };
+    (Some(busy), room)
 }
 
 fn count(answer: &ServiceResponse<BoxBody>, took: Duration) {
@@ -162,22 +186,22 @@ fn add_headers(headers: &mut HeaderMap, request_id: &str) {
     }
 }
 
-/// Keeps what is unread of a request body alive until the answer is written. The framework then
-/// closes the connection; had the body been dropped, it would wait without limit for the rest of a
-/// chunked one.
-fn hold(unread: Option<Unread>, body: BoxBody) -> BoxBody {
-    match unread {
-        None => body,
-        Some(unread) => BoxBody::new(Holding {
-            body,
-            _unread: unread,
-        }),
-    }
+/// Keeps alive until the answer is written:
+/// - what is unread of a request body. The framework then closes the connection; had the body been
+///   dropped, it would wait without limit for the rest of a chunked one;
+/// - that the connection does not rest.
+fn hold(unread: Option<Unread>, busy: Option<Busy>, body: BoxBody) -> BoxBody {
+    BoxBody::new(Holding {
+        body,
+        _unread: unread,
+        _busy: busy,
+    })
 }
 
 struct Holding {
     body: BoxBody,
-    _unread: Unread,
+    _unread: Option<Unread>,
+    _busy: Option<Busy>,
 }
 
 impl MessageBody for Holding {

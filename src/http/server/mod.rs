@@ -1,5 +1,6 @@
 //! Listens, and bounds what clients can hold on to: connections, and the time to send a request.
 //!
+//! - `tls`: the handshake, where TLS is spoken.
 //! - `connection`: closes what rests too long.
 //! - `edge`: what holds for every exchange: limits, headers, problems; `access` logs it, and `proxy`
 //!   tells where it came from.
@@ -8,14 +9,17 @@ mod access;
 pub(super) mod connection;
 mod edge;
 mod proxy;
+mod tls;
 
-use std::future::ready;
 use std::io;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
+use std::pin::pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
+use actix_http::error::DispatchError;
 use actix_http::{HttpService, Protocol};
 use actix_service::{IntoServiceFactory, ServiceFactoryExt, fn_service, map_config};
 use actix_web::dev::{AppConfig, Server};
@@ -23,8 +27,11 @@ use actix_web::middleware::from_fn;
 use actix_web::rt::net::TcpStream;
 use actix_web::web::Data;
 use actix_web::{App, Error};
+use futures_util::future::{Either as First, select};
+use tokio_util::either::Either;
 
 use self::connection::{Stream, Watch};
+use self::tls::Tls;
 use crate::http::answer::waits::Waits;
 use crate::http::request::rates::Rates;
 use crate::http::{Context, routes};
@@ -47,11 +54,13 @@ pub fn serve(listener: TcpListener, context: Context) -> io::Result<Server> {
     let settings = context.settings.load_full();
     let workers = available_parallelism()?.get();
     let builder = Server::build();
-    let stopping = builder.graceful_shutdown_signal();
-    let stopped = stopping.clone();
-    let waits = Waits::start(Arc::clone(&context.clock), async move {
-        stopped.notified().await;
-    });
+    let signal = builder.graceful_shutdown_signal();
+    let stopping = move || {
+        let signal = signal.clone();
+        async move { signal.notified().await }
+    };
+    let waits = Waits::start(Arc::clone(&context.clock), stopping());
+    let tls = Tls::of(&context.settings);
     let context = Data::new(context);
     let rates = Data::new(Rates::default());
     let builder = builder
@@ -66,29 +75,49 @@ pub fn serve(listener: TcpListener, context: Context) -> io::Result<Server> {
             .app_data(context.clone())
             .app_data(rates.clone())
             .app_data(Arc::clone(&waits))
-            .app_data(Watch::new(settings.keep_alive + settings.client_timeout))
             .wrap(from_fn(edge::exchange))
             .configure(routes::configure);
         let app = app
             .into_factory()
             .map_err(|error: Error| error.error_response());
-        let stopping = stopping.clone();
+        let longest_rest = settings.keep_alive + settings.client_timeout;
+        let watch = Watch::start(longest_rest, stopping());
+        let (tls, stopping) = (tls.clone(), stopping.clone());
         let http = HttpService::build()
-            .graceful_shutdown_signal(move || {
-                let stopping = stopping.clone();
-                async move { stopping.notified().await }
-            })
+            .graceful_shutdown_signal(stopping.clone())
             .keep_alive(settings.keep_alive)
             .client_request_timeout(settings.client_timeout)
             .client_disconnect_timeout(GOODBYE)
             .on_connect_ext(|stream: &Stream, data| stream.remember(data))
             .finish(map_config(app, |()| AppConfig::default()));
-        fn_service(|socket: TcpStream| {
-            let stream = Stream::new(socket);
-            let peer = stream.peer();
-            ready(Ok((stream, Protocol::Http1, peer)))
+        fn_service(move |socket: TcpStream| {
+            open(socket, tls.clone(), stopping(), Rc::clone(&watch))
         })
         .and_then(http)
     })?;
     Ok(builder.run())
+}
+
+/// Makes a connection of a socket: by a handshake where TLS is spoken, which the end of the server breaks
+/// off.
+async fn open(
+    socket: TcpStream,
+    tls: Option<Tls>,
+    stopping: impl Future<Output = ()>,
+    watch: Rc<Watch>,
+) -> Result<(Stream, Protocol, Option<SocketAddr>), DispatchError> {
+    let peer = socket.peer_addr().ok();
+    let (socket, protocol) = if let Some(tls) = tls {
+        let accepted = pin!(tls.accept(socket));
+        let First::Left((accepted, _)) = select(accepted, pin!(stopping)).await else {
+            return Err(DispatchError::DisconnectTimeout);
+        };
+        let (stream, protocol) = accepted.inspect_err(|error| {
+            log::debug!("no TLS with {}: {error}", access::OrDash(peer));
+        })?;
+        (Either::Right(stream), protocol)
+    } else {
+        (Either::Left(socket), Protocol::Http1)
+    };
+    Ok((Stream::new(socket, &watch), protocol, peer))
 }
