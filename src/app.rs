@@ -1,9 +1,10 @@
 //! The composition root: the only file that knows every other.
 //!
-//! Threads (`design.md` 10): the pool, the store, the cleaners and the reader of the audit each have an
-//! arbiter of their own; HTTP has a worker per core; the scheduler sits beside the pool. No lock is shared between them.
+//! Threads (`design.md` 10): the pool, the store, the cleaners, the reader of the audit and the notifiers
+//! each have an arbiter of their own; HTTP has a worker per core; the scheduler sits beside the pool. No lock is shared between them.
 
 mod reload;
+mod webhooks;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -18,8 +19,8 @@ use acctpool_actors::pool::{
 };
 use acctpool_actors::store::{AuditReader, Store, StoreError};
 use acctpool_actors::{
-    Audit, AuditActor, CleanerActor, Employ, OnFailure, PoolActor, PoolHandle, PoolUnavailable,
-    Publisher, Receipts, SchedulerActor, StoreActor,
+    Audit, AuditActor, CleanerActor, Deliveries, Employ, OnFailure, PoolActor, PoolHandle,
+    PoolUnavailable, Publisher, Receipts, SchedulerActor, StoreActor,
 };
 use actix::{Actor, Addr, Recipient};
 use actix_rt::{Arbiter, ArbiterHandle};
@@ -37,6 +38,7 @@ use crate::metrics::Metrics;
 use crate::token::{TokenName, Tokens};
 use reload::Running;
 pub use reload::{ReloadError, Reloaded};
+use webhooks::Webhooks;
 
 /// What the service is made of.
 pub struct Parts<S> {
@@ -87,6 +89,9 @@ pub enum StartError {
     /// A thread ended before it had begun.
     #[error("the cleaners' thread ended at once")]
     Cleaners,
+    /// A thread ended before it had begun.
+    #[error("the webhooks' thread ended at once")]
+    Webhooks,
     /// The pool did not take a master key.
     #[error("cannot use the master key")]
     MasterKey(#[from] MasterKeyError),
@@ -112,6 +117,7 @@ pub struct App {
     server: ServerHandle,
     arbiters: Vec<Arbiter>,
     cleaners: Cleaners,
+    webhooks: Webhooks,
     settings: Arc<ArcSwap<http::Settings>>,
     callers: Arc<ArcSwap<Callers>>,
     running: Mutex<Running>,
@@ -125,7 +131,7 @@ impl App {
             config,
             keyring,
             mut store,
-            audit,
+            mut audit,
             on_store_failure,
             baselines,
             clock,
@@ -136,27 +142,38 @@ impl App {
         let keyring = Arc::new(keyring);
         let written = store.load()?;
         let known = written.master_keys.clone();
+        let delivered = written.delivered.clone();
+        let end = audit.end()?;
         let pool = Pool::open(pool_policy(&config), pool_accounts(&config), written, now);
         let settings = Arc::new(ArcSwap::from_pointee(http_settings(&config)?));
-        let mut accounts = ibm_settings(&config, &baselines)?;
-        let settings_of = general_settings(&config, &baselines)?;
-        for account in pool.accounts().filter(|account| !account.configured) {
-            tell_of(account);
-            accounts.push(settings_of(account.id.clone()));
-        }
+        let accounts = settings_at_start(&config, &baselines, &pool)?;
 
-        let arbiters: Vec<Arbiter> = (0..4).map(|_| Arbiter::new()).collect();
-        let [pool_arbiter, store_arbiter, cleaners_arbiter, audit_arbiter] = &arbiters[..] else {
-            unreachable!("four were made");
-        };
+        let arbiters: [Arbiter; 5] = std::array::from_fn(|_| Arbiter::new());
+        let [
+            pool_arbiter,
+            store_arbiter,
+            cleaners_arbiter,
+            audit_arbiter,
+            webhooks_arbiter,
+        ] = &arbiters;
         let publisher = Publisher::new(pool.first_publication());
         let view = publisher.published();
         let (metrics, meter) = Metrics::of(&pool, env!("CARGO_PKG_VERSION"));
+        let deliveries = Deliveries::default();
+        let metrics = Arc::new(metrics.telling_of(deliveries.clone()));
         let store = StoreActor::new(store, publisher, on_store_failure).heard_by(Box::new(meter));
         let store = StoreActor::start_in_arbiter(&store_arbiter.handle(), move |_| store);
         let receipts = Receipts::new(store.clone().recipient());
         let audit =
             AuditActor::start_in_arbiter(&audit_arbiter.handle(), move |_| AuditActor::new(audit));
+        let webhooks = Webhooks::new(
+            webhooks_arbiter.handle(),
+            &audit,
+            store.clone().recipient(),
+            &clock,
+            &deliveries,
+        );
+        let notifiers = webhooks.begin(&config.webhooks, delivered, end).await?;
         let pool = PoolActor::new(pool, Arc::clone(&clock), store.recipient());
         let pool = PoolActor::start_in_arbiter(&pool_arbiter.handle(), move |_| pool);
 
@@ -171,11 +188,7 @@ impl App {
             .await
             .map_err(|_| StartError::Cleaners)?;
         let handle = PoolHandle::new(pool);
-        for (generation, fingerprint) in keyring.fingerprints() {
-            if known.get(&generation) != Some(&fingerprint) {
-                introduce(&handle, generation, fingerprint).await?;
-            }
-        }
+        introduce_all(&handle, &keyring, &known).await?;
         let scheduler = SchedulerActor::new(handle.clone(), Arc::clone(&clock));
         SchedulerActor::start_in_arbiter(&pool_arbiter.handle(), move |_| scheduler);
 
@@ -185,7 +198,8 @@ impl App {
             published: view,
             receipts,
             audit: Audit::new(audit.recipient()),
-            metrics: Arc::new(metrics),
+            deliveries,
+            metrics,
             clock,
             authenticate: Arc::new(Present(Arc::clone(&callers))),
             keys: Arc::clone(&keyring) as Arc<dyn http::LeaseKeys>,
@@ -197,25 +211,19 @@ impl App {
         let server = http::serve(listener, context)?;
         let server_handle = server.handle();
         actix_rt::spawn(server);
+        let running = Running::new(config, baselines, accounts, employed, notifiers);
         Ok(Self {
             pool: handle,
             keyring,
             address,
             speaks_tls,
             server: server_handle,
-            arbiters,
+            arbiters: arbiters.into(),
             cleaners,
+            webhooks,
             settings,
             callers,
-            running: Mutex::new(Running {
-                config,
-                baselines,
-                settings: accounts
-                    .into_iter()
-                    .map(|settings| (settings.account.clone(), settings))
-                    .collect(),
-                cleaners: employed,
-            }),
+            running: Mutex::new(running),
         })
     }
 
@@ -268,6 +276,20 @@ impl App {
     }
 }
 
+/// Tells the pool of the master keys that it does not know.
+async fn introduce_all(
+    pool: &PoolHandle,
+    keyring: &Keyring,
+    known: &BTreeMap<Generation, Fingerprint>,
+) -> Result<(), MasterKeyError> {
+    for (generation, fingerprint) in keyring.fingerprints() {
+        if known.get(&generation) != Some(&fingerprint) {
+            introduce(pool, generation, fingerprint).await?;
+        }
+    }
+    Ok(())
+}
+
 async fn introduce(
     pool: &PoolHandle,
     generation: Generation,
@@ -278,6 +300,21 @@ async fn introduce(
         fingerprint,
     });
     Ok(introduced.await??)
+}
+
+/// Returns what the IBM adapter needs to know of each account of a pool that has just been opened.
+fn settings_at_start(
+    config: &Config,
+    baselines: &Arc<dyn Baselines>,
+    pool: &Pool,
+) -> Result<Vec<ibm::Settings>, StartError> {
+    let mut accounts = ibm_settings(config, baselines)?;
+    let settings_of = general_settings(config, baselines)?;
+    for account in pool.accounts().filter(|account| !account.configured) {
+        tell_of(account);
+        accounts.push(settings_of(account.id.clone()));
+    }
+    Ok(accounts)
 }
 
 /// Says what becomes of an account that is not in the file any more.

@@ -18,3 +18,4 @@ mod outgoing;
 pub mod simulator;
 pub mod store;
 pub mod token;
+pub mod webhook;

@@ -3,12 +3,22 @@
 
 use actix::{Actor, Context, Handler, MailboxError, Message, Recipient};
 
-use crate::store::{AuditPage, AuditQuery, AuditReader, StoreError};
+use crate::store::{AuditPage, AuditQuery, AuditReader, AuditStretch, Follow, StoreError};
 
 /// To the reader of the audit: what somebody wants to see of it.
 #[derive(Clone, Debug, Message)]
 #[rtype(result = "Result<AuditPage, StoreError>")]
 pub struct FindEntries(pub AuditQuery);
+
+/// To the reader of the audit: what somebody wants to see of it who sees all of it once.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "Result<AuditStretch, StoreError>")]
+pub struct FollowAudit(pub Follow);
+
+/// To the reader of the audit: where does it end?
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "Result<u64, StoreError>")]
+pub struct FindEnd;
 
 /// The actor that reads the audit. It may block.
 pub struct AuditActor {
@@ -32,6 +42,22 @@ impl Handler<FindEntries> for AuditActor {
 
     fn handle(&mut self, FindEntries(query): FindEntries, _: &mut Self::Context) -> Self::Result {
         self.reader.page(&query)
+    }
+}
+
+impl Handler<FollowAudit> for AuditActor {
+    type Result = Result<AuditStretch, StoreError>;
+
+    fn handle(&mut self, FollowAudit(query): FollowAudit, _: &mut Self::Context) -> Self::Result {
+        self.reader.follow(&query)
+    }
+}
+
+impl Handler<FindEnd> for AuditActor {
+    type Result = Result<u64, StoreError>;
+
+    fn handle(&mut self, FindEnd: FindEnd, _: &mut Self::Context) -> Self::Result {
+        self.reader.end()
     }
 }
 

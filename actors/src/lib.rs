@@ -10,24 +10,35 @@
 //!      SchedulerActor ───┘   └────────────────── ReportCleaning ──────────────────┘
 //! HTTP ─ Receipts ──── FindReceipts ─────────▶ StoreActor ─ Listener ─▶ metrics
 //! HTTP ─ Audit ─────── FindEntries ──────────▶ AuditActor
+//!                                                ▲   NotifierActor (one per webhook)
+//!                                  FollowAudit ──┘    │
+//!                                        StoreActor ◀─┘ Decision: what was told
 //! ```
 
 pub mod clock;
 pub mod cloud;
+pub mod courier;
 pub mod messages;
 pub mod pool;
 pub mod store;
 
 mod audit;
 mod cleaner_actor;
+mod deliveries;
+mod notification;
+mod notifier_actor;
+mod outbox;
 mod pool_actor;
 mod published;
 mod receipts;
 mod scheduler_actor;
 mod store_actor;
 
-pub use audit::{Audit, AuditActor, AuditUnavailable, FindEntries};
+pub use audit::{Audit, AuditActor, AuditUnavailable, FindEnd, FindEntries, FollowAudit};
 pub use cleaner_actor::{CleanerActor, Succeed};
+pub use deliveries::{Attempt, Condition, Deliveries, Tally};
+pub use notification::{About, Notification, NotificationKind, UnknownKind};
+pub use notifier_actor::{Dismiss, NotifierActor, Reroute, Surroundings};
 pub use pool_actor::{Employ, PoolActor, PoolHandle, PoolUnavailable};
 pub use published::{Page, PageOf, Published, PublishedReservation, Publisher};
 pub use receipts::{Receipts, ReceiptsUnavailable};

@@ -39,6 +39,49 @@ pub trait AuditReader: Send + 'static {
     /// It looks at a hundred thousand entries at most, so a page may be short of what was asked for,
     /// or empty, and yet there is a next one.
     fn page(&mut self, query: &AuditQuery) -> Result<AuditPage, StoreError>;
+
+    /// Returns entries that are durable and come after one, the oldest first: those of some events.
+    fn follow(&mut self, query: &Follow) -> Result<AuditStretch, StoreError>;
+
+    /// Returns the number of the last entry that is durable; 0 if there is none.
+    fn end(&mut self) -> Result<u64, StoreError>;
+}
+
+/// What somebody wants to see of the audit who sees all of it once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Follow {
+    /// Begins behind the entry with this number.
+    pub after: u64,
+    /// What happened, by the names of the events.
+    pub events: &'static [&'static str],
+    /// How many entries at most.
+    pub limit: usize,
+}
+
+/// A part of the audit.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AuditStretch {
+    /// The entries that are wanted.
+    pub facts: Vec<Fact>,
+    /// The last entry that was looked at: the next stretch begins behind it.
+    pub through: u64,
+}
+
+/// An entry of the audit, as it was written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fact {
+    /// Its number.
+    pub number: u64,
+    /// When it happened, in RFC 3339.
+    pub at: String,
+    /// What happened.
+    pub event: String,
+    /// The account that it is about.
+    pub account: Option<String>,
+    /// What else there is to know.
+    pub details: serde_json::Map<String, serde_json::Value>,
+    /// What tells it from every other entry of this and of all other audits.
+    pub hash: String,
 }
 
 /// How many entries of the audit are looked at for one page.

@@ -154,6 +154,8 @@ impl Witness {
                     let ended = before.map(|before| self.let_go(&before, now));
                     facts.extend(ended.into_iter().flatten().map(Fact::LeaseEnded));
                 }
+                Change::Exhaustion { .. } => {}
+                Change::Delivered { .. } => panic!("there is no webhook: {change:?}"),
                 Change::MasterKey { .. } | Change::MasterKeyForgotten(_) => {
                     panic!("there is one master key: {change:?}")
                 }

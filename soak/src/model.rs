@@ -9,13 +9,15 @@ use acctpool_actors::pool::{
     ReservationStatus, ReservationView, StateKind, Timestamp,
 };
 
-use crate::world::{Issued, World};
+use crate::world::{Issued, World, policy};
 
 /// See the module.
 #[derive(Clone, Default)]
 pub struct Model {
-    /// Who waits, and for how many accounts.
-    lines: BTreeMap<AccountType, VecDeque<(ReservationId, usize)>>,
+    /// Who waits, for how many accounts, and since when.
+    lines: BTreeMap<AccountType, VecDeque<(ReservationId, usize, Timestamp)>>,
+    /// The types that were last said to be exhausted.
+    exhausted: BTreeSet<AccountType>,
     /// Of every reservation that can still be read.
     types: BTreeMap<ReservationId, AccountType>,
     /// Of accounts that joined later, or are not of the type any more that their ids begin with.
@@ -57,11 +59,13 @@ impl Model {
     pub fn observe_turn(&mut self, events: &[Event], now: Timestamp) {
         for event in events {
             self.observe_event(event, events, now);
+            self.observe_exhaustion(event);
         }
         if !events.is_empty() {
             self.no_idle_while_waiting();
         }
         self.nothing_is_overdue(now);
+        self.exhaustion_is_told(now);
     }
 
     fn observe_event(&mut self, event: &Event, turn: &[Event], now: Timestamp) {
@@ -75,7 +79,7 @@ impl Model {
                 self.lines
                     .entry(account_type.clone())
                     .or_default()
-                    .push_back((*reservation, *count));
+                    .push_back((*reservation, *count, now));
                 self.types.insert(*reservation, account_type.clone());
             }
             Event::ReservationGranted {
@@ -88,7 +92,7 @@ impl Model {
                 let next = line.and_then(VecDeque::pop_front);
                 let wanted = (*reservation, leases.len());
                 assert_eq!(
-                    next,
+                    next.map(|(reservation, count, _)| (reservation, count)),
                     Some(wanted),
                     "first_come_first_served, all_or_nothing"
                 );
@@ -123,7 +127,7 @@ impl Model {
             } => {
                 let line = self.lines.get_mut(&self.types[reservation]);
                 line.expect("its type has a line")
-                    .retain(|(waiting, _)| waiting != reservation);
+                    .retain(|(waiting, ..)| waiting != reservation);
                 self.renewed.remove(reservation);
                 for account in accounts {
                     self.lease_ended(*reservation, account, *reason, turn, now);
@@ -146,6 +150,7 @@ impl Model {
             Event::AccountQuarantined {
                 account,
                 quarantine,
+                ..
             } => {
                 // What an operator sets aside may have been given up before, and not looked at since.
                 if !quarantine.set_aside {
@@ -161,6 +166,34 @@ impl Model {
                     .insert(account.clone(), Cleanliness::default());
             }
             _ => self.observe_configuration(event),
+        }
+    }
+
+    fn observe_exhaustion(&mut self, event: &Event) {
+        match event {
+            Event::PoolExhausted { account_type, .. } => {
+                let is_news = self.exhausted.insert(account_type.clone());
+                assert!(is_news, "{account_type} was exhausted already");
+            }
+            Event::PoolRecovered { account_type, .. } => {
+                let was_exhausted = self.exhausted.remove(account_type);
+                assert!(was_exhausted, "{account_type} was not exhausted");
+            }
+            _ => {}
+        }
+    }
+
+    /// A type is said to be exhausted in the turn in which somebody has waited for too long, and to have
+    /// recovered in the one in which nobody waits any more.
+    fn exhaustion_is_told(&self, now: Timestamp) {
+        for (account_type, line) in &self.lines {
+            let is_exhausted = self.exhausted.contains(account_type);
+            let Some((_, _, since)) = line.front() else {
+                assert!(!is_exhausted, "nobody waits for {account_type}");
+                continue;
+            };
+            let is_overdue = *since + policy().exhausted_after <= now;
+            assert!(is_exhausted || !is_overdue, "{line:?} of {account_type}");
         }
     }
 
@@ -338,7 +371,7 @@ impl Model {
     /// Returns who is next in each line.
     pub fn next_in_lines(&self) -> impl Iterator<Item = ReservationId> {
         let lines = self.lines.values();
-        lines.filter_map(|line| line.front().map(|(next, _)| *next))
+        lines.filter_map(|line| line.front().map(|(next, ..)| *next))
     }
 
     /// Tells whether the reservation cannot be read any more.
@@ -367,7 +400,7 @@ impl Model {
 
     fn no_idle_while_waiting(&self) {
         for (account_type, line) in &self.lines {
-            let Some((_, wanted)) = line.front() else {
+            let Some((_, wanted, _)) = line.front() else {
                 continue;
             };
             let of_type = |account: &&AccountId| match self.account_types.get(*account) {

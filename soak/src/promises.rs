@@ -150,6 +150,11 @@ fn acknowledged_is_durable(world: &World) {
         let written = world.written.accounts.get(&account.id);
         panic!("acknowledged_is_durable: {account:?} is written down as {written:?}");
     }
+    assert!(
+        world.pool.exhausted().eq(&world.written.exhausted),
+        "acknowledged_is_durable: exhausted is written down as {:?}",
+        world.written.exhausted
+    );
     let written = &world.written.reservations;
     let mut readable = 0;
     for reservation in world.pool.reservations() {

@@ -38,6 +38,7 @@ pub fn policy() -> Policy {
     Policy {
         pending_timeout: minutes(15),
         claim_timeout: minutes(10),
+        exhausted_after: minutes(1),
         settle: minutes(10),
         proof_gap: minutes(2),
         pass_interval: Duration::from_secs(10),

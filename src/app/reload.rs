@@ -2,7 +2,7 @@
 //!
 //! Everything that can be refused is looked at first, so that a configuration is taken as a whole or
 //! not at all. Then each part hears of it in an order in which nothing is ever more permissive than
-//! both configurations are: the cleaners, the pool, and last the tokens.
+//! both configurations are: the cleaners, the pool, the tokens, and last the webhooks.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -10,13 +10,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use acctpool_actors::pool::{AccountId, Reconfigure, Reconfigured, TokenChanges, TokenId};
-use acctpool_actors::{CleanerActor, Employ, PoolUnavailable, Succeed};
+use acctpool_actors::{AuditUnavailable, CleanerActor, Employ, PoolUnavailable, Succeed};
 use actix::Addr;
 use tokio::time::sleep;
 
 use super::{
     App, Callers, StartError, general_settings, http_settings, ibm_settings, pool_accounts,
-    pool_policy, recipients,
+    pool_policy, recipients, webhooks::Notifiers,
 };
 use crate::certificate::Certificate;
 use crate::config::{Config, TokenSettings};
@@ -29,11 +29,12 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 /// What the service runs on at present.
 pub(super) struct Running {
-    pub(super) config: Config,
-    pub(super) baselines: Arc<dyn Baselines>,
+    config: Config,
+    baselines: Arc<dyn Baselines>,
     /// By what each cleaner works, those of accounts included that the file does not name any more.
-    pub(super) settings: BTreeMap<AccountId, ibm::Settings>,
-    pub(super) cleaners: BTreeMap<AccountId, Addr<CleanerActor<Ibm>>>,
+    settings: BTreeMap<AccountId, ibm::Settings>,
+    cleaners: BTreeMap<AccountId, Addr<CleanerActor<Ibm>>>,
+    notifiers: Notifiers,
 }
 
 /// What became of another configuration.
@@ -47,6 +48,8 @@ pub struct Reloaded {
     pub server: bool,
     /// The certificate that is shown from now on, if it is another one.
     pub certificate: Option<Certificate>,
+    /// Whether others are told of what happens, or otherwise.
+    pub webhooks: bool,
     /// The settings that stay as they were until the next start.
     pub needs_restart: Vec<&'static str>,
 }
@@ -60,6 +63,7 @@ impl fmt::Display for Reloaded {
             self.certificate
                 .as_ref()
                 .map(|new| format!("another certificate, {new}")),
+            self.webhooks.then(|| "webhooks changed".to_owned()),
         ];
         let parts: Vec<String> = parts.into_iter().flatten().collect();
         match &parts[..] {
@@ -78,6 +82,9 @@ pub enum ReloadError {
     /// The pool has stopped.
     #[error(transparent)]
     Pool(#[from] PoolUnavailable),
+    /// Nobody can tell where a new webhook begins.
+    #[error(transparent)]
+    Audit(#[from] AuditUnavailable),
 }
 
 impl App {
@@ -87,6 +94,7 @@ impl App {
         let mut running = self.running.lock().await;
         let wanted = running.settings_by(&config)?;
         let answers = answers(&self.settings.load(), http_settings(&config)?);
+        let end = self.webhooks.end().await?;
 
         let employed = self.employ(&running, &wanted).await?;
         let ibm = running.replace_adapters(&wanted);
@@ -110,15 +118,20 @@ impl App {
         let server = differ_but_for_the_certificate(&present, &answers);
         self.settings.store(answers);
         self.callers.store(Arc::new(Callers::of(&config)));
+        let webhooks = running.config.webhooks != config.webhooks;
+        let notifiers = &mut running.notifiers;
+        let told = self.webhooks.go_on(notifiers, &config.webhooks, end).await;
         let needs_restart = needs_restart(&running.config, &config);
         running.cleaners.extend(employed);
         running.settings = wanted;
         running.config = config;
+        told?;
         Ok(Reloaded {
             pool,
             ibm,
             server,
             certificate,
+            webhooks,
             needs_restart,
         })
     }
@@ -149,6 +162,23 @@ impl App {
 }
 
 impl Running {
+    pub(super) fn new(
+        config: Config,
+        baselines: Arc<dyn Baselines>,
+        settings: Vec<ibm::Settings>,
+        cleaners: BTreeMap<AccountId, Addr<CleanerActor<Ibm>>>,
+        notifiers: Notifiers,
+    ) -> Self {
+        let by_account = |settings: ibm::Settings| (settings.account.clone(), settings);
+        Self {
+            config,
+            baselines,
+            settings: settings.into_iter().map(by_account).collect(),
+            cleaners,
+            notifiers,
+        }
+    }
+
     /// Returns by what each cleaner is to work. Those of accounts that have left keep the account's own
     /// settings, without which they could not finish, and obey what holds for all: the protected ones
     /// above all.

@@ -26,6 +26,7 @@ mod state_dir;
 mod status_line;
 mod token;
 mod upkeep;
+mod webhook;
 
 use std::error::Error;
 use std::io::Write;
@@ -116,6 +117,8 @@ enum Verb {
     Receipts(receipts::Receipts),
     /// Makes and rotates keys, and derives them for emergencies.
     Key(key::Key),
+    /// Makes secrets for webhooks, and tries whether one is reached.
+    Webhook(webhook::Webhook),
     /// Prints what makes a shell complete the verbs and options of this program.
     Completion(completion::Completion),
 }
@@ -170,6 +173,7 @@ fn carry_out(arguments: Arguments) -> Result<ExitCode, Failure> {
         Verb::Audit(verb) => verb.run(),
         Verb::Receipts(verb) => verb.run(),
         Verb::Key(verb) => verb.run(),
+        Verb::Webhook(verb) => verb.run(),
         Verb::Completion(verb) => verb.run::<Arguments>(),
     }
     .map(|()| ExitCode::SUCCESS)

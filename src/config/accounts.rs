@@ -1,17 +1,16 @@
 //! `[[accounts]]`: what is lent.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
-use zeroize::Zeroizing;
 
 use super::Source;
 use super::keep::ProtectedLines;
 use super::report::Fault;
+use super::secrets::Sources;
 use super::section::{Schema, Section};
-use super::values::{ACCOUNT_ID, API_KEY, IAM_ID, LABEL, VARIABLE, api_key};
+use super::values::{ACCOUNT_ID, API_KEY, IAM_ID, LABEL};
 
 pub(super) const SCHEMA: Schema = Schema {
     name: "[[accounts]]",
@@ -25,8 +24,13 @@ pub(super) const SCHEMA: Schema = Schema {
     ],
 };
 
-/// A little more than the longest key, in bytes, so that a wrong path is noticed and a device ends.
-const LONGEST_FILE: u64 = 2048;
+const API_KEY_SOURCES: Sources<SecretString> = Sources {
+    owner: "an account",
+    what: "an API key",
+    keys: ["api_key", "api_key_file", "api_key_env"],
+    file: "the file named by `api_key_file`",
+    kind: &API_KEY,
+};
 
 /// One pooled account, as the operator describes it.
 #[derive(Clone, Debug)]
@@ -76,7 +80,14 @@ pub(super) fn read(
         accounts.extend(read_account(&mut section, &mut seen, protected, source));
     }
     if let Some(at) = inline_key.filter(|_| source.readable_by_others) {
-        root.refuse_at(at, Fault::ReadableByOthers("this file"));
+        let what = API_KEY_SOURCES.what;
+        root.refuse_at(
+            at,
+            Fault::ReadableByOthers {
+                file: "this file",
+                what,
+            },
+        );
     }
     (accounts, seen.types)
 }
@@ -97,7 +108,7 @@ fn read_account(
     let account_type = section.require("type", &LABEL);
     seen.types.extend(account_type.clone());
     let owner = section.read("owner", &IAM_ID);
-    let key = read_api_key(section, source);
+    let key = API_KEY_SOURCES.read(section, source);
     if let Some((key, secret)) = &key {
         let digest = Sha256::digest(secret.expose_secret()).into();
         section.unique(key, "API key", digest, &mut seen.api_keys);
@@ -108,68 +119,4 @@ fn read_account(
         api_key: key?.1,
         owner,
     })
-}
-
-/// Returns the API key and the key of the file that led to it.
-fn read_api_key(
-    section: &mut Section<'_, '_, '_>,
-    source: &Source<'_>,
-) -> Option<(&'static str, SecretString)> {
-    let mut keys = ["api_key", "api_key_file", "api_key_env"]
-        .into_iter()
-        .filter(|key| section.has(key));
-    let (first, others) = (keys.next(), keys.count());
-    let key = match first {
-        Some(key) if others == 0 => key,
-        _ => {
-            let found = usize::from(first.is_some()) + others;
-            section.refuse(first.unwrap_or("api_key"), Fault::ApiKeySources(found));
-            return None;
-        }
-    };
-    let secret = match key {
-        "api_key" => section.read(key, &API_KEY),
-        "api_key_file" => from_file(section, source.directory),
-        _ => from_variable(section, source.env),
-    }?;
-    Some((key, secret))
-}
-
-fn from_file(section: &mut Section<'_, '_, '_>, directory: &Path) -> Option<SecretString> {
-    let key = "api_key_file";
-    let contents = section.read_file(key, directory, LONGEST_FILE)?;
-    if contents.is_readable_by_others {
-        // Mounted secrets of a container platform look so: no reason to refuse.
-        let what = "the file named by `api_key_file`";
-        section.refuse(key, Fault::ReadableByOthers(what));
-    }
-    // What is no text is no key either.
-    let text = str::from_utf8(&contents.bytes).unwrap_or_default();
-    taken_from(section, key, text)
-}
-
-fn from_variable(
-    section: &mut Section<'_, '_, '_>,
-    env: &dyn Fn(&str) -> Option<String>,
-) -> Option<SecretString> {
-    let key = "api_key_env";
-    let name = section.read(key, &VARIABLE)?;
-    let Some(text) = env(&name).map(Zeroizing::new) else {
-        section.refuse(key, Fault::NoVariable);
-        return None;
-    };
-    taken_from(section, key, &text)
-}
-
-fn taken_from(
-    section: &mut Section<'_, '_, '_>,
-    key: &'static str,
-    text: &str,
-) -> Option<SecretString> {
-    let secret = api_key(text.trim());
-    if secret.is_none() {
-        let allowed = API_KEY.allowed;
-        section.refuse(key, Fault::UnfitSource { key, allowed });
-    }
-    secret
 }

@@ -1,7 +1,8 @@
 //! The operator's TOML file, read into a validated [`Config`].
 //!
-//! Depends on `crate::token` for what a token's hash is, on `crate::certificate` for what TLS needs,
-//! and on the pool for its settings; knows nothing of IBM or HTTP.
+//! Depends on `crate::token` for what a token's hash is, on `crate::certificate` for what TLS needs, on
+//! `crate::webhook` for where webhooks are and what signs their messages, and on the pool for its settings;
+//! knows nothing of IBM or HTTP.
 //! Promises:
 //! - one reading reports everything that is wrong, each with its line and column and with what is
 //!   allowed;
@@ -20,12 +21,14 @@ mod ibm;
 mod keep;
 mod policy;
 pub mod report;
+mod secrets;
 mod section;
 mod server;
 mod tls;
 mod tokens;
 mod types;
 mod values;
+mod webhooks;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -47,6 +50,7 @@ pub use server::{PlaintextOffLoopback, Server};
 pub use tokens::{Role, TokenSettings};
 pub use types::{Profile, Rights, TypeSettings};
 pub(crate) use values::is_label as is_type_label;
+pub use webhooks::Webhook;
 
 use crate::token::{TokenName, Tokens};
 use report::Problems;
@@ -55,12 +59,12 @@ use section::{Schema, Section};
 const ROOT: Schema = Schema {
     name: "the top level",
     keys: &[
-        "server", "policy", "types", "ibm", "keep", "audit", "tokens", "accounts",
+        "server", "policy", "types", "ibm", "keep", "audit", "webhooks", "tokens", "accounts",
     ],
 };
 
 /// Everything that may stand in the file.
-const SCHEMAS: [&Schema; 9] = [
+const SCHEMAS: [&Schema; 10] = [
     &ROOT,
     &server::SCHEMA,
     &policy::SCHEMA,
@@ -68,6 +72,7 @@ const SCHEMAS: [&Schema; 9] = [
     &ibm::SCHEMA,
     &keep::SCHEMA,
     &audit::SCHEMA,
+    &webhooks::SCHEMA,
     &tokens::SCHEMA,
     &accounts::SCHEMA,
 ];
@@ -91,6 +96,8 @@ pub struct Config {
     pub token_settings: BTreeMap<TokenName, TokenSettings>,
     /// Where the audit is written to beside the records.
     pub audit: Audit,
+    /// Who is told of what happens, in the order of the file.
+    pub webhooks: Vec<Webhook>,
     /// What is lent, in the order of the file.
     pub accounts: Vec<Account>,
 }
@@ -227,6 +234,7 @@ fn read_config(table: &DeTable<'_>, source: &Source<'_>, problems: &mut Problems
         tokens,
         token_settings,
         audit: audit.unwrap_or_default(),
+        webhooks: webhooks::read(&mut root, source),
         accounts,
     }
 }

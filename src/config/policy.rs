@@ -14,6 +14,7 @@ pub(super) const SCHEMA: Schema = Schema {
     keys: &[
         "pending_timeout",
         "claim_timeout",
+        "exhausted_after",
         "settle",
         "proof_gap",
         "pass_interval",
@@ -56,6 +57,7 @@ fn read_durations(policy: &mut Policy, section: &mut Section<'_, '_, '_>) {
     let settings = [
         ("pending_timeout", &mut policy.pending_timeout),
         ("claim_timeout", &mut policy.claim_timeout),
+        ("exhausted_after", &mut policy.exhausted_after),
         ("settle", &mut policy.settle),
         ("proof_gap", &mut policy.proof_gap),
         ("pass_interval", &mut policy.pass_interval),

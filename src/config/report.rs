@@ -100,9 +100,16 @@ pub enum Fault {
         /// The line of the first one, from 1.
         line: usize,
     },
-    /// An account without an API key, or with several.
-    #[error("an account needs exactly one of `api_key`, `api_key_file`, `api_key_env`; found: {0}")]
-    ApiKeySources(usize),
+    /// No secret where there should be one, or several.
+    #[error("{owner} needs exactly one of {}; found: {found}", quoted(keys))]
+    SecretSources {
+        /// Whose secret it is.
+        owner: &'static str,
+        /// The keys that lead to it.
+        keys: [&'static str; 3],
+        /// How many of them are there.
+        found: usize,
+    },
     /// A file that cannot be read.
     #[error("the file named by `{key}` cannot be read: {cause}")]
     UnreadableFile {
@@ -112,9 +119,9 @@ pub enum Fault {
         cause: io::ErrorKind,
     },
     /// A variable that is absent.
-    #[error("the environment variable named by `api_key_env` is not set")]
-    NoVariable,
-    /// What stands in a file or variable is no API key.
+    #[error("the environment variable named by `{0}` is not set")]
+    NoVariable(&'static str),
+    /// What stands in a file or variable is not what it should be.
     #[error("what `{key}` names must hold {allowed}")]
     UnfitSource {
         /// The key that names the source.
@@ -180,8 +187,16 @@ pub enum Fault {
     #[error("no account is of this type")]
     UnusedType,
     /// A secret that every user of the machine can read.
-    #[error("{0} holds an API key and everybody on this machine can read it: chmod o-r")]
-    ReadableByOthers(&'static str),
+    #[error("{file} holds {what} and everybody on this machine can read it: chmod o-r")]
+    ReadableByOthers {
+        /// Where it stands.
+        file: &'static str,
+        /// What it is.
+        what: &'static str,
+    },
+    /// A webhook that is told of nothing.
+    #[error("`events` must name an event; without it, the webhook is told of all")]
+    NoEvents,
     /// A proof read while old tokens may still work.
     #[error(
         "`settle` is shorter than the 10 minutes for which IBM's caches may still honour a revoked credential"
@@ -202,7 +217,7 @@ impl Fault {
             Self::NoAccounts
             | Self::NoTokens
             | Self::UnusedType
-            | Self::ReadableByOthers(_)
+            | Self::ReadableByOthers { .. }
             | Self::Expired(_)
             | Self::NotValidYet(_)
             | Self::ShortSettle => Severity::Warning,
@@ -212,7 +227,7 @@ impl Fault {
 
     /// Tells whether something is lacking, which a file that could not be read whole may yet hold.
     fn is_about_absence(&self) -> bool {
-        matches!(self, Self::MissingKey { .. } | Self::ApiKeySources(_))
+        matches!(self, Self::MissingKey { .. } | Self::SecretSources { .. })
     }
 }
 

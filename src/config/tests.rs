@@ -5,6 +5,7 @@ mod refusals;
 mod secrets;
 mod settings;
 mod tls;
+mod webhooks;
 
 use std::fs;
 use std::time::Duration;
@@ -147,7 +148,7 @@ fn secrets_that_everybody_can_read_are_warned_about() {
         let path = write("accounts.toml", &text, file_mode);
         let (_, report) = Config::load(&path, &no_env).unwrap();
         let places = report.problems().iter().map(|problem| {
-            assert!(matches!(problem.fault, Fault::ReadableByOthers(_)));
+            assert!(matches!(problem.fault, Fault::ReadableByOthers { .. }));
             (problem.line, problem.column)
         });
         places.collect::<Vec<_>>()

@@ -7,6 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use acctpool_actors::NotificationKind;
 use awc::http::Uri;
 use secrecy::SecretString;
 use time::OffsetDateTime;
@@ -17,6 +18,7 @@ use super::duration;
 use super::section::Kind;
 use super::{Profile, Rights, Role};
 use crate::token::{PREFIX, TokenHash, TokenName};
+use crate::webhook::{Address, Secret};
 
 pub(super) const SWITCH: Kind<bool> = Kind {
     allowed: "true or false",
@@ -180,6 +182,28 @@ pub(super) const TOKEN_NAME: Kind<TokenName> = Kind {
     convert: |value| value.as_str()?.parse().ok(),
 };
 
+pub(super) const WEBHOOK_NAME: Kind<String> = Kind {
+    allowed: "a name of 1 to 32 lowercase letters, digits, - or _, beginning with a letter or digit, \
+              such as \"pager\"",
+    convert: LABEL.convert,
+};
+
+pub(super) const WEBHOOK_URL: Kind<Address> = Kind {
+    allowed: Address::ALLOWED,
+    convert: |value| Address::parse(value.as_str()?),
+};
+
+pub(super) const WEBHOOK_SECRET: Kind<Secret> = Kind {
+    allowed: Secret::ALLOWED,
+    convert: |value| Secret::parse(value.as_str()?).ok(),
+};
+
+pub(super) const EVENT: Kind<NotificationKind> = Kind {
+    allowed: "\"account_quarantined\", \"pool_exhausted\", \"pool_recovered\", \"key_rotated\" or \
+              \"verification_failed\"",
+    convert: |value| value.as_str()?.parse().ok(),
+};
+
 /// What `sha256` holds.
 #[derive(Debug)]
 pub(super) enum HashOrToken {
@@ -271,7 +295,7 @@ pub(crate) fn is_label(text: &str) -> bool {
 
 /// Takes what can be an API key; IBM's are printable, and a caller may choose them
 /// (`ibm-cloud.md` 3.1).
-pub(super) fn api_key(text: &str) -> Option<SecretString> {
+fn api_key(text: &str) -> Option<SecretString> {
     let is_key =
         (1..=1024).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
     is_key.then(|| SecretString::from(text))

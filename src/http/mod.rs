@@ -31,7 +31,7 @@ use std::time::Duration;
 
 use acctpool_actors::clock::Clock;
 use acctpool_actors::pool::{AccountId, Credential, Timestamp};
-use acctpool_actors::{Audit, PoolHandle, Published, Receipts};
+use acctpool_actors::{Audit, Deliveries, PoolHandle, Published, Receipts};
 use arc_swap::ArcSwap;
 use secrecy::SecretString;
 
@@ -68,6 +68,8 @@ pub struct Context {
     pub receipts: Receipts,
     /// What is kept for the auditor.
     pub audit: Audit,
+    /// What webhooks are told.
+    pub deliveries: Deliveries,
     /// What is counted.
     pub metrics: Arc<dyn Measure>,
     /// The wall clock, read when an answer is rendered.

@@ -2,12 +2,13 @@
 //!
 //! Knows the pool's events and statistics, and the port of `http`; nothing else of the program.
 //! Promises that no label is the name of an account, a reservation or a token, and that every series
-//! of every type is there from the start, at zero.
+//! of every type and every webhook is there from the start, at zero.
 //!
 //! What is so now is read from the pool's statistics when somebody asks; what has happened is counted
 //! by [`Meter`], which hears of it once it is durable.
 
 mod meter;
+mod webhooks;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use acctpool_actors::Deliveries;
 use acctpool_actors::pool::{AccountType, Pool, StateKind, Statistics, Timestamp};
 use prometheus_client::encoding::text;
 use prometheus_client::metrics::counter::Counter;
@@ -131,6 +133,14 @@ impl Metrics {
         };
         metrics.register();
         (metrics, meter)
+    }
+
+    /// Has them tell of webhooks, too.
+    #[must_use]
+    pub fn telling_of(mut self, deliveries: Deliveries) -> Self {
+        let webhooks = webhooks::Webhooks(deliveries);
+        self.registry.register_collector(Box::new(webhooks));
+        self
     }
 
     fn register(&mut self) {

@@ -8,11 +8,12 @@ use acctpool_actors::pool::{
     AccountId, AuditEntry, Change, Fence, ReceiptLine, ReceiptStep, Snapshot,
 };
 use acctpool_actors::store::{
-    AuditPage, AuditQuery, AuditReader, RECEIPTS_KEPT, ReceiptsOf, Store, StoreError,
+    AuditPage, AuditQuery, AuditReader, AuditStretch, Follow, RECEIPTS_KEPT, ReceiptsOf, Store,
+    StoreError,
 };
 use uuid::Uuid;
 
-use super::sqlite::{AuditHead, AuditRecord, select};
+use super::sqlite::{AuditHead, AuditRecord, Cause, select, stretch};
 
 /// Keeps records in memory. After a restart every account is dirty and every reservation forgotten.
 #[derive(Clone, Debug)]
@@ -75,10 +76,28 @@ impl AuditReader for MemoryAudit {
         let newest_first = newest_first
             .filter(|record| query.before.is_none_or(|before| record.number < before))
             .map(|record| Ok::<_, Infallible>(record.clone()));
-        select(newest_first, query).map_err(|cause| StoreError {
-            action: "cannot read the audit".to_owned(),
-            cause,
-        })
+        select(newest_first, query).map_err(unreadable)
+    }
+
+    fn follow(&mut self, query: &Follow) -> Result<AuditStretch, StoreError> {
+        let audit = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let oldest_first = audit.entries.iter();
+        let following = oldest_first
+            .filter(|record| record.number > query.after)
+            .map(|record| Ok::<_, Infallible>(record.clone()));
+        stretch(following, query).map_err(unreadable)
+    }
+
+    fn end(&mut self) -> Result<u64, StoreError> {
+        let audit = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(audit.head.number)
+    }
+}
+
+fn unreadable(cause: Cause) -> StoreError {
+    StoreError {
+        action: "cannot read the audit".to_owned(),
+        cause,
     }
 }
 

@@ -15,8 +15,8 @@ use acctpool_actors::pool::{
     TokenLimits, TypePolicy, TypeStatistics,
 };
 use acctpool_actors::{
-    Audit, AuditActor, CleanerActor, Employ, PoolActor, PoolHandle, Published, Publisher, Receipts,
-    StoreActor,
+    Audit, AuditActor, CleanerActor, Deliveries, Employ, PoolActor, PoolHandle, Published,
+    Publisher, Receipts, StoreActor,
 };
 use actix::{Actor, Arbiter, System};
 use actix_web::dev::ServerHandle;
@@ -101,6 +101,7 @@ impl App {
                     published,
                     receipts,
                     audit,
+                    deliveries: Deliveries::default(),
                     metrics: Arc::new(metrics),
                     clock,
                     authenticate: Arc::new(Tokens),
@@ -287,6 +288,7 @@ fn policy(setup: &Setup) -> Policy {
     Policy {
         pending_timeout: setup.pending_timeout,
         claim_timeout: NEVER,
+        exhausted_after: NEVER,
         settle: SECOND,
         proof_gap: SECOND,
         pass_interval: SECOND,

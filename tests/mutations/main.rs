@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 /// The promises of the design, as failing tests and invariants name them; then those of the surfaces.
-const PROMISES: [&str; 23] = [
+const PROMISES: [&str; 24] = [
     "P1 one_holder",
     "P2 never_lent_dirty",
     "P3 deadline_holds",
@@ -34,6 +34,7 @@ const PROMISES: [&str; 23] = [
     "S9 unseen_stays_untold",
     "S10 run_gives_back",
     "S11 standstill_is_degraded",
+    "S12 operators_are_told",
 ];
 
 #[derive(Deserialize)]

@@ -2,7 +2,7 @@
 
 use crate::process::{acctpool, run};
 
-const VERBS: [&[&str]; 28] = [
+const VERBS: [&[&str]; 31] = [
     &["run"],
     &["reserve"],
     &["show"],
@@ -31,6 +31,9 @@ const VERBS: [&[&str]; 28] = [
     &["audit", "show"],
     &["audit", "verify"],
     &["audit", "prune"],
+    &["webhook"],
+    &["webhook", "secret"],
+    &["webhook", "test"],
 ];
 
 #[test]

@@ -43,8 +43,15 @@ const VERSION_3: Former = Former {
     lease: VERSION_2.lease,
 };
 
+const VERSION_4: Former = Former {
+    version: 4,
+    dump: include_str!("../../src/store/sqlite/tests/v4.sql"),
+    lines: 1 + 1 + 1,
+    lease: VERSION_2.lease,
+};
+
 /// The version that this program writes.
-const VERSION: u32 = 4;
+const VERSION: u32 = 5;
 
 /// The master key that they were made with.
 const MASTER_KEY: &str = "0123456789abcdef0123456789abcdef";
@@ -107,6 +114,11 @@ fn leases_of_version_2_go_on_with_their_keys() {
 #[test]
 fn leases_of_version_3_go_on_with_their_keys() {
     leases_go_on_with_their_keys(&VERSION_3);
+}
+
+#[test]
+fn leases_of_version_4_go_on_with_their_keys() {
+    leases_go_on_with_their_keys(&VERSION_4);
 }
 
 /// Spoils one call of a migration after the other, until none is left to be.

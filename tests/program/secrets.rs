@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use acctpool::simulator::catalog::{COS_STANDARD, REFUSING};
 use acctpool::simulator::{Fault, FaultAction};
+use acctpool::webhook::Secret;
 use base64::Engine;
 use base64::prelude::{BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD};
 use secrecy::ExposeSecret;
@@ -22,7 +23,12 @@ use crate::process::{acctpool, eventually, run};
 fn what_serve_prints_holds_no_secret() {
     let bench = Bench::new(2);
     echo_keys(&bench);
-    let server = bench.serve(&bench.configure("rotate_every = \"1s\""));
+    let webhook_secret = Secret::generate().unwrap();
+    let webhook_secret = webhook_secret.expose_secret();
+    let server = bench.serve(&bench.configure(&format!(
+        "rotate_every = \"1s\"\n{}",
+        webhooks(webhook_secret)
+    )));
     server.until("ready", 2);
     misuse(&bench, &server);
     eventually("a rotation", || {
@@ -48,12 +54,20 @@ fn what_serve_prints_holds_no_secret() {
     let receipts = receipts_in_every_form(&bench, &location, &lease);
     let mut secrets = bench.simulator.secrets();
     secrets.extend([bench.token.clone(), key]);
+    secrets.extend([webhook_secret, PATH, QUERY].map(str::to_owned));
+    secrets.push(webhook_secret["whsec_".len()..].to_owned());
     secrets.extend(master_key_in_every_dress(&bench));
     // The write-ahead log is folded into the file at an orderly end: this is none.
     server.process.signal("KILL");
     let ended = server.process.end();
     let said = ended.stdout + &ended.stderr + &receipts;
-    let told = ["quarantined", "DEBUG", "injected", "rotate"];
+    let told = [
+        "quarantined",
+        "DEBUG",
+        "injected",
+        "rotate",
+        "webhook full: ",
+    ];
     for word in told {
         assert!(
             said.contains(word),
@@ -69,6 +83,22 @@ fn what_serve_prints_holds_no_secret() {
         let found = kept.windows(bytes.len()).any(|window| window == bytes);
         assert!(!found, "a secret was written down: {start}…");
     }
+}
+
+/// What receivers know whom they hear by.
+const PATH: &str = "T0KEN-in-the-path";
+const QUERY: &str = "T0KEN-in-the-query";
+
+/// Two that are never reached: one where nobody listens, and one whose host has no name.
+fn webhooks(secret: &str) -> String {
+    let hosts = [("full", "127.0.0.1:9"), ("nameless", "localhost:0")];
+    let entries = hosts.map(|(name, host)| {
+        format!(
+            "[[webhooks]]\nname = \"{name}\"\nsecret = \"{secret}\"\nallow_plain_http = true\n\
+             url = \"http://{host}/{PATH}?key={QUERY}\"\n"
+        )
+    });
+    entries.concat()
 }
 
 /// Every byte that the server wrote below its state directory, but for the master key.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::Pool;
 use super::account::{Account, AccountState, Cleaning, Phase, Purpose, Quarantine, Step};
 use super::command::Done;
-use super::credentials::{ManagementKey, ManagementKeys};
+use super::credentials::{KeyChange, ManagementKey, ManagementKeys};
 use super::event::{Event, Job};
 use super::findings::{CloudError, Pass, Probe, Proof, Verified};
 use super::ids::{AccountId, Fence, Generation, Timestamp};
@@ -176,7 +176,16 @@ impl Pool {
                 CloudError::Unauthorised(reason)
                 | CloudError::Refused(reason)
                 | CloudError::WrongAccount(reason),
-            ) => self.quarantine_cleaning(id, &reason),
+            ) => {
+                if phase == Phase::Verify {
+                    self.events.push(Event::VerificationFailed {
+                        account: id.clone(),
+                        account_type: self.accounts[id].account_type.clone(),
+                        reason: reason.clone(),
+                    });
+                }
+                self.quarantine_cleaning(id, &reason);
+            }
         }
     }
 
@@ -215,7 +224,7 @@ impl Pool {
                     account.keys.current = next;
                     account.rotate_at = rotate_at;
                 });
-                self.key_changed(id, next);
+                self.key_changed(id, next, KeyChange::Rotation);
                 self.go_on(id, Phase::Retire, Duration::ZERO);
             }
             (Phase::Retire, Done::Retired) => {
@@ -257,7 +266,7 @@ impl Pool {
         let rotate_at = self.rotation_of(verified.current);
         let (changed, purpose) = self.change_account(id, |account| {
             let changed = believe(&mut account.keys, verified);
-            if changed {
+            if changed.is_some() {
                 account.rotate_at = rotate_at;
             }
             account.verify_at = verify_at;
@@ -266,8 +275,8 @@ impl Pool {
             (changed, cleaning.purpose)
         });
         self.note(id, ReceiptStep::Verified);
-        if changed {
-            self.key_changed(id, verified.current);
+        if let Some(cause) = changed {
+            self.key_changed(id, verified.current, cause);
         }
         let next = match purpose {
             Purpose::Full => Phase::Sweep,
@@ -558,13 +567,18 @@ impl Pool {
         }
     }
 
-    fn key_changed(&mut self, id: &AccountId, key: ManagementKey) {
+    fn key_changed(&mut self, id: &AccountId, key: ManagementKey, cause: KeyChange) {
         let now = self.now;
-        self.change_account(id, |account| account.key_changed_at = Some(now));
+        let account_type = self.change_account(id, |account| {
+            account.key_changed_at = Some(now);
+            account.account_type.clone()
+        });
         self.note(id, ReceiptStep::KeyChanged { epoch: key.epoch });
         self.events.push(Event::KeyChanged {
             account: id.clone(),
+            account_type,
             key,
+            cause,
         });
     }
 
@@ -600,14 +614,14 @@ fn intend_next_key(keys: &mut ManagementKeys, generation: Generation) -> Managem
     })
 }
 
-/// Believes the exchange about which management key works (`ibm-cloud.md` 13.2); tells whether it
-/// is another one than before.
-fn believe(keys: &mut ManagementKeys, verified: Verified) -> bool {
+/// Believes the exchange about which management key works (`ibm-cloud.md` 13.2); tells why it is
+/// another one than before, if it is.
+fn believe(keys: &mut ManagementKeys, verified: Verified) -> Option<KeyChange> {
     let before = *keys;
     keys.verified = true;
     keys.newest = keys.newest.max(verified.newest).max(verified.current.epoch);
     if keys.current == verified.current {
-        return false;
+        return None;
     }
     // The reply to its creation was lost, or the operator configured another key: it exists, so the
     // one before it is to be retired.
@@ -616,5 +630,11 @@ fn believe(keys: &mut ManagementKeys, verified: Verified) -> bool {
     keys.previous = (made || adopted).then_some(before.current);
     keys.pending = None;
     keys.current = verified.current;
-    true
+    Some(if made {
+        KeyChange::Rotation
+    } else if adopted {
+        KeyChange::Adoption
+    } else {
+        KeyChange::Discovery
+    })
 }

@@ -63,6 +63,29 @@ impl fmt::Display for ManagementKey {
     }
 }
 
+/// Why another management key is in use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyChange {
+    /// It was made to replace the one before it.
+    Rotation,
+    /// The operator configured it.
+    Adoption,
+    /// It was made once, and found to be the one that works: the records are younger than it is.
+    Discovery,
+}
+
+impl KeyChange {
+    /// Returns the word for it in the audit.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Rotation => "rotation",
+            Self::Adoption => "adoption",
+            Self::Discovery => "discovery",
+        }
+    }
+}
+
 /// Which management keys of an account may work.
 ///
 /// At every instant at least one of them does (P6). After a crash `pending`, `current` and

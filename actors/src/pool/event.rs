@@ -6,7 +6,7 @@
 use std::fmt;
 
 use super::account::{Phase, Purpose, Quarantine};
-use super::credentials::{Credential, ManagementKey, ManagementKeys};
+use super::credentials::{Credential, KeyChange, ManagementKey, ManagementKeys};
 use super::ids::{
     AccountId, AccountType, Fence, Generation, ReservationId, Subject, Timestamp, TokenId, rfc3339,
 };
@@ -14,6 +14,7 @@ use super::operator::Operator;
 use super::progress::{Lasting, Progress};
 use super::reconfiguration::Reconfigured;
 use super::reservation::EndReason;
+use super::view::TypeStatistics;
 
 /// One thing that a cleaner is asked to do: one call of the Cloud port.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,13 +130,22 @@ pub enum Event {
     /// The account's management key changed.
     KeyChanged {
         account: AccountId,
+        account_type: AccountType,
         key: ManagementKey,
+        cause: KeyChange,
+    },
+    /// A verification found that the account cannot be used as it is.
+    VerificationFailed {
+        account: AccountId,
+        account_type: AccountType,
+        reason: String,
     },
     /// The account can be granted.
     AccountReady { account: AccountId },
     /// The account needs a person.
     AccountQuarantined {
         account: AccountId,
+        account_type: AccountType,
         quarantine: Quarantine,
     },
     /// An operator wants the account cleaned.
@@ -189,6 +199,17 @@ pub enum Event {
     },
     /// The operator's file does not name the account any more.
     AccountRemoved { account: AccountId },
+    /// Somebody has waited for too long.
+    PoolExhausted {
+        account_type: AccountType,
+        oldest_wait: Lasting,
+        counts: TypeStatistics,
+    },
+    /// Nobody waits any more.
+    PoolRecovered {
+        account_type: AccountType,
+        lasted: Lasting,
+    },
     /// Keys are derived from another master key from now on.
     MasterKeyIntroduced { generation: Generation },
     /// No key is derived from a master key any more.
@@ -323,11 +344,19 @@ impl fmt::Display for Event {
             Self::CleaningTimedOut { account, attempt } => {
                 write!(f, "account {account}: cleaning {attempt} ran out of time")
             }
-            Self::KeyChanged { account, key } => write!(f, "account {account}: {key} is in use"),
+            Self::KeyChanged { account, key, .. } => {
+                write!(f, "account {account}: {key} is in use")
+            }
+            Self::VerificationFailed {
+                account, reason, ..
+            } => {
+                write!(f, "account {account}: verification failed: {reason}")
+            }
             Self::AccountReady { account } => write!(f, "account {account}: ready"),
             Self::AccountQuarantined {
                 account,
                 quarantine,
+                ..
             } => write!(f, "account {account}: quarantined: {quarantine}"),
             Self::CleaningRequested { account, by } => {
                 write!(f, "account {account}: is to be cleaned{}", Author(by))
@@ -381,6 +410,22 @@ impl fmt::Display for Event {
             Self::AccountRemoved { account } => {
                 write!(f, "account {account}: is not in the configuration any more")
             }
+            Self::PoolExhausted {
+                account_type,
+                oldest_wait,
+                counts,
+            } => write!(
+                f,
+                "type {account_type}: exhausted, {} wait, the first for {oldest_wait}",
+                counts.pending,
+            ),
+            Self::PoolRecovered {
+                account_type,
+                lasted,
+            } => write!(
+                f,
+                "type {account_type}: nobody waits any more, exhausted for {lasted}",
+            ),
             Self::MasterKeyIntroduced { generation } => {
                 write!(
                     f,
@@ -425,6 +470,8 @@ impl Event {
                 | Self::CleaningTimedOut { .. }
                 | Self::JobTimedOut { .. }
                 | Self::FaultMet { .. }
+                | Self::VerificationFailed { .. }
+                | Self::PoolExhausted { .. }
         )
     }
 }

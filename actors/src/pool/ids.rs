@@ -75,6 +75,11 @@ label! {
 }
 
 label! {
+    /// The operator's name for a webhook.
+    WebhookName
+}
+
+label! {
     /// What tells one master key from every other. Nothing can be derived from it.
     Fingerprint
 }
@@ -102,13 +107,15 @@ impl fmt::Display for ReservationId {
     }
 }
 
-/// What something is about. Reservations come before accounts.
+/// What something is about. Reservations come before accounts, and types last.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Subject {
     /// A reservation.
     Reservation(ReservationId),
     /// An account.
     Account(AccountId),
+    /// A type.
+    Type(AccountType),
 }
 
 impl fmt::Display for Subject {
@@ -116,6 +123,7 @@ impl fmt::Display for Subject {
         match self {
             Self::Reservation(reservation) => write!(f, "reservation {reservation}"),
             Self::Account(account) => write!(f, "account {account}"),
+            Self::Type(label) => write!(f, "type {label}"),
         }
     }
 }

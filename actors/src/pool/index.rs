@@ -11,7 +11,7 @@ use super::ids::{
     AccountId, AccountType, Generation, IdempotencyKey, ReservationId, Subject, Timestamp, TokenId,
 };
 use super::policy::Policy;
-use super::queue::Queue;
+use super::queue::{Queue, Waiting};
 use super::reservation::{Reservation, ReservationState};
 use super::view::TypeStatistics;
 
@@ -98,11 +98,14 @@ fn key_of(reservation: &Reservation) -> Option<(TokenId, IdempotencyKey)> {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Index {
     /// What falls due when. Of two at the same moment, the reservation goes first, so that an account
-    /// whose lease ends as something else is due is seen as it then is.
+    /// whose lease ends as something else is due is seen as it then is; and a type goes last, since who
+    /// is served at that moment has not waited too long.
     deadlines: BTreeSet<(Timestamp, Subject)>,
     types: BTreeMap<AccountType, TypeIndex>,
     /// Types that have as much ready as the next one who waits has asked for.
     matches: BTreeSet<AccountType>,
+    /// Exhausted types for which nobody waits any more.
+    relieved: BTreeSet<AccountType>,
     tokens: BTreeMap<TokenId, TokenCounts>,
     pending: usize,
     /// The reservations whose requests may be repeated.
@@ -130,6 +133,10 @@ struct TypeIndex {
     counts: TypeStatistics,
     /// How many accounts the operator's file names.
     configured: usize,
+    /// Whether somebody has waited for too long, and not everybody was served since.
+    is_exhausted: bool,
+    /// When the first in the line has waited for too long.
+    exhausted_at: Option<Timestamp>,
 }
 
 impl Index {
@@ -194,13 +201,12 @@ impl Index {
             .or_default();
         match after.kind {
             ReservationKind::Pending => {
-                let Reservation {
-                    sequence,
-                    id,
-                    count,
-                    ..
-                } = *reservation;
-                of_type.queue.push(sequence, id, count);
+                let waiting = Waiting {
+                    id: reservation.id,
+                    count: reservation.count,
+                    since: reservation.created_at,
+                };
+                of_type.queue.push(reservation.sequence, waiting);
                 of_type.counts.pending += 1;
                 self.pending += 1;
             }
@@ -216,6 +222,49 @@ impl Index {
             of_token.accounts += reservation.count;
         }
         self.match_type(&reservation.account_type);
+        self.line_moved(&reservation.account_type, policy);
+    }
+
+    /// Notes that a type is exhausted, or is not any more.
+    pub(super) fn exhaustion_moved(
+        &mut self,
+        label: &AccountType,
+        is_exhausted: bool,
+        policy: &Policy,
+    ) {
+        let of_type = self.types.entry(label.clone()).or_default();
+        of_type.is_exhausted = is_exhausted;
+        self.line_moved(label, policy);
+    }
+
+    /// Files a type by who is first in its line.
+    fn line_moved(&mut self, label: &AccountType, policy: &Policy) {
+        let of_type = self.types.entry(label.clone()).or_default();
+        let first = of_type.queue.first();
+        let after = match first {
+            Some(waiting) if !of_type.is_exhausted => Some(waiting.since + policy.exhausted_after),
+            _ => None,
+        };
+        let before = std::mem::replace(&mut of_type.exhausted_at, after);
+        if of_type.is_exhausted && first.is_none() {
+            self.relieved.insert(label.clone());
+        } else {
+            self.relieved.remove(label);
+        }
+        self.deadline_moved(Subject::Type(label.clone()), before, after);
+    }
+
+    /// Returns an exhausted type for which nobody waits any more.
+    pub(super) fn relieved(&self) -> Option<AccountType> {
+        self.relieved.first().cloned()
+    }
+
+    /// Returns since when somebody has waited for a type who has waited for too long by now.
+    pub(super) fn overdue(&self, label: &AccountType, now: Timestamp) -> Option<Timestamp> {
+        let of_type = self.types.get(label)?;
+        let is_overdue = of_type.exhausted_at.is_some_and(|at| at <= now);
+        let first = of_type.queue.first().filter(|_| is_overdue)?;
+        Some(first.since)
     }
 
     /// Forgets a reservation that has ended.
@@ -295,7 +344,7 @@ impl Index {
     fn match_type(&mut self, account_type: &AccountType) {
         let of_type = &self.types[account_type];
         let next = of_type.queue.first();
-        if next.is_some_and(|(_, count)| count <= of_type.ready.len()) {
+        if next.is_some_and(|next| next.count <= of_type.ready.len()) {
             self.matches.insert(account_type.clone());
         } else {
             self.matches.remove(account_type);
@@ -306,9 +355,9 @@ impl Index {
     /// that have been ready for longest.
     pub(super) fn next_match(&self) -> Option<(ReservationId, Vec<AccountId>)> {
         let of_type = &self.types[self.matches.first()?];
-        let (reservation, count) = of_type.queue.first()?;
-        let accounts = of_type.ready.values().take(count).cloned().collect();
-        Some((reservation, accounts))
+        let next = of_type.queue.first()?;
+        let accounts = of_type.ready.values().take(next.count).cloned().collect();
+        Some((next.id, accounts))
     }
 
     /// Returns how many accounts of a type the operator's file names.
@@ -383,7 +432,7 @@ impl Index {
             return TypeStatistics::default();
         };
         TypeStatistics {
-            next_count: of_type.queue.first().map_or(0, |(_, count)| count),
+            next_count: of_type.queue.first().map_or(0, |next| next.count),
             ..of_type.counts
         }
     }
@@ -395,7 +444,7 @@ struct Derived<'a> {
     counts: TypeStatistics,
     ready: Vec<(u64, &'a AccountId)>,
     configured: usize,
-    next: Option<(u64, ReservationId, usize)>,
+    next: Option<(u64, Waiting)>,
 }
 
 impl Index {
@@ -407,6 +456,7 @@ impl Index {
         &self,
         accounts: impl Iterator<Item = &'a Account>,
         reservations: impl Iterator<Item = &'a Reservation>,
+        exhausted: &BTreeMap<AccountType, Timestamp>,
         policy: &'a Policy,
         now: Timestamp,
     ) {
@@ -438,8 +488,14 @@ impl Index {
             let of_type = types.entry(&reservation.account_type).or_default();
             match file.kind {
                 ReservationKind::Pending => {
-                    let place = (reservation.sequence, reservation.id, reservation.count);
-                    of_type.next = Some(of_type.next.map_or(place, |next| next.min(place)));
+                    let place = Waiting {
+                        id: reservation.id,
+                        count: reservation.count,
+                        since: reservation.created_at,
+                    };
+                    let place = (reservation.sequence, place);
+                    let next = of_type.next.filter(|next| next.0 < place.0);
+                    of_type.next = Some(next.unwrap_or(place));
                     of_type.counts.pending += 1;
                     pending += 1;
                 }
@@ -455,6 +511,20 @@ impl Index {
             assert!(file.deadline > now, "{reservation:?} is overdue");
             deadlines.push((file.deadline, Subject::Reservation(reservation.id)));
         }
+        for (label, of_type) in &types {
+            let is_exhausted = exhausted.contains_key(*label);
+            assert_eq!(is_exhausted, self.types[*label].is_exhausted, "{label}");
+            match of_type.next {
+                Some((_, first)) if !is_exhausted => {
+                    let at = first.since + policy.exhausted_after;
+                    assert!(at > now, "nobody was told that {label} is exhausted");
+                    deadlines.push((at, Subject::Type((*label).clone())));
+                }
+                Some(_) => {}
+                None => assert!(!is_exhausted, "nobody waits for {label}: it has recovered"),
+            }
+        }
+        assert!(self.relieved.is_empty());
         deadlines.sort_unstable();
         assert!(
             deadlines.iter().eq(&self.deadlines),
@@ -483,11 +553,11 @@ impl Index {
             let ready = of_type.ready.iter().map(|(order, id)| (*order, id));
             assert!(ready.eq(derived.ready.iter().copied()), "ready of {label}");
             assert_eq!(derived.configured, of_type.configured, "of {label}");
-            let next = derived.next.map(|(_, id, count)| (id, count));
+            let next = derived.next.map(|(_, next)| next);
             assert_eq!(next, of_type.queue.first());
             assert_eq!(
                 self.matches.contains(label),
-                next.is_some_and(|(_, count)| count <= derived.ready.len()),
+                next.is_some_and(|next| next.count <= derived.ready.len()),
                 "a match of {label}"
             );
         }

@@ -26,8 +26,13 @@ impl Pool {
         }
         self.assert_nobody_waits_for_nothing();
         let (accounts, reservations) = (self.accounts.values(), self.reservations.values());
-        self.index
-            .assert_derived(accounts, reservations, &self.policy, self.now);
+        self.index.assert_derived(
+            accounts,
+            reservations,
+            &self.exhausted,
+            &self.policy,
+            self.now,
+        );
     }
 
     /// Panics if a promise is broken that has to do with one of these, where it still exists.
@@ -44,6 +49,8 @@ impl Pool {
                         self.assert_invariants_of_reservation(reservation);
                     }
                 }
+                // See `Index::assert_derived`.
+                Subject::Type(_) => {}
             }
         }
         self.assert_nobody_waits_for_nothing();

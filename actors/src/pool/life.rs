@@ -75,11 +75,13 @@ impl Pool {
 
     pub(super) fn quarantine(&mut self, id: &AccountId, quarantine: Quarantine) {
         self.observed.went_out(id);
-        self.change_account(id, |account| {
+        let account_type = self.change_account(id, |account| {
             account.state = AccountState::Quarantined(quarantine.clone());
+            account.account_type.clone()
         });
         self.events.push(Event::AccountQuarantined {
             account: id.clone(),
+            account_type,
             quarantine,
         });
     }

@@ -18,6 +18,7 @@ mod cleaning;
 mod command;
 mod credentials;
 mod event;
+mod exhaustion;
 mod findings;
 mod ids;
 mod index;
@@ -46,12 +47,12 @@ pub use command::{
     CancelReservation, Command, Done, GetReservation, GetStatistics, MAX_COUNT, NoteInterest,
     ReportCleaning, RequestError, RequestReservation, Tick, UnknownReservation,
 };
-pub use credentials::{Credential, ManagementKey, ManagementKeys};
+pub use credentials::{Credential, KeyChange, ManagementKey, ManagementKeys};
 pub use event::{Event, Job};
 pub use findings::{CloudError, Leftover, Pass, Probe, Proof, Traffic, Verified};
 pub use ids::{
     AccountId, AccountType, Epoch, Fence, Fingerprint, Generation, IdempotencyKey, ReservationId,
-    Subject, Timestamp, TokenId, rfc3339,
+    Subject, Timestamp, TokenId, WebhookName, rfc3339,
 };
 use index::{AccountFile, Index, ReservationFile};
 pub use inspection::{AccountView, AccountsPage, GetAccount, Holder, ListAccounts, QuarantineView};
@@ -100,6 +101,8 @@ pub struct Pool {
     reservations: BTreeMap<ReservationId, Reservation>,
     /// Those that some key may be derived from; the last is in use.
     master_keys: BTreeMap<Generation, Fingerprint>,
+    /// The types for which somebody has waited for too long, and since when that is so.
+    exhausted: BTreeMap<AccountType, Timestamp>,
     index: Index,
     observed: Observed,
     /// Of the present turn.
@@ -137,6 +140,8 @@ impl Pool {
             accounts: mut known,
             reservations,
             master_keys,
+            exhausted,
+            delivered: _,
         } = written;
         let mut pool = Self {
             index: Index::new(policy.types.keys()),
@@ -148,6 +153,7 @@ impl Pool {
             left_out: BTreeMap::new(),
             reservations: BTreeMap::new(),
             master_keys,
+            exhausted,
             events: Vec::new(),
             lines: Vec::new(),
             touched: BTreeSet::new(),
@@ -177,7 +183,9 @@ impl Pool {
         for reservation in in_order {
             pool.open_reservation(reservation);
         }
+        pool.file_exhausted();
         pool.cut_down_pending();
+        pool.note_relief();
         pool
     }
 
@@ -194,12 +202,7 @@ impl Pool {
         account.account_type = account_type;
         account.configured = true;
         self.lines.extend(account.interrupted(now));
-        // While it was out, their master key may have been forgotten. That they may exist is known by
-        // their epochs.
-        let is_at_hand =
-            |key: &ManagementKey| !(key.is_derived() && self.has_forgotten(key.generation));
-        account.keys.pending = account.keys.pending.filter(is_at_hand);
-        account.keys.previous = account.keys.previous.filter(is_at_hand);
+        self.drop_what_is_forgotten(&mut account);
         match &mut account.state {
             AccountState::Leased { .. } => {}
             AccountState::Quarantined(quarantine) if quarantine.set_aside => {
@@ -278,6 +281,11 @@ impl Pool {
         self.reservations.values()
     }
 
+    /// Returns the types that are exhausted, and since when.
+    pub fn exhausted(&self) -> impl Iterator<Item = (&AccountType, &Timestamp)> {
+        self.exhausted.iter()
+    }
+
     /// Ends what is over, starts what is due, and hands on what became free by it, so that every
     /// rule sees the world as it is now.
     fn settle(&mut self) {
@@ -285,6 +293,7 @@ impl Pool {
             match subject {
                 Subject::Reservation(id) => self.reservation_due(id),
                 Subject::Account(id) => self.account_due(&id),
+                Subject::Type(label) => self.line_due(label),
             }
         }
         self.grant();
@@ -311,7 +320,8 @@ impl Pool {
     }
 
     /// Gives ready accounts to those who wait: oldest first, per type. Whoever asked for several takes
-    /// none before all of them are ready, and is not overtaken meanwhile.
+    /// none before all of them are ready, and is not overtaken meanwhile. A type that nobody waits for
+    /// by then is exhausted no more.
     fn grant(&mut self) {
         while let Some((reservation, accounts)) = self.index.next_match() {
             let fences = accounts.iter().map(|account| {
@@ -342,6 +352,7 @@ impl Pool {
                 expiration,
             });
         }
+        self.note_relief();
     }
 
     /// Ends a pending or active reservation; what it held goes back.
@@ -463,6 +474,10 @@ impl Pool {
                         id,
                         sequence: forgotten[&id],
                     },
+                },
+                Subject::Type(label) => Change::Exhaustion {
+                    since: self.exhausted.get(&label).copied(),
+                    account_type: label,
                 },
             });
         let master_keys = std::mem::take(&mut self.master_key_changes);

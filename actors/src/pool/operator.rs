@@ -273,6 +273,7 @@ impl Pool {
         match subject {
             Subject::Account(account) => self.accounts.contains_key(account),
             Subject::Reservation(reservation) => self.reservations.contains_key(reservation),
+            Subject::Type(label) => self.policy.types.contains_key(label),
         }
     }
 

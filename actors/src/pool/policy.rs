@@ -14,6 +14,8 @@ pub struct Policy {
     pub pending_timeout: Duration,
     /// An active reservation whose credential nobody fetches for so long is abandoned.
     pub claim_timeout: Duration,
+    /// A type counts as exhausted from when somebody has waited for it for so long.
+    pub exhausted_after: Duration,
     /// How long nothing must have been taken away before the first proof is read: until then tokens
     /// that were already issued, the lease's or a back door's, may still work (`ibm-cloud.md` 4).
     pub settle: Duration,
@@ -81,6 +83,7 @@ impl Default for Policy {
         Self {
             pending_timeout: Duration::from_mins(15),
             claim_timeout: Duration::from_mins(15),
+            exhausted_after: Duration::from_mins(1),
             settle: Duration::from_mins(10),
             proof_gap: Duration::from_mins(2),
             pass_interval: Duration::from_secs(10),

@@ -53,7 +53,10 @@ impl Pool {
                     news.push(self.news(reservation));
                 }
                 // Nobody's business.
-                Change::MasterKey { .. } | Change::MasterKeyForgotten(_) => {}
+                Change::MasterKey { .. }
+                | Change::MasterKeyForgotten(_)
+                | Change::Exhaustion { .. }
+                | Change::Delivered { .. } => {}
                 Change::ReservationForgotten { id, .. } => news.push(News::Forgotten(*id)),
             }
         }

@@ -6,13 +6,22 @@
 
 use std::collections::BTreeMap;
 
-use super::ids::ReservationId;
+use super::ids::{ReservationId, Timestamp};
+
+/// One who waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Waiting {
+    pub(super) id: ReservationId,
+    /// For how many accounts at once.
+    pub(super) count: usize,
+    /// When it asked.
+    pub(super) since: Timestamp,
+}
 
 /// The pending reservations of one type, oldest first.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Queue {
-    /// With the number of accounts that each waits for.
-    waiting: BTreeMap<u64, (ReservationId, usize)>,
+    waiting: BTreeMap<u64, Waiting>,
     /// Sequence numbers in ascending order, of those who wait and of some who left.
     sequences: Vec<u64>,
     /// Fenwick tree over `sequences`: 1 for each who waits.
@@ -21,9 +30,9 @@ pub(super) struct Queue {
 
 impl Queue {
     /// Adds a reservation at the end. `sequence` is greater than any that was added before.
-    pub(super) fn push(&mut self, sequence: u64, id: ReservationId, count: usize) {
+    pub(super) fn push(&mut self, sequence: u64, waiting: Waiting) {
         debug_assert!(self.sequences.last().is_none_or(|last| *last < sequence));
-        self.waiting.insert(sequence, (id, count));
+        self.waiting.insert(sequence, waiting);
         self.append(sequence);
     }
 
@@ -55,8 +64,8 @@ impl Queue {
         }
     }
 
-    /// Returns the oldest reservation, and how many accounts it waits for.
-    pub(super) fn first(&self) -> Option<(ReservationId, usize)> {
+    /// Returns the oldest.
+    pub(super) fn first(&self) -> Option<Waiting> {
         self.waiting.values().next().copied()
     }
 
@@ -99,19 +108,23 @@ mod tests {
         #[test]
         fn the_line_agrees_with_a_plain_vector(steps in prop::collection::vec((any::<bool>(), any::<u16>()), 1..600)) {
             let mut queue = Queue::default();
-            let mut model: Vec<(u64, usize)> = Vec::new();
+            let mut model: Vec<(u64, Waiting)> = Vec::new();
             let mut next = 0;
             for (push, pick) in steps {
                 if push || model.is_empty() {
                     next += 1 + u64::from(pick % 3);
-                    queue.push(next, Uuid::from_u128(next.into()).into(), usize::from(pick));
-                    model.push((next, usize::from(pick)));
+                    let waiting = Waiting {
+                        id: Uuid::from_u128(next.into()).into(),
+                        count: usize::from(pick),
+                        since: Timestamp::UNIX_EPOCH,
+                    };
+                    queue.push(next, waiting);
+                    model.push((next, waiting));
                 } else {
                     let gone = model.remove(usize::from(pick) % model.len());
                     queue.remove(gone.0);
                 }
-                let first = model.first().map(|(s, count)| (Uuid::from_u128((*s).into()).into(), *count));
-                prop_assert_eq!(queue.first(), first);
+                prop_assert_eq!(queue.first(), model.first().map(|(_, waiting)| *waiting));
                 for (index, (sequence, _)) in model.iter().enumerate() {
                     prop_assert_eq!(queue.position(*sequence), index as u64 + 1);
                 }

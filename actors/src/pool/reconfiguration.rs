@@ -286,6 +286,7 @@ impl Pool {
             self.index
                 .reservation_moved(reservation, None, &self.policy);
         }
+        self.file_exhausted();
     }
 
     /// Cuts down what the configuration no longer allows to those who wait: the longest duration, or

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use super::account::{Account, AccountState};
 use super::event::Event;
-use super::ids::{AccountId, Fingerprint, Generation, ReservationId, Timestamp};
+use super::ids::{
+    AccountId, AccountType, Fingerprint, Generation, ReservationId, Timestamp, WebhookName,
+};
 use super::reservation::{EndReason, Reservation, ReservationState};
 
 /// One record that a turn changed.
@@ -30,6 +32,21 @@ pub enum Change {
     },
     /// No key is derived from this master key any more.
     MasterKeyForgotten(Generation),
+    /// A type is exhausted, or is not any more.
+    Exhaustion {
+        /// The type.
+        account_type: AccountType,
+        /// Since when; `None` if it is not any more.
+        since: Option<Timestamp>,
+    },
+    /// A webhook has been told of more than before. Nothing that the pool knows of.
+    Delivered {
+        /// The webhook.
+        webhook: WebhookName,
+        /// The last entry of the audit up to which there is nothing left to tell; `None` if there is no
+        /// such webhook any more.
+        through: Option<u64>,
+    },
 }
 
 /// Everything that was written down.
@@ -41,6 +58,10 @@ pub struct Snapshot {
     pub reservations: BTreeMap<ReservationId, Reservation>,
     /// The master keys that some key may be derived from; the last is in use.
     pub master_keys: BTreeMap<Generation, Fingerprint>,
+    /// The types that are exhausted, and since when.
+    pub exhausted: BTreeMap<AccountType, Timestamp>,
+    /// Up to which entry of the audit each webhook has been told.
+    pub delivered: BTreeMap<WebhookName, u64>,
 }
 
 impl Snapshot {
@@ -104,6 +125,21 @@ impl Snapshot {
             }
             Change::MasterKeyForgotten(generation) => {
                 self.master_keys.remove(&generation);
+            }
+            Change::Exhaustion {
+                account_type,
+                since,
+            } => {
+                match since {
+                    Some(since) => self.exhausted.insert(account_type, since),
+                    None => self.exhausted.remove(&account_type),
+                };
+            }
+            Change::Delivered { webhook, through } => {
+                match through {
+                    Some(through) => self.delivered.insert(webhook, through),
+                    None => self.delivered.remove(&webhook),
+                };
             }
         }
     }

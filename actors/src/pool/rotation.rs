@@ -6,7 +6,7 @@
 //! no record needs any more is forgotten in the turn in which the last account has moved.
 
 use super::Pool;
-use super::account::AccountState;
+use super::account::{Account, AccountState};
 use super::command::Command;
 use super::command::sealed::Rule;
 use super::credentials::ManagementKey;
@@ -122,10 +122,18 @@ impl Pool {
         }
     }
 
-    /// Tells whether nothing can be derived from a master key any more.
-    pub(super) fn has_forgotten(&self, generation: Generation) -> bool {
+    /// Takes from the record of an account what cannot be derived any more, as a master key may have been
+    /// forgotten while it was out. That such keys may exist is known all the same: a management key by
+    /// the newest epoch, a lease credential by its name.
+    pub(super) fn drop_what_is_forgotten(&self, account: &mut Account) {
         let oldest = self.master_keys.first_key_value();
-        oldest.is_some_and(|(oldest, _)| generation < *oldest)
+        let is_forgotten = |generation| oldest.is_some_and(|(oldest, _)| generation < *oldest);
+        let is_at_hand = |key: &ManagementKey| !(key.is_derived() && is_forgotten(key.generation));
+        let keys = &mut account.keys;
+        keys.pending = keys.pending.filter(is_at_hand);
+        keys.previous = keys.previous.filter(is_at_hand);
+        let credential = account.credential.take();
+        account.credential = credential.filter(|lease| !is_forgotten(lease.generation));
     }
 
     fn introduce_master_key(&mut self, generation: Generation, fingerprint: Fingerprint) {

@@ -418,6 +418,7 @@ fn policy() -> Policy {
     Policy {
         pending_timeout: minutes(15),
         claim_timeout: minutes(60),
+        exhausted_after: Duration::from_mins(1),
         settle: minutes(10),
         proof_gap: minutes(2),
         pass_interval: Duration::from_secs(10),

@@ -410,3 +410,26 @@ fn an_account_that_never_was_one_is_forgotten_when_it_is_left_out() {
     leave_out(&mut world);
     assert_eq!(world.pool.accounts().count(), 0);
 }
+
+#[test]
+fn an_account_that_comes_back_brings_no_credential_whose_master_key_is_gone() {
+    let mut world = World::new(2, 0);
+    let mut p = policy();
+    p.rotate_every = None;
+    world.restart_with(p);
+    world.run_well();
+    let all = world.accounts.clone();
+    let old = account(&world).credential.unwrap();
+    assert_eq!(old.generation, FIRST);
+    // Nothing leads to it any more once it is out, and its credential ends by itself.
+    world.accounts.remove(0);
+    world.now = old.expires_at;
+    world.restart();
+    world.rotate_master_key();
+    world.run_well();
+    assert_eq!(world.apply(GetMasterKeys), [SECOND]);
+
+    world.reconfigure(policy(), all, [].into());
+    assert_eq!(account(&world).credential, None);
+    assert!(account(&world).unrevoked, "it is looked for by name");
+}

@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod exactness;
+mod exhaustion;
 mod histories;
 mod keys;
 mod lessons;

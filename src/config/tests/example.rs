@@ -1,5 +1,6 @@
 //! `accounts.example.toml` is true.
 
+use acctpool_actors::NotificationKind;
 use toml::de::DeValue;
 
 use super::*;
@@ -21,12 +22,18 @@ fn read(text: &str) -> Config {
     fs::write(directory.path().join("secrets/lite-1.key"), "key-in-file").unwrap();
     super::tls::write_pair(directory.path(), &super::tls::Pair::new());
     let path = directory.path().join("accounts.toml");
-    let env = |name: &str| (name == "ACCTPOOL_KEY_FREE_1").then(|| "key-in-env".to_owned());
+    let secret = format!("whsec_{}", "A".repeat(32));
+    fs::write(directory.path().join("secrets/pager.secret"), &secret).unwrap();
+    let env = |name: &str| match name {
+        "ACCTPOOL_KEY_FREE_1" => Some("key-in-env".to_owned()),
+        "ACCTPOOL_CHAT_SECRET" => Some(secret.clone()),
+        _ => None,
+    };
     let (config, report) = Config::parse(text, &path, &env).unwrap_or_else(|e| panic!("{e}"));
     let unexpected: Vec<_> = report
         .problems()
         .iter()
-        .filter(|problem| !matches!(problem.fault, Fault::ReadableByOthers(_)))
+        .filter(|problem| !matches!(problem.fault, Fault::ReadableByOthers { .. }))
         .collect();
     assert!(unexpected.is_empty(), "{report}");
     config
@@ -64,6 +71,8 @@ fn settings_in_the_example_are_the_defaults() {
     assert_eq!(config.keep, Keep::default());
     assert_eq!(config.types["free"], TypeSettings::default());
     assert_eq!(config.accounts.len(), 3);
+    assert_eq!(config.webhooks.len(), 3);
+    assert_eq!(config.webhooks[0].events, NotificationKind::ALL.into());
 }
 
 #[test]

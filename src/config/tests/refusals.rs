@@ -3,7 +3,7 @@
 use super::*;
 
 /// What is reported for a file, each problem as `line:column: message`.
-fn problems(text: &str) -> Vec<String> {
+pub(super) fn problems(text: &str) -> Vec<String> {
     let report = match parse(text) {
         Ok((_, report)) | Err(ConfigError::Refused(report)) => report,
         Err(other) => panic!("{other}"),
@@ -46,7 +46,7 @@ fn unknown_keys_are_refused_with_what_may_have_been_meant() {
         "[polcy]",
         &[
             "1:2: unknown key in the top level (did you mean `policy`?); allowed: `server`, \
-             `policy`, `types`, `ibm`, `keep`, `audit`, `tokens`, `accounts`",
+             `policy`, `types`, `ibm`, `keep`, `audit`, `webhooks`, `tokens`, `accounts`",
         ],
     );
 }

@@ -31,6 +31,15 @@ resource_groups = ["a"]
 created_before = 2026-05-01T00:00:00Z
 users = ["IBMid-1"]
 protected_accounts = ["00000000000000000000000000000009"]
+[[webhooks]]
+name = "pager"
+url = "https://hooks.example.com/x"
+secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+events = ["key_rotated"]
+[[webhooks]]
+name = "chat"
+url = "https://hooks.example.com/y"
+secret_file = "no-such-secret"
 [[tokens]]
 name = "ci"
 sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
@@ -58,7 +67,11 @@ fn shown(text: &str) -> String {
         Ok((config, report)) => {
             // A label, a name or an address is meant to be seen; a key is not.
             let keys: Vec<_> = config.accounts.iter().map(|a| &a.api_key).collect();
-            format!("{report} {report:?} {keys:?} {:?}", config.tokens)
+            let destinations: Vec<_> = config.webhooks.iter().map(|w| &w.destination).collect();
+            format!(
+                "{report} {report:?} {keys:?} {:?} {destinations:?}",
+                config.tokens
+            )
         }
         Err(error) => format!("{error} {error:?}"),
     }

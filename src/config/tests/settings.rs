@@ -35,6 +35,7 @@ fn settings_of_the_pool_are_read() {
         [policy]
         pending_timeout = "1s"
         claim_timeout = "2s"
+        exhausted_after = "2500ms"
         settle = "3s"
         proof_gap = "4s"
         pass_interval = "5s"
@@ -56,6 +57,7 @@ fn settings_of_the_pool_are_read() {
     let expected = Policy {
         pending_timeout: Duration::from_secs(1),
         claim_timeout: Duration::from_secs(2),
+        exhausted_after: Duration::from_millis(2500),
         settle: Duration::from_secs(3),
         proof_gap: Duration::from_secs(4),
         pass_interval: Duration::from_secs(5),

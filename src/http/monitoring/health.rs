@@ -5,6 +5,7 @@ use std::fmt;
 use std::future::Future;
 
 use acctpool_actors::pool::{GetStatistics, ReservationId, Statistics, TypeStatistics};
+use acctpool_actors::{Condition, Deliveries};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
@@ -85,6 +86,7 @@ pub(crate) async fn ready(
         Check::of("pool", in_time(&context, asks_pool(&context)).await),
     ];
     checks.extend(of_types(&context.published.statistics()));
+    checks.extend(of_webhooks(&context.deliveries));
     if checks.iter().any(|check| check.status == Health::Failed) {
         return Err(HttpError::NotReady(checks));
     }
@@ -165,6 +167,23 @@ impl Check {
         }
     }
 
+    /// A receiver that is not there is no reason to send consumers elsewhere.
+    fn of_webhook(name: &str, condition: Condition) -> Self {
+        let (status, detail) = match condition {
+            Condition::Delivering => (Health::Ok, "is told"),
+            Condition::Failing => (
+                Health::Degraded,
+                "does not take what it is sent, and is told again",
+            ),
+            Condition::Gone => (Health::Degraded, "is gone, and told nothing any more"),
+        };
+        Self {
+            name: format!("webhook {name}"),
+            status,
+            detail,
+        }
+    }
+
     /// A type that nothing can be lent of is no reason to send those elsewhere who ask for others.
     fn of_type(label: &str, counts: &TypeStatistics) -> Self {
         let in_use = counts.ready + counts.leased + counts.dirty + counts.cleaning;
@@ -190,6 +209,14 @@ impl Check {
 fn of_types(statistics: &Statistics) -> impl Iterator<Item = Check> {
     let types = statistics.types.iter();
     types.map(|(label, counts)| Check::of_type(label.as_str(), counts))
+}
+
+fn of_webhooks(deliveries: &Deliveries) -> Vec<Check> {
+    let webhooks = deliveries.webhooks();
+    let checks = webhooks.iter();
+    checks
+        .map(|(name, tally)| Check::of_webhook(name.as_str(), tally.condition()))
+        .collect()
 }
 
 async fn in_time(context: &Context, asks: impl Future<Output = bool>) -> bool {

@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use acctpool_actors::pool::Timestamp;
-use acctpool_actors::store::{AuditPage, AuditQuery, AuditReader, ENTRIES_LOOKED_AT, StoreError};
+use acctpool_actors::store::{
+    AuditPage, AuditQuery, AuditReader, AuditStretch, ENTRIES_LOOKED_AT, Fact, Follow, StoreError,
+};
 use rusqlite::{Connection, TransactionBehavior, params};
 
 use super::audit_file::AuditFile;
@@ -89,6 +91,52 @@ impl AuditReader for SqliteStore {
     fn page(&mut self, query: &AuditQuery) -> Result<AuditPage, StoreError> {
         self.audited(|connection| page(connection, query))
     }
+
+    fn follow(&mut self, query: &Follow) -> Result<AuditStretch, StoreError> {
+        self.audited(|connection| follow(connection, query))
+    }
+
+    fn end(&mut self) -> Result<u64, StoreError> {
+        self.audited(|connection| Ok(chain::head(connection)?.number))
+    }
+}
+
+/// Returns what is wanted of the audit behind an entry.
+fn follow(connection: &Connection, query: &Follow) -> Result<AuditStretch, Cause> {
+    let mut oldest_first = connection.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM audit WHERE number > ?1 ORDER BY number"
+    ))?;
+    let rows = oldest_first.query_map([query.after], AuditRecord::read)?;
+    stretch(rows, query)
+}
+
+/// Returns what is wanted of the entries of an audit that come behind another, the oldest first.
+pub(in crate::store) fn stretch<E: Into<Cause>>(
+    oldest_first: impl Iterator<Item = Result<AuditRecord, E>>,
+    query: &Follow,
+) -> Result<AuditStretch, Cause> {
+    let mut stretch = AuditStretch {
+        facts: Vec::new(),
+        through: query.after,
+    };
+    for record in oldest_first.take(ENTRIES_LOOKED_AT) {
+        if stretch.facts.len() >= query.limit {
+            break;
+        }
+        let record = record.map_err(Into::into)?;
+        stretch.through = record.number;
+        if query.events.contains(&record.event.as_str()) {
+            stretch.facts.push(Fact {
+                number: record.number,
+                at: record.at,
+                event: record.event,
+                account: record.account,
+                details: serde_json::from_str(&record.details)?,
+                hash: record.hash,
+            });
+        }
+    }
+    Ok(stretch)
 }
 
 /// Returns what is wanted of the audit, from its end.

@@ -9,6 +9,7 @@ mod audit;
 mod audit_file;
 mod chain;
 mod copy;
+mod notifications;
 mod receipts;
 mod schema;
 mod witness;
@@ -25,7 +26,7 @@ use acctpool_actors::pool::{
 };
 use acctpool_actors::store::{ReceiptsOf, Store, StoreError};
 pub use audit::AuditVerdict;
-pub(super) use audit::select;
+pub(super) use audit::{select, stretch};
 use audit_file::AuditFile;
 pub use chain::{AuditHead, AuditRecord};
 use log::warn;
@@ -223,6 +224,11 @@ impl SqliteStore {
                 .into_iter()
                 .map(|reservation| (reservation.id, reservation)),
         );
+        // Whoever only looks may be the first of its version that does.
+        if self.format.has_notifications() {
+            snapshot.exhausted = notifications::exhausted(&self.connection)?;
+            snapshot.delivered = notifications::delivered(&self.connection)?;
+        }
         Ok(snapshot)
     }
 
@@ -303,6 +309,13 @@ fn write_changes(transaction: &Transaction<'_>, changes: &[Change]) -> Result<()
                 let mut known = master_keys(transaction)?;
                 known.remove(generation);
                 write_master_keys(transaction, &known)?;
+            }
+            Change::Exhaustion {
+                account_type,
+                since,
+            } => notifications::write_exhausted(transaction, account_type, *since)?,
+            Change::Delivered { webhook, through } => {
+                notifications::write_delivered(transaction, webhook, *through)?;
             }
         }
     }

@@ -7,7 +7,7 @@
 use rusqlite::{Connection, Transaction};
 
 /// Raised with every change of the schema. An older program refuses a newer file.
-const VERSION: u32 = 4;
+const VERSION: u32 = 5;
 
 /// Says that a SQLite file is acctpool's ("acct").
 const APPLICATION: u32 = 0x6163_6374;
@@ -107,6 +107,21 @@ const ADD_RECEIPTS: &str = "
 // Version 4 adds no table: an older program would not understand a reservation of several accounts, and
 // would forget what a record says of renewals. Records of version 3 are read as they are.
 
+/// What version 5 adds.
+const ADD_NOTIFICATIONS: &str = "
+    -- The types that somebody has waited for too long for, until nobody waits for them any more.
+    CREATE TABLE exhausted (
+        type    TEXT PRIMARY KEY,
+        since   TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+
+    -- Up to which entry of the audit each webhook has been told.
+    CREATE TABLE webhooks (
+        name    TEXT PRIMARY KEY,
+        through INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+";
+
 /// What keeps a file from being used.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Unusable {
@@ -153,6 +168,11 @@ impl Format {
     pub(super) fn has_receipts(self) -> bool {
         self.version >= 3
     }
+
+    /// Tells whether it says what webhooks are told, and of what.
+    pub(super) fn has_notifications(self) -> bool {
+        self.version >= 5
+    }
 }
 
 /// Makes the tables of a new file.
@@ -160,6 +180,7 @@ pub(super) fn create(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
     transaction.execute_batch(CREATE)?;
     transaction.execute_batch(ADD_AUDIT)?;
     transaction.execute_batch(ADD_RECEIPTS)?;
+    transaction.execute_batch(ADD_NOTIFICATIONS)?;
     mark_as_store(transaction)?;
     transaction.pragma_update(None, "user_version", VERSION)
 }
@@ -175,6 +196,9 @@ pub(super) fn migrate(transaction: &Transaction<'_>) -> Result<Option<u32>, Unus
     }
     if version < 3 {
         transaction.execute_batch(ADD_RECEIPTS)?;
+    }
+    if version < 5 {
+        transaction.execute_batch(ADD_NOTIFICATIONS)?;
     }
     transaction.pragma_update(None, "user_version", VERSION)?;
     Ok(Some(version))

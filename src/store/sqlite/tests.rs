@@ -11,9 +11,9 @@ mod receipts;
 use std::time::Duration;
 
 use acctpool_actors::pool::{
-    AccountId, Cleaning, Credential, EndReason, Epoch, Event, Fence, Lasting, Leftover,
+    AccountId, Cleaning, Credential, EndReason, Epoch, Event, Fence, KeyChange, Lasting, Leftover,
     ManagementKey, Operator, Phase, Purpose, Quarantine, ReceiptStep, Repeatable, ReservationId,
-    Step, Subject, TokenId,
+    Step, Subject, TokenId, TypeStatistics,
 };
 use time::macros::datetime;
 
@@ -123,7 +123,20 @@ fn everything() -> Vec<Change> {
         generation: Generation(generation),
         fingerprint: fingerprint.into(),
     });
-    accounts.chain(reservations).chain(master_keys).collect()
+    let told = ["pager", "chat"].map(|name| Change::Delivered {
+        webhook: name.into(),
+        through: Some(7),
+    });
+    let exhausted = ["free", "lite"].map(|label| Change::Exhaustion {
+        account_type: label.into(),
+        since: Some(NOW),
+    });
+    let others = told.into_iter().chain(exhausted);
+    accounts
+        .chain(reservations)
+        .chain(master_keys)
+        .chain(others)
+        .collect()
 }
 
 fn id(n: u128) -> ReservationId {
@@ -168,6 +181,18 @@ fn records_are_replaced_and_forgotten() {
             sequence: 3,
         },
         Change::MasterKeyForgotten(Generation(0)),
+        Change::Delivered {
+            webhook: "pager".into(),
+            through: Some(9),
+        },
+        Change::Delivered {
+            webhook: "chat".into(),
+            through: None,
+        },
+        Change::Exhaustion {
+            account_type: "free".into(),
+            since: None,
+        },
     ];
     store.commit(later.clone(), Vec::new(), Vec::new()).unwrap();
     let all: Vec<_> = everything().into_iter().chain(later).collect();

@@ -3,6 +3,47 @@
 use super::*;
 use crate::store::sqlite::chain;
 
+/// One of every event that is about a key or a type.
+fn of_trouble() -> Vec<(Event, &'static str)> {
+    let events = [
+        Event::KeyChanged {
+            account: "acct".into(),
+            account_type: "lite".into(),
+            key: ManagementKey {
+                epoch: Epoch(4),
+                generation: Generation(1),
+            },
+            cause: KeyChange::Rotation,
+        },
+        Event::VerificationFailed {
+            account: "acct".into(),
+            account_type: "lite".into(),
+            reason: "the key is another account's".to_owned(),
+        },
+        Event::PoolExhausted {
+            account_type: "lite".into(),
+            oldest_wait: Lasting(Duration::from_mins(1)),
+            counts: TypeStatistics {
+                leased: 2,
+                quarantined: 1,
+                pending: 4,
+                ..TypeStatistics::default()
+            },
+        },
+        Event::PoolRecovered {
+            account_type: "lite".into(),
+            lasted: Lasting(Duration::from_secs(90)),
+        },
+    ];
+    let kept = [
+        r#"key_changed - acct - {"type":"lite","epoch":4,"master_key":1,"cause":"rotation"}"#,
+        r#"verification_failed - acct - {"type":"lite","reason":"the key is another account's"}"#,
+        r#"pool_exhausted - - - {"type":"lite","waiting":4,"oldest_wait_seconds":60,"accounts":{"total":3,"ready":0,"leased":2,"dirty":0,"cleaning":0,"quarantined":1,"drained":0}}"#,
+        r#"pool_recovered - - - {"type":"lite","lasted_seconds":90}"#,
+    ];
+    events.into_iter().zip(kept).collect()
+}
+
 /// One of every event that is kept about a reservation, and the words that are kept of it.
 fn of_reservations() -> Vec<(Event, &'static str)> {
     let (reservation, token, account) = (id(1), TokenId::from("ci"), AccountId::from("acct"));
@@ -115,13 +156,6 @@ fn of_accounts() -> Vec<(Event, &'static str)> {
             account: account(),
             attempt: 2,
         },
-        Event::KeyChanged {
-            account: account(),
-            key: ManagementKey {
-                epoch: Epoch(4),
-                generation: Generation(1),
-            },
-        },
         Event::CredentialMinted {
             account: account(),
             fence: Fence(8),
@@ -129,6 +163,7 @@ fn of_accounts() -> Vec<(Event, &'static str)> {
         Event::AccountReady { account: account() },
         Event::AccountQuarantined {
             account: account(),
+            account_type: "lite".into(),
             quarantine,
         },
         Event::DrainRequested {
@@ -171,10 +206,9 @@ fn of_accounts() -> Vec<(Event, &'static str)> {
         r#"proof_failed - acct - {"leftovers":3}"#,
         "account_proven - acct - {}",
         r#"cleaning_timed_out - acct - {"attempt":2}"#,
-        r#"key_changed - acct - {"epoch":4,"master_key":1}"#,
         r#"credential_minted - acct - {"fence":8}"#,
         "account_ready - acct - {}",
-        r#"account_quarantined - acct - {"reason":"sweep: cannot be deleted","leftovers":["policies p1: refused"]}"#,
+        r#"account_quarantined - acct - {"type":"lite","reason":"sweep: cannot be deleted","leftovers":["policies p1: refused"]}"#,
         "drain_requested - acct - {}",
         "account_drained - acct - {}",
         r#"account_enabled ops acct - {"reason":"fixed \"it\"","from":"192.0.2.7"}"#,
@@ -188,7 +222,8 @@ fn of_accounts() -> Vec<(Event, &'static str)> {
 }
 
 fn turn() -> (Vec<Event>, Vec<&'static str>) {
-    of_reservations().into_iter().chain(of_accounts()).unzip()
+    let all = of_reservations().into_iter().chain(of_accounts());
+    all.chain(of_trouble()).unzip()
 }
 
 fn entries() -> Vec<AuditEntry> {

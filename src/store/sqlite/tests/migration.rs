@@ -5,6 +5,7 @@ use super::*;
 const VERSION_1: &str = include_str!("v1.sql");
 const VERSION_2: &str = include_str!("v2.sql");
 const VERSION_3: &str = include_str!("v3.sql");
+const VERSION_4: &str = include_str!("v4.sql");
 
 fn make(path: &Path, dump: &str) {
     Connection::open(path).unwrap().execute_batch(dump).unwrap();
@@ -69,7 +70,7 @@ fn a_file_of_version_1_is_brought_up_with_everything_in_it() {
         .unwrap();
     drop(store);
 
-    assert_eq!(written(&path), (before, 4));
+    assert_eq!(written(&path), (before, 5));
     let store = SqliteStore::open(&path, NOW).unwrap();
     assert_eq!(store.check().unwrap(), [""; 0]);
 }
@@ -121,7 +122,7 @@ fn a_file_of_version_2_is_brought_up_and_its_next_cleanings_have_receipts() {
     );
     drop(store);
 
-    assert_eq!(written(&path), (before, 4));
+    assert_eq!(written(&path), (before, 5));
     let mut store = SqliteStore::open(&path, NOW).unwrap();
     assert_eq!(store.receipt_lines(&of).unwrap(), [line]);
     assert_eq!(store.check().unwrap(), [""; 0]);
@@ -143,7 +144,7 @@ fn a_file_of_version_3_is_brought_up_and_can_hold_several_accounts_in_one_lease(
     };
     assert_eq!(*accounts, ["1fb7f9fbc2ee4d997036b22dd6cfc9ed".into()]);
     drop(store);
-    assert_eq!(written(&path), (before, 4));
+    assert_eq!(written(&path), (before, 5));
 
     accounts.push("a83a8ecb1a69d79f326be64862949d95".into());
     lease.count = 2;
@@ -167,6 +168,59 @@ fn a_file_of_version_3_is_brought_up_and_can_hold_several_accounts_in_one_lease(
 }
 
 #[test]
+fn a_file_of_version_4_is_brought_up_and_keeps_what_webhooks_were_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("state.db");
+    make(&path, VERSION_4);
+    let before = written(&path).0;
+    let looked_at = SqliteStore::inspect(&path).unwrap().load().unwrap();
+    let mut store = SqliteStore::open(&path, NOW).unwrap();
+    let snapshot = store.load().unwrap();
+    assert_eq!(snapshot, looked_at);
+    assert_eq!(snapshot.exhausted.len() + snapshot.delivered.len(), 0);
+    let several = snapshot.reservations.values().find(|r| r.sequence == 7);
+    assert_eq!(several.unwrap().count, 2);
+    let changes = vec![
+        Change::Exhaustion {
+            account_type: "lite".into(),
+            since: Some(NOW),
+        },
+        Change::Delivered {
+            webhook: "pager".into(),
+            through: Some(44),
+        },
+    ];
+    store.commit(changes, Vec::new(), Vec::new()).unwrap();
+    drop(store);
+
+    assert_eq!(written(&path), (before, 5));
+    let mut store = SqliteStore::open(&path, NOW).unwrap();
+    let snapshot = store.load().unwrap();
+    assert_eq!(snapshot.exhausted, [("lite".into(), NOW)].into());
+    assert_eq!(snapshot.delivered, [("pager".into(), 44)].into());
+    assert_eq!(store.check().unwrap(), [""; 0]);
+}
+
+#[test]
+fn a_migration_from_version_4_that_fails_leaves_the_file_as_it_was() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("state.db");
+    make(&path, VERSION_4);
+    let before = written(&path);
+    // In the way of the last statement, after all others were carried out.
+    let connection = Connection::open(&path).unwrap();
+    connection
+        .execute_batch("CREATE VIEW webhooks AS SELECT 1")
+        .unwrap();
+    SqliteStore::open(&path, NOW).unwrap_err();
+    assert_eq!(written(&path), before);
+    connection.execute_batch("DROP VIEW webhooks").unwrap();
+    drop(connection);
+    SqliteStore::open(&path, NOW).unwrap();
+    assert_eq!(written(&path), (before.0, 5));
+}
+
+#[test]
 fn a_migration_from_version_2_that_fails_leaves_the_file_as_it_was() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("state.db");
@@ -186,7 +240,7 @@ fn a_migration_from_version_2_that_fails_leaves_the_file_as_it_was() {
         .unwrap();
     drop(connection);
     SqliteStore::open(&path, NOW).unwrap();
-    assert_eq!(written(&path), (before.0, 4));
+    assert_eq!(written(&path), (before.0, 5));
 }
 
 #[test]
@@ -217,7 +271,7 @@ fn a_migration_that_fails_leaves_the_file_as_it_was() {
         .unwrap();
     drop(connection);
     SqliteStore::open(&path, NOW).unwrap();
-    assert_eq!(written(&path), (before.0, 4));
+    assert_eq!(written(&path), (before.0, 5));
 }
 
 #[test]
