@@ -41,7 +41,7 @@ pub(super) fn of_signal(signal: i32) -> u8 {
 pub(super) fn of(error: &ClientError) -> u8 {
     let Some(status) = error.status() else {
         return match error {
-            ClientError::Unreachable { .. } => UNREACHABLE,
+            ClientError::Unreachable { .. } | ClientError::Untrusted { .. } => UNREACHABLE,
             _ => FAILURE,
         };
     };

@@ -17,6 +17,14 @@ pub(crate) enum ClientError {
         /// What happened, for people.
         cause: String,
     },
+    /// What listens there shows a certificate that is not trusted, so nothing was asked.
+    #[error("the server at {address} is not trusted: {cause}")]
+    Untrusted {
+        /// The server.
+        address: String,
+        /// What is wrong with the certificate, for people.
+        cause: String,
+    },
     /// The server answered that it did not do it.
     #[error("{}", .0.describe())]
     Refused(Problem),
@@ -36,7 +44,7 @@ impl ClientError {
         match self {
             Self::Unreachable { .. } => true,
             Self::Refused(problem) => matches!(problem.status, 408 | 429 | 500..=599),
-            Self::Unreadable { .. } => false,
+            Self::Untrusted { .. } | Self::Unreadable { .. } => false,
         }
     }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use awc::error::{ConnectError, SendRequestError};
 use awc::http::StatusCode;
 use awc::http::header::{
     ACCEPT, AUTHORIZATION, DATE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
@@ -85,17 +86,10 @@ impl Client {
         let limit = call.timeout;
         let answer = timeout(limit, self.exchange(call))
             .await
-            .unwrap_or_else(|_| Err(format!("no answer within {} s", limit.as_secs())));
-        let answer = match answer {
-            Ok(answer) => answer,
-            Err(cause) => {
-                log::debug!("{what}: {cause}");
-                return Err(ClientError::Unreachable {
-                    address: self.address.to_string(),
-                    cause,
-                });
-            }
-        };
+            .unwrap_or_else(|_| {
+                Err(self.unreachable(format!("no answer within {} s", limit.as_secs())))
+            })
+            .inspect_err(|error| log::debug!("{what}: {error}"))?;
         log::debug!("{what}: {}", answer.status);
         match answer.status {
             status if status.is_success() => Ok(answer),
@@ -107,7 +101,7 @@ impl Client {
         }
     }
 
-    async fn exchange(&self, call: Call) -> Result<Answer, String> {
+    async fn exchange(&self, call: Call) -> Result<Answer, ClientError> {
         let url = format!("{}{}", self.address, call.target);
         let mut request = self
             .http
@@ -115,8 +109,8 @@ impl Client {
             .insert_header((ACCEPT, "application/json"));
         if let Some(token) = &self.token {
             let value = Zeroizing::new(format!("Bearer {}", token.expose_secret()));
-            let mut value =
-                HeaderValue::from_str(&value).map_err(|_| "the token cannot be sent".to_owned())?;
+            let mut value = HeaderValue::from_str(&value)
+                .map_err(|_| self.unreachable("the token cannot be sent"))?;
             value.set_sensitive(true);
             request = request.insert_header((AUTHORIZATION, value));
         }
@@ -127,10 +121,10 @@ impl Client {
             Some(body) => request.send_json(&body),
             None => request.send(),
         };
-        let mut response = sent.await.map_err(|error| error.to_string())?;
+        let mut response = sent.await.map_err(|error| self.unsent(&error))?;
         let status = response.status();
         let body = response.body().limit(ANSWER_SIZE).await;
-        let body = body.map_err(|error| format!("{status}, then {error}"))?;
+        let body = body.map_err(|error| self.unreachable(format!("{status}, then {error}")))?;
         Ok(Answer {
             status,
             headers: response.headers().clone(),
@@ -153,6 +147,26 @@ impl Client {
             facts: serde_json::from_slice(&answer.body).map_err(unreadable)?,
             document: serde_json::from_slice(&answer.body).map_err(unreadable)?,
         })
+    }
+
+    fn unsent(&self, error: &SendRequestError) -> ClientError {
+        if let SendRequestError::Connect(ConnectError::Io(failure)) = error
+            && let Some(cause) = failure.get_ref()
+            && let Some(rustls::Error::InvalidCertificate(_)) = cause.downcast_ref()
+        {
+            return ClientError::Untrusted {
+                address: self.address.to_string(),
+                cause: cause.to_string(),
+            };
+        }
+        self.unreachable(error.to_string())
+    }
+
+    fn unreachable(&self, cause: impl Into<String>) -> ClientError {
+        ClientError::Unreachable {
+            address: self.address.to_string(),
+            cause: cause.into(),
+        }
     }
 
     pub(super) fn unreadable(&self, why: impl Into<String>) -> ClientError {

@@ -110,6 +110,10 @@ fn accounts_are_lent_over_tls_to_who_trusts_the_authority() {
     assert_eq!(ended.code, Some(7), "{}", ended.stderr);
     assert!(ended.reason().contains("certificate"), "{}", ended.stderr);
     let reserve = ["reserve", "--type", "lite"];
+    // It will not be trusted by and by.
+    let ended = stage.trusting(&server, &reserve, Path::new(stranger));
+    assert_eq!(ended.code, Some(7), "{}", ended.stderr);
+    assert!(ended.reason().contains("not trusted"), "{}", ended.stderr);
     let ended = stage.trusting(&server, &reserve, &stage.path().join("ca.pem"));
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
 
