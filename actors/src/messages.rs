@@ -5,6 +5,7 @@ use tokio::sync::oneshot;
 
 use crate::pool::{
     AuditEntry, Change, Command, Event, Fence, Job, ManagementKeys, Publication, ReceiptLine,
+    Timestamp,
 };
 use crate::store::{ReceiptsOf, StoreError};
 
@@ -36,6 +37,25 @@ pub struct Decision {
     pub calls: Vec<(Recipient<Clean>, Clean)>,
     /// What happened, for the log.
     pub events: Vec<Event>,
+}
+
+impl Decision {
+    /// Returns one that only changes records, and that nobody waits for.
+    #[must_use]
+    pub fn to_write(changes: Vec<Change>, at: Timestamp) -> Self {
+        Self {
+            changes,
+            entries: Vec::new(),
+            lines: Vec::new(),
+            publication: Publication {
+                at,
+                news: Vec::new(),
+            },
+            reply: Box::new(|| ()),
+            calls: Vec::new(),
+            events: Vec::new(),
+        }
+    }
 }
 
 /// To the store: a question about receipts. What it is answered from is durable.

@@ -24,7 +24,7 @@ use crate::deliveries::{Attempt, Tally};
 use crate::messages::Decision;
 use crate::notification::{Notification, NotificationKind};
 use crate::outbox::{Outbox, Settled};
-use crate::pool::{Change, Publication, WebhookName, rfc3339};
+use crate::pool::{Change, WebhookName, rfc3339};
 use crate::store::{AuditStretch, Follow, StoreError};
 
 /// How often the audit is looked at.
@@ -215,21 +215,10 @@ impl<C: Courier> NotifierActor<C> {
     }
 
     fn write(&self, through: Option<u64>) {
-        self.surroundings.store.do_send(Decision {
-            changes: vec![Change::Delivered {
-                webhook: self.webhook.clone(),
-                through,
-            }],
-            entries: Vec::new(),
-            lines: Vec::new(),
-            publication: Publication {
-                at: self.surroundings.clock.now(),
-                news: Vec::new(),
-            },
-            reply: Box::new(|| ()),
-            calls: Vec::new(),
-            events: Vec::new(),
-        });
+        let webhook = self.webhook.clone();
+        let Surroundings { store, clock, .. } = &self.surroundings;
+        let changes = vec![Change::Delivered { webhook, through }];
+        store.do_send(Decision::to_write(changes, clock.now()));
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use acctpool_actors::clock::Clock;
 use acctpool_actors::messages::Decision;
-use acctpool_actors::pool::{Change, Publication, WebhookName};
+use acctpool_actors::pool::{Change, WebhookName};
 use acctpool_actors::{
     AuditActor, AuditUnavailable, Deliveries, Dismiss, FindEnd, NotifierActor, Reroute,
     Surroundings,
@@ -136,18 +136,9 @@ impl Webhooks {
 
     fn forget(&self, webhook: WebhookName) {
         let through = None;
-        self.surroundings.store.do_send(Decision {
-            changes: vec![Change::Delivered { webhook, through }],
-            entries: Vec::new(),
-            lines: Vec::new(),
-            publication: Publication {
-                at: self.surroundings.clock.now(),
-                news: Vec::new(),
-            },
-            reply: Box::new(|| ()),
-            calls: Vec::new(),
-            events: Vec::new(),
-        });
+        let Surroundings { store, clock, .. } = &self.surroundings;
+        let changes = vec![Change::Delivered { webhook, through }];
+        store.do_send(Decision::to_write(changes, clock.now()));
     }
 }
 
