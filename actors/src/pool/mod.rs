@@ -37,6 +37,7 @@ mod record;
 mod renewal;
 mod reservation;
 mod rotation;
+mod setbacks;
 mod view;
 
 use std::collections::{BTreeMap, BTreeSet};
