@@ -14,10 +14,9 @@ use acctpool_actors::{AuditUnavailable, CleanerActor, Employ, PoolUnavailable, S
 use actix::Addr;
 use tokio::time::sleep;
 
-use super::{
-    App, Callers, StartError, general_settings, http_settings, ibm_settings, pool_accounts,
-    pool_policy, recipients, webhooks::Notifiers,
-};
+use super::settings::{general_settings, http_settings, ibm_settings, pool_accounts, pool_policy};
+use super::webhooks::Notifiers;
+use super::{App, Callers, StartError, recipients};
 use crate::certificate::Certificate;
 use crate::config::{Config, TokenSettings};
 use crate::http;
