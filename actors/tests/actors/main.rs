@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod lone_cleaner;
 mod scripted;
 
 use std::time::Duration;
@@ -14,6 +15,7 @@ use acctpool_actors::pool::{
     ReportCleaning, RequestReservation, ReservationId, ReservationStatus, ReservationView, Tick,
     UnknownReservation,
 };
+use lone_cleaner::LoneCleaner;
 use scripted::{Behaviour, Stage, ready};
 use uuid::Uuid;
 
@@ -306,7 +308,7 @@ async fn a_lease_that_ends_while_nobody_asks_is_revoked_within_a_second() {
 /// second one.
 #[actix_rt::test]
 async fn one_job_runs_at_a_time_even_if_the_former_ends_as_the_next_one_comes() {
-    let cleaner = scripted::LoneCleaner::start();
+    let cleaner = LoneCleaner::start();
     cleaner.call(1).await;
     cleaner.end_first_and_call(2).await;
     cleaner.call(3).await;
@@ -315,7 +317,7 @@ async fn one_job_runs_at_a_time_even_if_the_former_ends_as_the_next_one_comes() 
 
 #[actix_rt::test]
 async fn a_cleaner_works_with_another_adapter_from_its_next_job_on() {
-    let cleaner = scripted::LoneCleaner::start();
+    let cleaner = LoneCleaner::start();
     cleaner.call(1).await;
     cleaner.replace_adapter().await;
     assert_eq!((cleaner.running(), cleaner.begun_by()), (1, vec![1]));
